@@ -1,0 +1,1 @@
+//! The client's side of silbo/1 as a pure machine.

@@ -1,0 +1,1 @@
+//! Topology, plan and operation as a pure state machine.

@@ -1,0 +1,1 @@
+//! The filter language: text to tree, and the reference evaluator.

@@ -1,0 +1,1 @@
+//! The matching index: which subscriptions does a notification satisfy.

@@ -1,0 +1,36 @@
+//! The nouns of Gomera and its wire format: what every other crate speaks about.
+//!
+//! Pure: no clock, no thread, no randomness, no allocation beyond `alloc`.
+
+#![no_std]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+pub mod attributes;
+// pub mod control;
+pub mod id;
+// pub mod lane;
+pub mod limits;
+pub mod lookup;
+pub mod notification;
+pub mod operation;
+pub mod session;
+// pub mod silbo;
+pub mod time;
+// pub mod topology;
+pub mod value;
+pub mod varint;
+
+pub use attributes::{Attributes, AttributesBuilder, ContentError};
+pub use id::{
+    Epoch, HostId, Incarnation, InstanceId, OperationId, OperationNumber, PublisherId,
+    PublisherSeq, SLOTS, Seq, SessionId, SlotId, SubscriptionId, SubscriptionNumber,
+};
+pub use lookup::{LookupMap, LookupSet};
+pub use notification::{Body, Content, Notification, Stamp};
+pub use session::{Cursor, Gap, Generation, SessionToken};
+pub use time::{Duration, Time, Timestamp};
+// pub use topology::{Instance, Layer, Topology};
+pub use value::{Point, Value, ValueRef};

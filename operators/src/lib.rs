@@ -1,0 +1,1 @@
+//! The four operators as pure state machines.

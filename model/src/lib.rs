@@ -9,17 +9,17 @@ extern crate alloc;
 extern crate std;
 
 pub mod attributes;
-// pub mod control;
+pub mod control;
 pub mod id;
-// pub mod lane;
+pub mod lane;
 pub mod limits;
 pub mod lookup;
 pub mod notification;
 pub mod operation;
 pub mod session;
-// pub mod silbo;
+pub mod silbo;
 pub mod time;
-// pub mod topology;
+pub mod topology;
 pub mod value;
 pub mod varint;
 
@@ -32,5 +32,5 @@ pub use lookup::{LookupMap, LookupSet};
 pub use notification::{Body, Content, Notification, Stamp};
 pub use session::{Cursor, Gap, Generation, SessionToken};
 pub use time::{Duration, Time, Timestamp};
-// pub use topology::{Instance, Layer, Topology};
+pub use topology::{Instance, Layer, Topology};
 pub use value::{Point, Value, ValueRef};

@@ -1,0 +1,1 @@
+//! Every limit of the operators, with its reason.

@@ -7,8 +7,9 @@ use std::time::Duration;
 pub const TURN_FRAMES_MAX: usize = 1024;
 /// Batches of one stream that are handed over and not yet taken: one is worked off while the next is decoded.
 pub const BATCHES_IN_FLIGHT_MAX: u32 = 2;
-/// Bytes taken from a stream at once: some hundred publications, and what one client can make us hold twice over.
-pub const READ_BYTES_MAX: usize = 64 * 1024;
+/// Chunks taken from a stream at once. A chunk is what one packet carried, so this is some 64 KiB, some hundred
+/// publications, and what one client can make us hold three times over.
+pub const READ_CHUNKS_MAX: usize = 48;
 /// Bytes that wait for a client on one stream. What is outstanding to it is bounded by its session's window (4 MiB);
 /// beyond twice that nobody keeps to the rules.
 pub const OUTGOING_BYTES_MAX: usize = 8 * 1024 * 1024;

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use gomera_model::silbo::codec::FrameWriter;
 use gomera_model::silbo::{ClientFrame, Refusal, RefusalCode, ServerFrame};
 use gomera_model::{SessionId, SessionToken, Time};
 use gomera_operators::{ConnectionId, ConnectionPoint, Effect, Effects, FreshSession, Stream};
@@ -11,7 +12,6 @@ use gomera_operators::{ConnectionId, ConnectionPoint, Effect, Effects, FreshSess
 use super::input::ClientInput;
 use super::quic::{Gate, Link, Outgoing};
 use super::random::random_bytes;
-use super::wire;
 
 /// The clients.
 pub(super) struct Clients {
@@ -53,7 +53,7 @@ struct Side {
     gate: Arc<Gate>,
     outgoing: Arc<Outgoing>,
     /// Encoded in this turn.
-    pending: Vec<u8>,
+    pending: FrameWriter,
 }
 
 impl Client {
@@ -101,7 +101,7 @@ impl Clients {
                 let side = Side {
                     gate,
                     outgoing,
-                    pending: Vec::new(),
+                    pending: FrameWriter::new(),
                 };
                 if !self.open(connection, stream, side) {
                     let refusal = twice(stream);
@@ -137,10 +137,8 @@ impl Clients {
         if side.pending.is_empty() {
             self.touched.push((connection, stream));
         }
-        let before = side.pending.len();
-        wire::encode(frame, &mut side.pending);
+        side.pending.push(frame);
         self.stats.frames_out += 1;
-        self.stats.bytes_out += u64::try_from(side.pending.len() - before).unwrap_or(u64::MAX);
     }
 
     /// Lets what was encoded in this turn go out.
@@ -151,8 +149,9 @@ impl Clients {
                 continue;
             };
             if !side.pending.is_empty() {
-                side.outgoing.push(std::mem::take(&mut side.pending));
                 self.stats.flushes += 1;
+                self.stats.bytes_out += u64::try_from(side.pending.bytes()).unwrap_or(u64::MAX);
+                side.outgoing.push(&mut side.pending);
             }
         }
     }
@@ -170,9 +169,9 @@ impl Clients {
         let Some(client) = self.connections.remove(&connection) else {
             return;
         };
-        for side in [client.control, client.publish].into_iter().flatten() {
+        for mut side in [client.control, client.publish].into_iter().flatten() {
             if !side.pending.is_empty() {
-                side.outgoing.push(side.pending);
+                side.outgoing.push(&mut side.pending);
             }
         }
         *self.stats.closed.entry(refusal.code).or_default() += 1;
@@ -183,11 +182,8 @@ impl Clients {
     /// The connection point ends: whoever is still here has to go.
     pub(super) fn close_all(&mut self) {
         while let Some((&connection, _)) = self.connections.first_key_value() {
-            let refusal = Refusal {
-                code: RefusalCode::GoingAway,
-                reason: "the connection point has ended".to_owned(),
-            };
-            self.close(connection, refusal);
+            let reason = "the connection point has ended";
+            self.close(connection, Refusal::new(RefusalCode::GoingAway, reason));
         }
     }
 
@@ -287,10 +283,8 @@ fn twice(stream: Stream) -> Refusal {
         Stream::Control => "control",
         Stream::Publish => "publish",
     };
-    Refusal {
-        code: RefusalCode::Malformed,
-        reason: format!("a connection has one {name} stream; this is a second one"),
-    }
+    let reason = format!("a connection has one {name} stream; this is a second one");
+    Refusal::new(RefusalCode::Malformed, reason)
 }
 
 /// What a frame refuses, if it does.

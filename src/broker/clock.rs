@@ -31,9 +31,11 @@ impl Clock {
     }
 }
 
-/// Nanoseconds of the wall clock since 1970.
-pub(crate) fn wall_clock() -> Timestamp {
+/// Nanoseconds of the wall clock since 1970, for records.
+pub fn wall_clock() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    let nanos = since.map_or(0, |since| i64::try_from(since.as_nanos()).unwrap_or(i64::MAX));
+    let nanos = since.map_or(0, |since| {
+        i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+    });
     Timestamp(nanos)
 }

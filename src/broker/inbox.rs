@@ -57,7 +57,10 @@ impl<T> Inbox<T> {
     /// Waits until something is there or `until` has come, and takes it all into `items`, which is empty. Tells how
     /// long the first item had waited.
     pub(crate) fn take(&self, items: &mut Vec<T>, until: Option<Instant>) -> Duration {
-        assert!(items.is_empty(), "what was taken before has been worked off");
+        assert!(
+            items.is_empty(),
+            "what was taken before has been worked off"
+        );
         let mut state = self.lock();
         while state.waiting.is_empty() && !state.closed {
             let rest = until.map(|until| until.saturating_duration_since(Instant::now()));
@@ -69,7 +72,10 @@ impl<T> Inbox<T> {
             state.asleep = false;
         }
         std::mem::swap(&mut state.waiting, items);
-        state.since.take().map_or(Duration::ZERO, |since| since.elapsed())
+        state
+            .since
+            .take()
+            .map_or(Duration::ZERO, |since| since.elapsed())
     }
 
     /// The reader goes: what is there and what still comes is nobody's.
@@ -94,7 +100,10 @@ impl<T> Inbox<T> {
         rest: Option<Duration>,
     ) -> MutexGuard<'a, State<T>> {
         match rest {
-            None => self.filled.wait(state).unwrap_or_else(PoisonError::into_inner),
+            None => self
+                .filled
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner),
             Some(rest) => {
                 let woken = self.filled.wait_timeout(state, rest);
                 woken.unwrap_or_else(PoisonError::into_inner).0

@@ -154,12 +154,19 @@ impl Running {
                 Effect::WakeAt(time) => {
                     self.wake_at = Some(self.wake_at.map_or(time, |earlier| earlier.min(time)));
                 }
-                Effect::ToClient { connection, stream, frame } => {
+                Effect::ToClient {
+                    connection,
+                    stream,
+                    frame,
+                } => {
                     self.clients.send(connection, stream, &frame);
                 }
                 Effect::PausePublisher(connection) => self.clients.pause(connection),
                 Effect::ResumePublisher(connection) => self.clients.resume(connection),
-                Effect::Close { connection, refusal } => self.clients.close(connection, refusal),
+                Effect::Close {
+                    connection,
+                    refusal,
+                } => self.clients.close(connection, refusal),
             }
         }
         self.outbox.hand_over();
@@ -171,7 +178,7 @@ impl Running {
 }
 
 /// A broken invariant stops the process, in every build: what an operator half did must not be built upon.
-struct AbortOnPanic;
+pub(super) struct AbortOnPanic;
 
 impl Drop for AbortOnPanic {
     fn drop(&mut self) {

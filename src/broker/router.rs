@@ -37,7 +37,8 @@ impl Router {
     /// Every instance that runs here, ordered by incarnation.
     pub(crate) fn all(&self) -> Vec<(Incarnation, Arc<Inbox<Input>>)> {
         let inboxes = self.inboxes.read().unwrap_or_else(PoisonError::into_inner);
-        let copy = |(incarnation, inbox): (&Incarnation, &Arc<_>)| (*incarnation, Arc::clone(inbox));
+        let copy =
+            |(incarnation, inbox): (&Incarnation, &Arc<_>)| (*incarnation, Arc::clone(inbox));
         inboxes.iter().map(copy).collect()
     }
 

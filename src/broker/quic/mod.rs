@@ -11,6 +11,7 @@ mod reader;
 mod writer;
 
 pub(super) use connection::Link;
-pub(super) use endpoint::{Doors, Endpoint, EndpointError};
+pub use endpoint::EndpointError;
+pub(super) use endpoint::{Doors, Endpoint};
 pub(super) use reader::Gate;
 pub(super) use writer::Outgoing;

@@ -3,6 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use gomera_model::silbo::codec::FrameWriter;
 use quinn::SendStream;
 use tokio::sync::Notify;
 
@@ -36,13 +37,19 @@ enum End {
 
 impl Outgoing {
     /// Appends encoded frames. Beyond the limit nothing goes out any more; the writer tells.
-    pub(crate) fn push(&self, frames: Vec<u8>) {
+    pub(crate) fn push(&self, frames: &mut FrameWriter) {
+        let bytes = frames.bytes();
+        let chunks = frames.take_chunks();
         let mut state = self.lock();
         if state.end != End::Open {
             return;
         }
-        state.bytes += frames.len();
-        state.chunks.push(Bytes::from(frames));
+        state.bytes += bytes;
+        if state.chunks.is_empty() {
+            state.chunks = chunks;
+        } else {
+            state.chunks.extend(chunks);
+        }
         if state.bytes > OUTGOING_BYTES_MAX {
             state.end = End::Broken;
             state.chunks = Vec::new();

@@ -36,3 +36,5 @@ pub const START_WITHIN: Duration = Duration::from_secs(10);
 pub const STOP_WITHIN: Duration = Duration::from_secs(5);
 /// An instance tells what it counted within this time, or the figures of the last time stand.
 pub const MEASURE_WITHIN: Duration = Duration::from_millis(500);
+/// Bytes of a request's body at the admin port: a scale request has some hundred.
+pub const ADMIN_BODY_BYTES_MAX: usize = 16 * 1024;

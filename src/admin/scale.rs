@@ -57,7 +57,9 @@ fn parse(headers: &HeaderMap, body: &[u8]) -> Result<ScaleRequest, Problem> {
         };
         Problem::new(status, code).detail(error.to_string())
     })?;
-    let key = headers.get(IDEMPOTENCY_KEY).map(|key| key.to_str().map(str::to_owned));
+    let key = headers
+        .get(IDEMPOTENCY_KEY)
+        .map(|key| key.to_str().map(str::to_owned));
     let idempotency_key = key.transpose().map_err(|_| {
         Problem::new(StatusCode::BAD_REQUEST, "bad_idempotency_key")
             .detail("the header Idempotency-Key is not visible ASCII")
@@ -76,7 +78,12 @@ fn respond(broker: &Broker, answer: Answer) -> Response {
     match answer {
         Answer::Accepted(record) => {
             let place = format!("/v1/operations/{}", record.id);
-            (StatusCode::ACCEPTED, [(header::LOCATION, place)], Json(record)).into_response()
+            (
+                StatusCode::ACCEPTED,
+                [(header::LOCATION, place)],
+                Json(record),
+            )
+                .into_response()
         }
         Answer::Unchanged => Json(serde_json::json!({"unchanged": true})).into_response(),
         Answer::Plan(plan) => Json(plan).into_response(),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use gomera_coordinator::Load;
 use gomera_model::{Incarnation, Instance};
 use gomera_operators::Operator;
 use gomera_operators::access_point::AccessPointStats;
@@ -38,6 +39,24 @@ pub struct Measured {
     pub waiting_age: Duration,
     /// Processor time of its thread; absent where the system does not tell.
     pub cpu: Option<Duration>,
+}
+
+impl Measured {
+    /// What would have to move with its slots.
+    #[must_use]
+    pub fn load(&self) -> Load {
+        match &self.counts {
+            Counts::ConnectionPoint(_) | Counts::AccessPoint(_) => Load::default(),
+            Counts::Matcher(stats) => Load {
+                subscriptions: stats.subscriptions,
+                bytes: stats.index_bytes,
+            },
+            Counts::ExitPoint(stats) => Load {
+                subscriptions: 0,
+                bytes: stats.filter_bytes + stats.queued_bytes,
+            },
+        }
+    }
 }
 
 /// What an operator counted.
@@ -106,10 +125,10 @@ impl Gauge {
         Measured {
             instance: self.instance.clone(),
             counts: match operator {
-                Operator::ConnectionPoint(point) => Counts::ConnectionPoint(point.stats().clone()),
-                Operator::AccessPoint(point) => Counts::AccessPoint(point.stats().clone()),
-                Operator::Matcher(matcher) => Counts::Matcher(matcher.stats().clone()),
-                Operator::ExitPoint(point) => Counts::ExitPoint(point.stats().clone()),
+                Operator::ConnectionPoint(point) => Counts::ConnectionPoint(point.stats()),
+                Operator::AccessPoint(point) => Counts::AccessPoint(point.stats()),
+                Operator::Matcher(matcher) => Counts::Matcher(matcher.stats()),
+                Operator::ExitPoint(point) => Counts::ExitPoint(point.stats()),
             },
             clients: clients.stats(),
             turns: self.turns,

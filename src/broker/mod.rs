@@ -207,6 +207,19 @@ impl Broker {
             .cloned()
     }
 
+    /// Lets the coordinator know what every instance holds: what a dry run expects is founded on it. Within the context
+    /// of a runtime with time.
+    pub async fn tell_loads(&self) {
+        for measured in self.measure().await {
+            let from = measured.instance.incarnation;
+            let load = measured.load();
+            self.shared
+                .surroundings
+                .coordinator
+                .push(CoordinatorInput::Load { from, load });
+        }
+    }
+
     /// Asks for another number of instances; answered when the operation is under way, or refused.
     pub async fn scale(&self, request: ScaleRequest) -> Answer {
         self.ask(|asker| CoordinatorInput::Scale(request, asker))

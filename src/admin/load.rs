@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use gomera_model::silbo::RefusalCode;
 use gomera_model::{Incarnation, InstanceId, Layer};
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +14,23 @@ use crate::broker::{Broker, Counts, Measured, Spread};
 pub struct LoadReport {
     /// Ordered by incarnation.
     pub instances: Vec<InstanceLoad>,
+    /// What happened at limits.
+    pub overload: OverloadReport,
+}
+
+/// What happened at limits, by the policy that was applied there.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct OverloadReport {
+    /// Policy `gap`: deliveries that sessions have lost with a signalled gap.
+    pub deliveries_lost: u64,
+    /// Policy `gap`: sessions that have lost something and not yet been told.
+    pub sessions_behind: u64,
+    /// Policy `disconnect`: sessions that were closed.
+    pub sessions_disconnected: u64,
+    /// Policy `too-slow`: connections closed because more waited for them than a window admits.
+    pub connections_too_slow: u64,
+    /// Policy `wait`: times that a publisher's stream was not read for a while.
+    pub publisher_pauses: u64,
 }
 
 /// One instance.
@@ -46,8 +64,6 @@ pub struct InstanceLoad {
     pub subscriptions: u64,
     /// Bytes of what it holds: index, or lists and queues.
     pub bytes: u64,
-    /// Sessions that have lost something at their limits and not yet been told; exit points only.
-    pub sessions_behind: u64,
 }
 
 /// Some quantiles.
@@ -70,18 +86,38 @@ pub(super) async fn show(State(broker): State<Broker>) -> Json<LoadReport> {
             .and_then(|known| slots(known, &measured.instance));
         one(measured, owned)
     };
-    let instances = measured.iter().map(report).collect();
-    Json(LoadReport { instances })
+    Json(LoadReport {
+        instances: measured.iter().map(report).collect(),
+        overload: overload(&measured),
+    })
+}
+
+fn overload(measured: &[Measured]) -> OverloadReport {
+    let mut sum = OverloadReport::default();
+    for instance in measured {
+        let too_slow = instance.clients.closed.get(&RefusalCode::TooSlow);
+        sum.connections_too_slow += too_slow.copied().unwrap_or(0);
+        match &instance.counts {
+            Counts::ConnectionPoint(stats) => sum.publisher_pauses += stats.pauses,
+            Counts::AccessPoint(_) | Counts::Matcher(_) => {}
+            Counts::ExitPoint(stats) => {
+                sum.deliveries_lost += stats.deliveries_lost;
+                sum.sessions_behind += stats.sessions_behind;
+                sum.sessions_disconnected += stats.disconnected_slow;
+            }
+        }
+    }
+    sum
 }
 
 fn one(measured: &Measured, slots: Option<usize>) -> InstanceLoad {
     let instance = &measured.instance;
     let load = measured.load();
-    let (notifications, sessions_behind) = match &measured.counts {
-        Counts::ConnectionPoint(stats) => (stats.publications, 0),
-        Counts::AccessPoint(stats) => (stats.stamped, 0),
-        Counts::Matcher(stats) => (stats.notifications, 0),
-        Counts::ExitPoint(stats) => (stats.released, stats.sessions_behind),
+    let notifications = match &measured.counts {
+        Counts::ConnectionPoint(stats) => stats.publications,
+        Counts::AccessPoint(stats) => stats.stamped,
+        Counts::Matcher(stats) => stats.notifications,
+        Counts::ExitPoint(stats) => stats.released,
     };
     InstanceLoad {
         layer: instance.layer,
@@ -98,7 +134,6 @@ fn one(measured: &Measured, slots: Option<usize>) -> InstanceLoad {
         slots,
         subscriptions: load.subscriptions,
         bytes: load.bytes,
-        sessions_behind,
     }
 }
 

@@ -21,7 +21,7 @@ mod problem;
 mod scale;
 mod topology;
 
-pub use load::{InstanceLoad, LoadReport, SpreadReport};
+pub use load::{InstanceLoad, LoadReport, OverloadReport, SpreadReport};
 pub use operations::OperationsReport;
 pub use problem::Problem;
 pub use scale::ScaleBody;

@@ -9,6 +9,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod attributes;
+mod content_error;
 pub mod control;
 pub mod id;
 pub mod lane;
@@ -16,6 +17,7 @@ pub mod limits;
 pub mod lookup;
 pub mod notification;
 pub mod operation;
+pub mod request;
 pub mod session;
 pub mod silbo;
 pub mod time;
@@ -23,7 +25,8 @@ pub mod topology;
 pub mod value;
 pub mod varint;
 
-pub use attributes::{Attributes, AttributesBuilder, ContentError};
+pub use attributes::{Attributes, AttributesBuilder};
+pub use content_error::ContentError;
 pub use id::{
     Epoch, HostId, Incarnation, InstanceId, OperationId, OperationNumber, PublisherId,
     PublisherSeq, SLOTS, Seq, SessionId, SlotId, SubscriptionId, SubscriptionNumber,

@@ -11,6 +11,7 @@ extern crate std;
 pub mod attributes;
 mod content_error;
 pub mod control;
+pub mod flatten;
 pub mod id;
 pub mod lane;
 pub mod limits;

@@ -6,4 +6,5 @@ pub mod broker;
 pub mod certificates;
 pub mod commands;
 pub mod limits;
+pub mod records;
 pub mod settings;

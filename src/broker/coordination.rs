@@ -313,7 +313,11 @@ fn operator(instance: &Instance) -> Operator {
             Operator::ConnectionPoint(Box::new(ConnectionPoint::new(incarnation, seed)))
         }
         Layer::AccessPoints => Operator::AccessPoint(Box::new(AccessPoint::new(incarnation, seed))),
-        Layer::Matchers => Operator::Matcher(Box::new(Matcher::new(incarnation, seed))),
+        Layer::Matchers => Operator::Matcher(Box::new(Matcher::new(
+            incarnation,
+            seed,
+            gomera_matching::CpuLevel::Scalar,
+        ))),
         Layer::ExitPoints => Operator::ExitPoint(Box::new(ExitPoint::new(incarnation, seed))),
     }
 }

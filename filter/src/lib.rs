@@ -6,11 +6,15 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod canonical;
 mod dialect;
 mod error;
+pub mod evaluate;
 mod filter;
 pub mod limits;
 pub mod normalise;
+mod parse;
+mod print;
 pub mod reference;
 pub mod tree;
 

@@ -10,12 +10,15 @@ extern crate std;
 
 pub mod attributes;
 // pub mod control;
+pub mod flatten;
 pub mod id;
+pub mod json;
 // pub mod lane;
 pub mod limits;
 pub mod lookup;
 pub mod notification;
 pub mod operation;
+pub mod rfc3339;
 pub mod session;
 // pub mod silbo;
 pub mod time;

@@ -63,7 +63,7 @@ fn opposite(predicate: &Predicate) -> Expression {
         left,
         comparison,
         right,
-        unlike: unlike @ (Unlike::Unknown | Unlike::Number),
+        unlike: unlike @ (Unlike::Unknown | Unlike::Spelled),
     } = predicate
     {
         return Expression::Predicate(Predicate::Compare {
@@ -164,6 +164,29 @@ fn truthful(predicate: &Predicate) -> Predicate {
         | Predicate::Near { .. }
         | Predicate::Within(..)
         | Predicate::Differ(_) => {}
+    }
+    let number = |operand: &Operand| {
+        matches!(
+            operand,
+            Operand::Literal(Literal::Int(_) | Literal::Float(_))
+        )
+    };
+    match &mut predicate {
+        Predicate::Compare {
+            comparison,
+            right,
+            unlike: unlike @ Unlike::FalseUnordered,
+            ..
+        } if number(right) || matches!(comparison, Comparison::Equal | Comparison::NotEqual) => {
+            *unlike = Unlike::Unknown;
+        }
+        Predicate::Between {
+            low,
+            high,
+            unlike: unlike @ Unlike::FalseUnordered,
+            ..
+        } if number(low) && number(high) => *unlike = Unlike::Unknown,
+        _ => {}
     }
     predicate
 }

@@ -2,7 +2,8 @@
 
 use gomera_model::ValueRef;
 
-use super::compare::{compare, equal};
+use super::cloud;
+use super::compare::{compare, is_member};
 use super::geometry;
 use super::{Answer, Datum, Reason, Scope, Values, truth};
 use crate::tree::{
@@ -51,6 +52,7 @@ impl<V: Values> Scope<'_, V> {
             Predicate::IsKind(path, kind) => {
                 Ok(self.find(path).is_some_and(|value| is_kind(value, *kind)))
             }
+            Predicate::Holds(operand, Unlike::Cast) => cloud::truth(&self.operand(operand)?),
             Predicate::Holds(operand, _) => match self.operand(operand)? {
                 Datum::Bool(value) => Ok(value),
                 _ => Err(Reason::Unlike),
@@ -96,8 +98,9 @@ impl<V: Values> Scope<'_, V> {
         let mut doubt = None;
         for member in members {
             match self.operand(member) {
-                Ok(member) if equal(&value, &member, unlike) => return Ok(true),
+                Ok(member) if is_member(&value, &member, unlike)? => return Ok(true),
                 Ok(_) => {}
+                Err(reason) if unlike == Unlike::Cast => return Err(reason),
                 Err(reason) => doubt = Some(reason),
             }
         }
@@ -127,7 +130,7 @@ fn is_in(value: &Datum<'_>, members: &[Literal], unlike: Unlike) -> Answer {
     let mut null = false;
     for member in members {
         match Datum::of_literal(member) {
-            Ok(member) if equal(value, &member, unlike) => return Ok(true),
+            Ok(member) if is_member(value, &member, unlike)? => return Ok(true),
             Ok(_) => {}
             Err(_) => null = true,
         }
@@ -136,11 +139,14 @@ fn is_in(value: &Datum<'_>, members: &[Literal], unlike: Unlike) -> Answer {
 }
 
 fn text(value: &Datum<'_>, test: &TextTest, unlike: Unlike) -> Answer {
-    let Datum::Text(text) = value else {
-        return match unlike {
-            Unlike::False => Ok(false),
-            Unlike::Unknown | Unlike::Cast | Unlike::Number => Err(Reason::Unlike),
-        };
+    let cast;
+    let text = match value {
+        Datum::Text(text) => text,
+        value if unlike == Unlike::Cast => {
+            cast = cloud::text(value)?;
+            &cast
+        }
+        _ => return Err(Reason::Unlike),
     };
     Ok(match test {
         TextTest::Like(pattern) => pattern.matches(text),

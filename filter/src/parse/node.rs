@@ -5,7 +5,10 @@ use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use crate::tree::{Arithmetic, Comparison, Expression, Literal, Operand, Predicate, Truth, Unlike};
+use crate::tree::{
+    Arithmetic, CloudFunction, Comparison, Expression, Function, Literal, Operand, Predicate,
+    Truth, Unlike,
+};
 
 use super::refusal::Span;
 
@@ -65,7 +68,7 @@ pub(super) fn constant(literal: &Literal) -> Option<Truth> {
 }
 
 /// The opposite, without doubled `NOT`.
-pub(super) fn not(expression: Expression) -> Expression {
+pub(crate) fn not(expression: Expression) -> Expression {
     match expression {
         Expression::Not(inner) => *inner,
         Expression::Constant(truth) => Expression::Constant(!truth),
@@ -164,6 +167,16 @@ pub(super) fn negate(operand: Operand) -> Operand {
         }
         Operand::Literal(Literal::Float(value)) => Operand::Literal(Literal::Float(0.0 - value)),
         other => Operand::Negate(Box::new(other)),
+    }
+}
+
+/// The opposite whole number of 32 bits (`cesql`).
+pub(super) fn negate_whole(operand: Operand) -> Operand {
+    match operand {
+        Operand::Literal(Literal::Int(value)) if value > i64::from(i32::MIN) => {
+            Operand::Literal(Literal::Int(-value))
+        }
+        other => Operand::Call(Function::Cloud(CloudFunction::Negate), vec![other]),
     }
 }
 

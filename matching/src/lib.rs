@@ -1,1 +1,39 @@
 //! The matching index: which subscriptions does a notification satisfy.
+//!
+//! [`Index`] holds the subscriptions of one matcher, each tagged with its slot; [`Index::match_batch`] answers with
+//! [`Hits`], grouped by session. Matching cannot fail, and it depends on nothing but its inputs.
+
+#![no_std]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod access;
+mod arena;
+mod bucket;
+mod cell;
+mod choice;
+mod entries;
+mod facets;
+mod frame;
+mod hits;
+mod index;
+mod leaf;
+mod level;
+mod limits;
+mod pass;
+mod record;
+mod residuals;
+mod rows;
+mod scan;
+mod slot_set;
+mod statistics;
+mod symbols;
+mod table;
+mod vocabulary;
+
+pub use hits::Hits;
+pub use index::Index;
+pub use level::CpuLevel;
+pub use slot_set::SlotSet;

@@ -70,15 +70,13 @@ impl Filter {
     /// The filter that is true exactly where this one is false: `NOT (…)`.
     #[must_use]
     pub fn negated(&self) -> Self {
-        let expression = match &self.0.expression {
-            // Within NOT the dialect casts, which a verdict as a whole does not.
-            Expression::Predicate(Predicate::Holds(operand, _))
-                if self.0.dialect == Dialect::Cesql =>
-            {
-                Expression::Predicate(Predicate::Holds(operand.clone(), Unlike::Cast))
-            }
-            expression => expression.clone(),
-        };
+        let mut expression = self.0.expression.clone();
+        // Within NOT that dialect casts, which a verdict as a whole does not.
+        if let Expression::Predicate(Predicate::Holds(_, unlike)) = &mut expression
+            && self.0.dialect == Dialect::Cesql
+        {
+            *unlike = Unlike::Cast;
+        }
         Self(Arc::new(Parsed {
             dialect: self.0.dialect,
             expression: parse::not(expression),

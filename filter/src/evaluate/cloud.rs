@@ -120,7 +120,16 @@ fn on_text(
             };
             substring(text, number(1)?, count)?.into()
         }
-        _ => text.into(),
+        CloudFunction::String
+        | CloudFunction::Whole(_)
+        | CloudFunction::Negate
+        | CloudFunction::Abs
+        | CloudFunction::Concat
+        | CloudFunction::ConcatWith
+        | CloudFunction::Int
+        | CloudFunction::Bool
+        | CloudFunction::IsInt
+        | CloudFunction::IsBool => text.into(),
     };
     Ok(Datum::Text(Cow::Owned(changed)))
 }

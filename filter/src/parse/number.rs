@@ -107,9 +107,8 @@ fn java_decimal<'t>(written: &str, lower: &str) -> Result<Token<'t>, Problem> {
         let digits = lower.strip_suffix(['f', 'd']).unwrap_or(lower);
         return float_of(digits, written.len());
     }
-    let is_octal = lower.len() > 1
-        && lower.starts_with('0')
-        && lower.bytes().nth(1).is_some_and(|byte| byte != b'l');
+    let is_octal =
+        lower.len() > 1 && lower.starts_with('0') && lower.as_bytes().get(1) != Some(&b'l');
     java_whole(written, lower, if is_octal { 8 } else { 10 })
 }
 

@@ -19,15 +19,12 @@ impl Parser<'_> {
     /// A test of `left`; the parser stands at its first word.
     pub(super) fn test(&mut self, left: Node) -> Result<Node, FilterError> {
         let negated = self.take_keyword(Keyword::Not)?;
-        let Some(keyword) = self.keyword else {
-            return Err(self.refuse_here(FilterErrorKind::UnexpectedToken, "IN, LIKE or BETWEEN"));
-        };
-        let node = match keyword {
-            Keyword::Is if !negated => return self.is(left),
-            Keyword::In => self.is_in(left)?,
-            Keyword::Like => self.like(left)?,
-            Keyword::Between => self.between(left)?,
-            _ => {
+        let node = match self.keyword {
+            Some(Keyword::Is) if !negated => return self.is(left),
+            Some(Keyword::In) => self.is_in(left)?,
+            Some(Keyword::Like) => self.like(left)?,
+            Some(Keyword::Between) => self.between(left)?,
+            Some(_) | None => {
                 let kind = FilterErrorKind::UnexpectedToken;
                 return Err(self.refuse_here(kind, "IN, LIKE or BETWEEN"));
             }

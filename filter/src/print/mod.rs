@@ -4,7 +4,9 @@
 
 mod words;
 
+use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt::Write as _;
 
 use gomera_model::{Point, rfc3339};
@@ -31,7 +33,8 @@ pub(crate) fn print(dialect: Dialect, expression: &Expression) -> String {
 use words::{arithmetic_sign, function_name, has_negative, kind_word, sign};
 
 /// The canonical text of one predicate, for explanations.
-pub(crate) fn print_predicate(dialect: Dialect, predicate: &Predicate) -> String {
+#[must_use]
+pub fn print_predicate(dialect: Dialect, predicate: &Predicate) -> String {
     let mut printer = Printer::new(dialect);
     printer.predicate(predicate, false);
     printer.out
@@ -52,7 +55,7 @@ enum Level {
 struct Printer {
     out: String,
     dialect: Dialect,
-    variables: alloc::vec::Vec<SmolStr>,
+    variables: Vec<SmolStr>,
 }
 
 impl Printer {
@@ -60,7 +63,7 @@ impl Printer {
         Self {
             out: String::new(),
             dialect,
-            variables: alloc::vec::Vec::new(),
+            variables: Vec::new(),
         }
     }
 
@@ -72,18 +75,7 @@ impl Printer {
                 Truth::True => "TRUE",
             }),
             Expression::Predicate(predicate) => self.atom(predicate, level),
-            Expression::Not(inner) => match &**inner {
-                Expression::Predicate(predicate) if has_negative(predicate) => {
-                    self.bracketed(level > Level::Comparison, |printer| {
-                        printer.predicate(predicate, true);
-                    });
-                }
-                inner => self.bracketed(level > Level::Not, |printer| {
-                    printer.out.push_str("NOT ");
-                    let tight = printer.dialect == Dialect::Cesql;
-                    printer.expression(inner, if tight { Level::Sign } else { Level::Not });
-                }),
-            },
+            Expression::Not(inner) => self.not(inner, level),
             Expression::And(parts) | Expression::AndThen(parts) => {
                 self.joined(parts, " AND ", Level::And, level);
             }
@@ -93,30 +85,55 @@ impl Printer {
         }
     }
 
-    fn atom(&mut self, predicate: &Predicate, level: Level) {
-        match predicate {
-            Predicate::Holds(operand, _) => self.operand(operand, level.max(Level::Sum)),
-            Predicate::Exists(_) => self.predicate(predicate, false),
-            Predicate::Differ(_) => self.bracketed(level > Level::Or, |printer| {
-                printer.predicate(predicate, false);
-            }),
-            _ => self.bracketed(level > Level::Comparison, |printer| {
-                printer.predicate(predicate, false);
-            }),
+    fn not(&mut self, inner: &Expression, level: Level) {
+        if let Expression::Predicate(predicate) = inner
+            && has_negative(predicate)
+        {
+            return self.bracketed(level > Level::Comparison, |printer| {
+                printer.predicate(predicate, true);
+            });
         }
+        self.bracketed(level > Level::Not, |printer| {
+            printer.out.push_str("NOT ");
+            let tight = printer.dialect == Dialect::Cesql;
+            printer.expression(inner, if tight { Level::Sign } else { Level::Not });
+        });
+    }
+
+    fn atom(&mut self, predicate: &Predicate, level: Level) {
+        if let Predicate::Holds(operand, _) = predicate {
+            return self.operand(operand, level.max(Level::Sum));
+        }
+        let own = match predicate {
+            Predicate::Exists(_) => Level::Sign,
+            Predicate::Differ(_) => Level::Or,
+            Predicate::Compare { .. }
+            | Predicate::Between { .. }
+            | Predicate::In { .. }
+            | Predicate::Among { .. }
+            | Predicate::Text { .. }
+            | Predicate::IsNull(_)
+            | Predicate::IsKind(..)
+            | Predicate::Holds(..)
+            | Predicate::Quantified { .. }
+            | Predicate::InBox(..)
+            | Predicate::Near { .. }
+            | Predicate::Within(..) => Level::Comparison,
+        };
+        self.bracketed(level > own, |printer| printer.predicate(predicate, false));
     }
 
     fn joined(&mut self, parts: &[Expression], word: &str, own: Level, level: Level) {
+        // All logic binds alike in CloudEvents SQL, from the left.
+        let alike = self.dialect == Dialect::Cesql;
         self.bracketed(level > own, |printer| {
             for (index, part) in parts.iter().enumerate() {
                 if index > 0 {
                     printer.out.push_str(word);
                 }
-                let inner = match printer.dialect {
-                    // All logic binds alike there, from the left.
-                    Dialect::Cesql if index == 0 => Level::Or,
-                    Dialect::Cesql => Level::Not,
-                    _ if own == Level::Or => Level::And,
+                let inner = match (alike, own) {
+                    (true, _) if index == 0 => Level::Or,
+                    (false, Level::Or) => Level::And,
                     _ => Level::Not,
                 };
                 printer.expression(part, inner);
@@ -412,7 +429,7 @@ impl Printer {
         if self.dialect == Dialect::Cesql {
             // A quote that a lone backslash stands before can only have come from text in the other quotes.
             let quote = if escapes_quote(text) { '"' } else { '\'' };
-            let escaped = text.replace(quote, &alloc::format!("\\{quote}"));
+            let escaped = text.replace(quote, &format!("\\{quote}"));
             return self.put(format_args!("{quote}{escaped}{quote}"));
         }
         self.put(format_args!("'{}'", text.replace('\'', "''")));
@@ -497,38 +514,38 @@ fn escapes_quote(text: &str) -> bool {
 
 /// The text of a list of comparisons; `None` for what that dialect cannot write, as the negation of a filter.
 fn mqtt(expression: &Expression) -> Option<String> {
-    let parts = match expression {
-        Expression::And(parts) => parts.as_slice(),
-        other => core::slice::from_ref(other),
+    let parts = if let Expression::And(parts) = expression {
+        parts.as_slice()
+    } else {
+        core::slice::from_ref(expression)
     };
-    let mut out = String::new();
-    for (index, part) in parts.iter().enumerate() {
-        let Expression::Predicate(Predicate::Compare {
-            left: Operand::Attribute(path),
-            comparison,
-            right: Operand::Literal(literal),
-            ..
-        }) = part
-        else {
+    let comparisons: Option<Vec<String>> = parts.iter().map(mqtt_comparison).collect();
+    comparisons.map(|comparisons| comparisons.join("&"))
+}
+
+fn mqtt_comparison(part: &Expression) -> Option<String> {
+    let Expression::Predicate(Predicate::Compare {
+        left,
+        comparison,
+        right,
+        ..
+    }) = part
+    else {
+        return None;
+    };
+    let sign = match sign(*comparison) {
+        "<>" => "!=",
+        sign => sign,
+    };
+    let value = match right.literal()? {
+        Literal::String(text) => crate::parse::written_in_mqtt(text),
+        Literal::Bool(value) => format!("{value}"),
+        Literal::Int(value) => format!("{value}"),
+        Literal::Float(value) => format!("{value:?}"),
+        Literal::Null | Literal::Bytes(_) | Literal::Timestamp(_) | Literal::Point(_) => {
             return None;
-        };
-        if index > 0 {
-            out.push('&');
         }
-        out.push_str(&crate::parse::written_in_mqtt(&path.name));
-        out.push_str(match sign(*comparison) {
-            "<>" => "!=",
-            sign => sign,
-        });
-        match literal {
-            Literal::String(text) => out.push_str(&crate::parse::written_in_mqtt(text)),
-            Literal::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
-            literal => {
-                let mut printer = Printer::new(Dialect::Mqtt);
-                printer.literal(literal);
-                out.push_str(&printer.out);
-            }
-        }
-    }
-    Some(out)
+    };
+    let key = crate::parse::written_in_mqtt(left.attribute()?);
+    Some(format!("{key}{sign}{value}"))
 }

@@ -215,19 +215,18 @@ impl TextTest {
     /// The shape, so that `LIKE 'x%'` and `STARTS_WITH(…, 'x')` are the same to an index.
     #[must_use]
     pub fn shape(&self) -> TextShape<'_> {
-        let text = match self {
-            Self::Like(pattern) => return pattern.shape(),
+        match self {
+            Self::Like(pattern) => pattern.shape(),
             Self::StartsWith(text) | Self::EndsWith(text) | Self::Contains(text)
                 if text.is_empty() =>
             {
-                return TextShape::Anything;
+                TextShape::Anything
             }
             Self::StartsWith(text) => TextShape::Prefix(text),
             Self::EndsWith(text) => TextShape::Suffix(text),
             Self::Contains(text) => TextShape::Contains(text),
             Self::Matches(_) => TextShape::Other,
-        };
-        text
+        }
     }
 }
 

@@ -22,7 +22,8 @@ pub(crate) fn print(dialect: Dialect, expression: &Expression) -> String {
 }
 
 /// The canonical text of one predicate, for explanations.
-pub(crate) fn print_predicate(dialect: Dialect, predicate: &Predicate) -> String {
+#[must_use]
+pub fn print_predicate(dialect: Dialect, predicate: &Predicate) -> String {
     let mut printer = Printer::new(dialect);
     printer.predicate(predicate, false);
     printer.out

@@ -11,6 +11,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::settings;
 
 mod console;
+mod filter;
 mod serve;
 
 pub use console::Console;
@@ -49,12 +50,15 @@ struct Gomera {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Ask what a filter means, without a broker.
+    Filter(filter::Arguments),
     /// Run a host of the broker until it is told to stop.
     Serve(serve::Arguments),
 }
 
 fn dispatch(command: Command, console: &mut Console) -> Exit {
     match command {
+        Command::Filter(arguments) => filter::run(&arguments, console),
         Command::Serve(arguments) => serve::run(&arguments, console),
     }
 }

@@ -10,9 +10,13 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::settings;
 
+mod admin;
 mod console;
 mod filter;
+mod operations;
+mod scale;
 mod serve;
+mod status;
 
 pub use console::Console;
 
@@ -54,12 +58,21 @@ enum Command {
     Filter(filter::Arguments),
     /// Run a host of the broker until it is told to stop.
     Serve(serve::Arguments),
+    /// Ask for another number of instances of a layer.
+    Scale(scale::Arguments),
+    /// Show who is there, what they do, and what is under way.
+    Status(status::Arguments),
+    /// Show operations, or give one up.
+    Operations(operations::Arguments),
 }
 
 fn dispatch(command: Command, console: &mut Console) -> Exit {
     match command {
         Command::Filter(arguments) => filter::run(&arguments, console),
         Command::Serve(arguments) => serve::run(&arguments, console),
+        Command::Scale(arguments) => scale::run(&arguments, console),
+        Command::Status(arguments) => status::run(&arguments, console),
+        Command::Operations(arguments) => operations::run(&arguments, console),
     }
 }
 
@@ -138,6 +151,18 @@ fn usage(error: &clap::Error, console: &mut Console) -> Exit {
     }
     console.text(&error.render().to_string());
     Exit::Done
+}
+
+/// A name of the code as words: `ExitPoints` as `exit points`.
+fn words(name: &str) -> String {
+    let mut text = String::new();
+    for letter in name.chars() {
+        if letter.is_uppercase() && !text.is_empty() {
+            text.push(' ');
+        }
+        text.extend(letter.to_lowercase());
+    }
+    text
 }
 
 #[cfg(test)]

@@ -8,4 +8,5 @@ pub mod certificates;
 pub mod commands;
 pub mod limits;
 pub mod metrics;
+pub mod records;
 pub mod settings;

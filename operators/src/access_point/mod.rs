@@ -31,7 +31,7 @@ use gomera_model::lane::{
 use gomera_model::operation::{Change, SubscriptionOperation};
 use gomera_model::silbo::{Acknowledgement, Refusal, RefusalCode};
 use gomera_model::{
-    ContentError, Generation, Incarnation, Layer, LookupMap, Notification, PublisherId, Seq,
+    ContentError, Epoch, Generation, Incarnation, Layer, LookupMap, Notification, PublisherId, Seq,
     SessionId, Stamp, SubscriptionId, Time, Topology,
 };
 
@@ -168,6 +168,12 @@ impl AccessPoint {
 
     /// A time that it asked for has come: it asks for none.
     pub fn wake(&mut self, _: Time, _: &mut Effects) {}
+
+    /// The newest epoch that it knows; zero before the first topology.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        self.phase.epoch()
+    }
 
     /// What it counted.
     #[must_use]

@@ -7,7 +7,7 @@ use gomera_matching::SlotSet;
 use gomera_model::control::{Plan, Report};
 use gomera_model::lane::{LaneFrame, MatcherFrame, Open};
 use gomera_model::operation::SubscriptionOperation;
-use gomera_model::{Incarnation, Layer, OperationId, Time, Topology};
+use gomera_model::{Epoch, Incarnation, Layer, OperationId, Time, Topology};
 
 use super::{AccessPoint, send_to_owner};
 use crate::effect::{Effect, Effects};
@@ -51,6 +51,16 @@ impl Phase {
             Self::Flowing { topology }
             | Self::Prepared { topology, .. }
             | Self::Closed { topology, .. } => topology,
+        }
+    }
+
+    /// The epoch in force; zero before the first.
+    pub(super) fn epoch(&self) -> Epoch {
+        match self {
+            Self::Starting => Epoch(0),
+            Self::Flowing { topology }
+            | Self::Prepared { topology, .. }
+            | Self::Closed { topology, .. } => topology.epoch,
         }
     }
 
@@ -223,7 +233,7 @@ impl AccessPoint {
 
     fn open_lanes(
         &self,
-        epoch: gomera_model::Epoch,
+        epoch: Epoch,
         matchers: impl Iterator<Item = Incarnation>,
         effects: &mut Effects,
     ) {

@@ -29,7 +29,7 @@ use gomera_model::lane::{
 };
 use gomera_model::operation::SubscriptionOperation;
 use gomera_model::silbo::RefusalCode;
-use gomera_model::{Cursor, Generation, Incarnation, Seq, SessionId, Time};
+use gomera_model::{Cursor, Epoch, Generation, Incarnation, Seq, SessionId, Time};
 
 use crate::effect::{Effect, Effects};
 use crate::epochs::Epochs;
@@ -166,6 +166,12 @@ impl ExitPoint {
             }
         }
         self.ask_for_sweep(now, effects);
+    }
+
+    /// The newest epoch that it knows; zero before the first topology.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        self.epochs.newest_epoch()
     }
 
     /// What it counted.

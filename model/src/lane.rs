@@ -77,7 +77,9 @@ pub enum AccessPointFrame {
     },
     /// From an exit point: a session has ended, these subscriptions of it shall go.
     SessionEnded {
-        /// Unsubscriptions, all of one session.
+        /// Which.
+        session: SessionId,
+        /// Unsubscriptions of what it had.
         operations: Vec<SubscriptionOperation>,
     },
     /// From an exit point: how far it has released what this access point stamped.

@@ -135,9 +135,12 @@ impl AccessPoint {
                     self.request(now, client, request, effects);
                 }
             }
-            AccessPointFrame::SessionEnded { operations } => {
+            AccessPointFrame::SessionEnded {
+                session,
+                operations,
+            } => {
+                self.sessions.remove(&session);
                 for operation in operations {
-                    self.sessions.remove(&operation.session());
                     self.route(now, operation, effects);
                 }
             }

@@ -19,13 +19,16 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod connection;
 pub mod effect;
 pub mod limits;
 pub mod publisher;
+pub mod stats;
 pub mod subscriber;
 
 pub use effect::{Effect, Effects};
 pub use publisher::{PublishError, PublisherConfig, PublisherCore, PublisherEvent};
+pub use stats::{PublisherStats, SubscriberStats};
 pub use subscriber::{
     Attachment, RequestError, RequestNumber, SubscriberConfig, SubscriberCore, SubscriberEvent,
 };

@@ -21,3 +21,6 @@ pub const ACKNOWLEDGE_AFTER: Duration = Duration::from_millis(50);
 /// Publishers whose last number a subscriber remembers at least. Beyond it the one heard of longest ago is forgotten;
 /// a repeat of its publications, after the broker has forgotten it too, would then be delivered again.
 pub const PUBLISHERS_REMEMBERED: usize = 1 << 16;
+/// From the wish for a connection to the broker's welcome over it; after that it is given up and another one tried.
+/// Longer than a broker takes to hand a publisher from one access point to another.
+pub const WELCOME_WITHIN: Duration = Duration::from_secs(10);

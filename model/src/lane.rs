@@ -82,6 +82,8 @@ pub enum AccessPointFrame {
         /// Unsubscriptions of what it had.
         operations: Vec<SubscriptionOperation>,
     },
+    /// From a matcher, strategy `buffered`: it has taken up the operations on the slots that are new to it.
+    TakenUp(Epoch),
     /// From an exit point: how far it has released what this access point stamped.
     Released {
         /// The exit point's epoch.

@@ -31,6 +31,7 @@ pub(super) fn check(history: &History, breaches: &mut Vec<Breach>) {
                     number,
                     versions: versions(session, number),
                     reached: 0,
+                    missed: None,
                 };
                 if let Err(breach) = walk.go(session, published, &seen) {
                     breaches.push(breach);
@@ -117,6 +118,8 @@ struct Walk<'a> {
     versions: Vec<Version<'a>>,
     /// The lowest version that explains everything so far.
     reached: usize,
+    /// The publication whose absence only this version explains.
+    missed: Option<PublisherSeq>,
 }
 
 impl Walk<'_> {
@@ -132,40 +135,50 @@ impl Walk<'_> {
             if hit.is_none() && session.gave_up(publication.stamp) {
                 continue;
             }
-            let least = self.least(publication);
-            self.reached = match hit {
-                Some(operation) => self.hit(seq, operation, least)?,
-                None => self.no_hit(seq, publication, (least, seen.passed[index]))?,
+            let answered = self.answered(publication);
+            let reached = match hit {
+                Some(operation) => self.hit(seq, operation, answered)?,
+                None => {
+                    let least = answered.max(self.reached);
+                    self.no_hit(seq, publication, (least, seen.passed[index]))?
+                }
             };
+            if reached > self.reached {
+                self.missed = hit.is_none().then_some(seq);
+            }
+            self.reached = reached;
         }
         Ok(())
     }
 
-    /// The first version that a publication may have seen.
-    fn least(&self, publication: &Published) -> usize {
-        let answered = self
-            .versions
-            .iter()
-            .rposition(|version| version.answered < publication.at);
-        answered.unwrap_or(0).max(self.reached)
+    /// The last version that was answered before a publication: it, or a later one, must have been seen.
+    fn answered(&self, publication: &Published) -> usize {
+        let mut versions = self.versions.iter();
+        versions
+            .rposition(|version| version.answered < publication.at)
+            .unwrap_or(0)
     }
 
     fn hit(
         &self,
         seq: PublisherSeq,
         operation: OperationNumber,
-        least: usize,
+        answered: usize,
     ) -> Result<usize, Breach> {
         let mut versions = self.versions.iter();
-        match versions.position(|version| version.operation == operation) {
-            Some(version) if version < least => {
-                let later = self.versions[least].operation;
-                let story = format!("matched operation {operation}, but {later} was in force");
-                Err(self.breach(Promise::False, seq, &story))
-            }
-            Some(version) => Ok(version),
-            None => Err(self.breach(Promise::False, seq, "matched an operation never made")),
+        let Some(version) = versions.position(|version| version.operation == operation) else {
+            return Err(self.breach(Promise::False, seq, "matched an operation never made"));
+        };
+        if version >= answered.max(self.reached) {
+            return Ok(version);
         }
+        if let (true, Some(missed)) = (version >= answered, self.missed) {
+            let story = format!("did not come, but #{seq} came under operation {operation}");
+            return Err(self.breach(Promise::Lost, missed, &story));
+        }
+        let later = self.versions[answered.max(self.reached)].operation;
+        let story = format!("matched operation {operation}, but {later} was in force");
+        Err(self.breach(Promise::False, seq, &story))
     }
 
     fn no_hit(

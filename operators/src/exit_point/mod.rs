@@ -302,16 +302,15 @@ impl ExitPoint {
         let Some((connection_point, generation)) = session.attachment() else {
             return;
         };
-        let out = self.deliveries.entry(connection_point).or_default();
-        let before = out.len();
         while let Some(item) = session.next_to_send(now) {
+            let out = self.deliveries.entry(connection_point).or_default();
             out.push(Delivery {
                 session: id,
                 generation,
                 item,
             });
+            self.stats.deliveries += 1;
         }
-        self.stats.deliveries += (out.len() - before) as u64;
     }
 
     /// A matcher took an operation: the list takes it, the client hears of it.

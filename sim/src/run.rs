@@ -40,7 +40,7 @@ pub fn run(seed: u64, options: &Options) -> Verdict {
             let words = words.unwrap_or_else(|| "without words".to_owned());
             Verdict {
                 seed,
-                breaches: vec![Breach::general(Promise::Panicked, words)],
+                breaches: vec![Breach::general(Promise::Failed, words)],
                 reach: Reach::default(),
                 digest: 0,
             }

@@ -43,8 +43,8 @@ pub enum Promise {
     Stuck,
     /// The instances do not hold what the clients were told.
     Unconserved,
-    /// An operator stopped at one of its own assertions.
-    Panicked,
+    /// An operator stopped at one of its own assertions, or a client was refused without reason.
+    Failed,
 }
 
 impl fmt::Display for Promise {
@@ -57,7 +57,7 @@ impl fmt::Display for Promise {
             Self::Miscounted => "miscounted",
             Self::Stuck => "stuck",
             Self::Unconserved => "state not conserved",
-            Self::Panicked => "panicked",
+            Self::Failed => "failed",
         })
     }
 }

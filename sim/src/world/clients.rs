@@ -293,6 +293,7 @@ impl World {
             }
             SubscriberEvent::Gap(gap) => self.history.lost(session, gap),
             SubscriberEvent::Resubscribed | SubscriberEvent::SubscriptionLost { .. } => {}
+            SubscriberEvent::Ended(_) if subscriber.has_ended => {}
             SubscriberEvent::Ended(refusal) => {
                 self.fail(format!("subscriber {index} was ended: {}", refusal.reason));
             }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use gomera_matching::CpuLevel;
-use gomera_model::{Incarnation, Instance, Layer, Time};
+use gomera_model::{Epoch, Incarnation, Instance, Layer, Time};
 use gomera_operators::access_point::Window;
 use gomera_operators::rules::Rules;
 use gomera_operators::{AccessPoint, ConnectionPoint, Effects, ExitPoint, Matcher, Operator};
@@ -63,6 +63,17 @@ impl Instances {
 
     pub(super) fn all(&self) -> impl Iterator<Item = &Running> {
         self.running.values()
+    }
+
+    /// Whether a receiver may hear a queue: the first that an instance hears is the coordinator.
+    pub(super) fn hears(&self, receiver: Receiver, route: Route) -> bool {
+        match (receiver, route) {
+            (_, Route::Order(_)) => true,
+            (Receiver::Instance(instance), _) => self
+                .get(instance)
+                .is_none_or(|running| running.operator.epoch() > Epoch(0)),
+            (Receiver::Coordinator | Receiver::Client(_) | Receiver::Nobody, _) => true,
+        }
     }
 
     /// The instances of one layer.

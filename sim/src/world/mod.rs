@@ -125,6 +125,9 @@ impl World {
         while self.reach.steps < STEPS_MAX && self.step() {
             self.reach.steps += 1;
         }
+        if self.reach.steps >= STEPS_MAX {
+            self.fail(format!("it goes on and on: {STEPS_MAX} steps without coming to rest"));
+        }
         let mut breaches = core::mem::take(&mut self.failures);
         breaches.extend(judge(&self.history));
         if breaches.is_empty() {
@@ -175,18 +178,19 @@ impl World {
     }
 
     fn deliver(&mut self) {
-        let (weather, connections) = (&self.weather, &self.connections);
-        let pace = |route| weather.pace(connections.receiver(route));
+        let (weather, connections, instances) =
+            (&self.weather, &self.connections, &self.instances);
+        let pace = |route| pace(route, weather, connections, instances);
         let Some(first) = self.post.choose(&mut self.rng, pace) else {
             return;
         };
         let receiver = self.connections.receiver(first);
         self.feed(receiver, first);
         while self.rng.per_mille(self.scenario.batches_per_mille) {
-            let connections = &self.connections;
-            let others = self
-                .post
-                .brisk(|route| connections.receiver(route) == receiver);
+            let (connections, instances) = (&self.connections, &self.instances);
+            let others = self.post.brisk(|route| {
+                connections.receiver(route) == receiver && instances.hears(receiver, route)
+            });
             if others.is_empty() {
                 break;
             }
@@ -251,13 +255,29 @@ impl World {
     }
 
     fn urge(&mut self) -> u64 {
-        let (weather, connections) = (&self.weather, &self.connections);
+        let (weather, connections, instances) =
+            (&self.weather, &self.connections, &self.instances);
         self.post
-            .urge(|route| weather.pace(connections.receiver(route)))
+            .urge(|route| pace(route, weather, connections, instances))
             / post::BRISK
     }
 
     fn put(&mut self, route: Route, cargo: Cargo) {
         self.post.send(route, cargo);
+    }
+}
+
+/// How fast the receiver of a queue is; not at all before it may hear it.
+fn pace(
+    route: Route,
+    weather: &Weather,
+    connections: &Connections,
+    instances: &Instances,
+) -> u64 {
+    let receiver = connections.receiver(route);
+    if instances.hears(receiver, route) {
+        weather.pace(receiver)
+    } else {
+        0
     }
 }

@@ -42,7 +42,9 @@ fn seeds(from: u64, count: u64, mutant: Option<Mutant>) -> ExitCode {
     let mut total = Reach::default();
     let begin = Instant::now();
     for seed in from..from.saturating_add(count) {
-        if std::env::var("NOHOOK").is_err() { say_the_seed_on_panic(seed, mutant); }
+        if std::env::var("NOHOOK").is_err() {
+            say_the_seed_on_panic(seed, mutant);
+        }
         let verdict = run(seed, &options);
         if !verdict.breaches.is_empty() {
             print_breaches(&verdict, mutant);
@@ -60,7 +62,9 @@ fn seeds(from: u64, count: u64, mutant: Option<Mutant>) -> ExitCode {
 
 /// Tells a seed in words.
 fn told(seed: u64, mutant: Option<Mutant>) -> ExitCode {
-    if std::env::var("NOHOOK").is_err() { say_the_seed_on_panic(seed, mutant); }
+    if std::env::var("NOHOOK").is_err() {
+        say_the_seed_on_panic(seed, mutant);
+    }
     let outcome = tell(seed, &options(mutant));
     let lines = outcome.story.lines();
     if !outcome.breaches.is_empty() {

@@ -41,8 +41,10 @@ pub struct Scenario {
     pub endings: u32,
     /// How often of a thousand the coordinator does not learn whether a write was applied.
     pub murk_per_mille: u64,
-    /// How likely a client does something, against a lane that has something to deliver: 1000 is one lane.
-    pub eagerness: u64,
+    /// How many of a thousand steps are something that a client or a person does.
+    pub eagerness_per_mille: u64,
+    /// Publications at once, at most.
+    pub burst: u64,
     /// How often of a thousand a turn takes several inputs.
     pub batches_per_mille: u64,
     /// How often of a thousand turns something becomes slow for a while.
@@ -82,13 +84,13 @@ impl Scenario {
             publishers: rng.index(3) + 1,
             subscribers: rng.index(3) + 2,
             numbers: rng.between(2, 12),
-            publications: small(rng, 80, 240),
+            publications: small(rng, 60, 180),
             window: *rng.pick(&[1, 2, 3, 16, 64, 64]),
             admission: Window {
                 notifications: *rng.pick(&[1, 2, 3, 64, 1000, 1000]),
                 bytes: 1 << 20,
             },
-            requests: small(rng, 40, 120),
+            requests: small(rng, 30, 90),
             scalings: small(rng, 1, 4),
             aborts_per_mille: if rng.per_mille(300) { 400 } else { 0 },
             losses: if rng.per_mille(400) {
@@ -98,7 +100,8 @@ impl Scenario {
             },
             endings: u32::from(rng.per_mille(200)),
             murk_per_mille: *rng.pick(&[0, 0, 0, 100]),
-            eagerness: *rng.pick(&[200, 500, 1000, 3000]),
+            eagerness_per_mille: *rng.pick(&[20, 40, 80, 150]),
+            burst: *rng.pick(&[1, 1, 4, 10]),
             batches_per_mille: *rng.pick(&[0, 300, 800]),
             slowness_per_mille: if quiet { 0 } else { rng.between(1, 30) },
             laziness_per_mille: if quiet { 0 } else { rng.between(200, 900) },

@@ -47,14 +47,15 @@ fn received(history: &History) -> BTreeMap<(PublisherId, PublisherSeq), u32> {
 }
 
 /// How many more may have matched and were dropped on their way to the client: subscriptions whose end was not yet
-/// answered when the notification was published, and all of those of a session that lost it with a gap.
+/// answered when the notification was published, those of a session that ended, which nobody answers, and those of a
+/// session that lost it with a gap.
 fn dropped(history: &History, publication: &Published, seen: (PublisherId, PublisherSeq)) -> u32 {
     let of_session = |session: &Session| {
         let all = session.subscriptions().into_iter();
         if session.gave_up(publication.stamp) {
             return all.count();
         }
-        let ended = session.ended.is_some_and(|ended| ended > publication.at);
+        let ended = session.ended.is_some();
         let open = all.filter(|&number| ended || ends_later(session, number, publication.at));
         open.filter(|&number| !was_hit(session, number, seen))
             .count()

@@ -25,6 +25,8 @@ pub(super) enum Party {
 pub(super) struct Clients {
     pub(super) publishers: Vec<Publisher>,
     pub(super) subscribers: Vec<Subscribing>,
+    /// Whether they have begun to connect.
+    pub(super) have_started: bool,
 }
 
 /// A publisher.
@@ -57,6 +59,7 @@ impl Clients {
         let publishers = 0..scenario.publishers;
         let subscribers = 0..scenario.subscribers;
         Self {
+            have_started: false,
             publishers: publishers.map(|_| Publisher::new(scenario, rng)).collect(),
             subscribers: subscribers
                 .map(|_| Subscribing::new(rng, history.session_began()))
@@ -111,6 +114,7 @@ impl Subscribing {
 
 impl World {
     pub(super) fn start_clients(&mut self) {
+        self.clients.have_started = true;
         for index in 0..self.clients.publishers.len() {
             let publisher = &mut self.clients.publishers[index];
             publisher.core.start(self.now, &mut publisher.effects);

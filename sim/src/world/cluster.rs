@@ -209,8 +209,8 @@ impl World {
 
     fn answered(&mut self, answer: Answer) {
         match answer {
-            Answer::Accepted(record) => self.load.accepted(&record),
-            Answer::Unchanged => self.load.unchanged(),
+            Answer::Accepted(record) => self.accepted(&record),
+            Answer::Unchanged => {}
             Answer::Busy(_) => self.reach.refused_busy += 1,
             Answer::Aborted(_) => self.reach.aborted += 1,
             Answer::TooLate(_) | Answer::NoSuchOperation(_) => self.reach.aborts_too_late += 1,

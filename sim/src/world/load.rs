@@ -19,6 +19,10 @@ const TRICKLE_MAX: u32 = 300;
 /// How much rarer these are.
 const TRICKLE_RARITY: u64 = 10;
 
+/// How much likelier a scaling is than any single one of the other acts that are left. More than one, so that most
+/// operations begin and end under load.
+const SCALING_URGENCY: u64 = 3;
+
 /// What is left to do.
 #[derive(Debug)]
 pub(super) struct Load {
@@ -30,8 +34,7 @@ pub(super) struct Load {
     trickle: u32,
     /// An operation that shall be aborted.
     abort: Option<OperationId>,
-    /// Operations that were accepted.
-    pub(super) accepted: Vec<OperationId>,
+    last_accepted: Option<OperationId>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -54,38 +57,35 @@ impl Load {
             endings: scenario.endings,
             trickle: TRICKLE_MAX,
             abort: None,
-            accepted: Vec::new(),
+            last_accepted: None,
         }
     }
 
-    pub(super) fn accepted(&mut self, record: &OperationRecord) {
-        if !self.accepted.contains(&record.id) {
-            self.accepted.push(record.id);
+    /// Whether the operation is new.
+    fn accepted(&mut self, record: &OperationRecord) -> bool {
+        let is_new = self.last_accepted != Some(record.id);
+        if is_new {
+            self.last_accepted = Some(record.id);
             self.scalings = self.scalings.saturating_sub(1);
         }
-    }
-
-    /// It was as large as was asked for: another size will be drawn.
-    pub(super) fn unchanged(&mut self) {}
-
-    fn is_over(&self) -> bool {
-        self.publications == 0 && self.requests == 0 && self.scalings == 0
+        is_new
     }
 }
 
 impl World {
-    /// How likely a client does something next, against what waits in queues.
+    /// How many of a thousand steps a client or a person does something now.
     pub(super) fn eagerness(&self) -> u64 {
         let is_scaling = self.cluster.coordinator.under_way().is_some();
         let load = &self.load;
-        if load.publications > 0 || load.requests > 0 {
-            self.scenario.eagerness
-        } else if (load.scalings > 0 || is_scaling) && load.trickle > 0 {
-            self.scenario.eagerness / TRICKLE_RARITY
-        } else if load.is_over() {
+        let eagerness = self.scenario.eagerness_per_mille;
+        if !self.clients.have_started {
             0
+        } else if load.publications > 0 || load.requests > 0 {
+            eagerness
+        } else if load.scalings > 0 || (is_scaling && load.trickle > 0) {
+            eagerness / TRICKLE_RARITY + 1
         } else {
-            1
+            0
         }
     }
 
@@ -101,7 +101,7 @@ impl World {
             u64::from(self.load.requests),
             u64::from(self.load.losses),
             u64::from(self.load.endings),
-            u64::from(can_scale) * 20,
+            u64::from(can_scale) * u64::from(self.load.scalings) * SCALING_URGENCY,
             abort * 10,
         ];
         let acts = [
@@ -123,8 +123,25 @@ impl World {
         }
     }
 
+    /// One publisher publishes something, or several things at once.
     fn publish(&mut self) {
-        let index = self.rng.index(self.clients.publishers.len());
+        let with_room: Vec<usize> = (0..self.clients.publishers.len())
+            .filter(|&index| self.clients.publishers[index].core.has_room())
+            .collect();
+        if with_room.is_empty() {
+            self.reach.windows_full += 1;
+            return;
+        }
+        let index = *self.rng.pick(&with_room);
+        for _ in 0..self.rng.between(1, self.scenario.burst) {
+            if self.clients.publishers[index].core.has_room() {
+                self.publish_one(index);
+            }
+        }
+        self.carry_client(Party::Publisher(index));
+    }
+
+    fn publish_one(&mut self, index: usize) {
         let attributes = content::attributes(&mut self.rng);
         let publisher = &mut self.clients.publishers[index];
         let content = Content {
@@ -132,10 +149,6 @@ impl World {
             body: Body::None,
         };
         let at = Timestamp(i64::try_from(self.now.0).expect("a run is short"));
-        if !publisher.core.has_room() {
-            self.reach.windows_full += 1;
-            return;
-        }
         let published = publisher.core.publish(at, content, &mut publisher.effects);
         let seq = published.expect("there is room, and the content is small");
         let id = publisher.core.publisher();
@@ -149,7 +162,6 @@ impl World {
         } else {
             load.trickle = load.trickle.saturating_sub(1);
         }
-        self.carry_client(Party::Publisher(index));
     }
 
     fn request(&mut self) {
@@ -236,16 +248,13 @@ impl World {
             idempotency_key: None,
             asked_at: Timestamp(0),
         };
-        let known = self.load.accepted.len();
         self.ask(|coordinator, now, id, effects| coordinator.scale(now, id, request, effects));
-        if self.load.accepted.len() > known {
-            self.plan_abort();
-        }
     }
 
-    fn plan_abort(&mut self) {
-        if self.rng.per_mille(self.scenario.aborts_per_mille) {
-            self.load.abort = self.load.accepted.last().copied();
+    /// An operation is under way; perhaps somebody will want it aborted.
+    pub(super) fn accepted(&mut self, record: &OperationRecord) {
+        if self.load.accepted(record) && self.rng.per_mille(self.scenario.aborts_per_mille) {
+            self.load.abort = Some(record.id);
         }
     }
 

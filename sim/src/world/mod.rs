@@ -121,12 +121,14 @@ impl World {
     /// Runs until everything has come to rest, then judges.
     #[must_use]
     pub fn run(mut self) -> Outcome {
-        self.start();
-        while self.reach.steps < STEPS_MAX && self.step() {
-            self.reach.steps += 1;
-        }
+        self.start_coordinator();
+        self.go_on(|world| world.cluster.coordinator.is_ready());
+        self.start_clients();
+        self.go_on(|_| false);
         if self.reach.steps >= STEPS_MAX {
-            self.fail(format!("it goes on and on: {STEPS_MAX} steps without coming to rest"));
+            self.fail(format!(
+                "it goes on and on: {STEPS_MAX} steps without coming to rest"
+            ));
         }
         let mut breaches = core::mem::take(&mut self.failures);
         breaches.extend(judge(&self.history));
@@ -143,26 +145,32 @@ impl World {
         }
     }
 
-    fn start(&mut self) {
-        self.start_coordinator();
-        self.start_clients();
+    /// Takes turns until something is so, or nothing is left to do.
+    fn go_on(&mut self, is_so: impl Fn(&Self) -> bool) {
+        while !is_so(self) && self.reach.steps < STEPS_MAX && self.step() {
+            self.reach.steps += 1;
+        }
     }
 
     /// One turn; `false` when nothing is left to do.
     fn step(&mut self) -> bool {
         self.now = self.now + Duration::from_nanos(self.rng.between(1_000, 50_000));
         self.change_weather();
-        let urge = self.urge();
+        let eagerness = self.eagerness();
+        if eagerness > 0 && self.rng.per_mille(eagerness) {
+            self.act();
+            return true;
+        }
         let due = self.due();
         let wakes = due.len() as u64 * post::BRISK;
-        let eagerness = self.eagerness();
-        match self.rng.weighted(&[urge, wakes, eagerness]) {
+        let urge = self.urge();
+        match self.rng.weighted(&[urge, wakes]) {
             Some(0) => self.deliver(),
-            Some(1) => {
+            Some(_) => {
                 let receiver = *self.rng.pick(&due);
                 self.wake(receiver);
             }
-            Some(_) => self.act(),
+            None if eagerness > 0 => self.act(),
             None => return self.leap(),
         }
         true
@@ -178,8 +186,7 @@ impl World {
     }
 
     fn deliver(&mut self) {
-        let (weather, connections, instances) =
-            (&self.weather, &self.connections, &self.instances);
+        let (weather, connections, instances) = (&self.weather, &self.connections, &self.instances);
         let pace = |route| pace(route, weather, connections, instances);
         let Some(first) = self.post.choose(&mut self.rng, pace) else {
             return;
@@ -255,8 +262,7 @@ impl World {
     }
 
     fn urge(&mut self) -> u64 {
-        let (weather, connections, instances) =
-            (&self.weather, &self.connections, &self.instances);
+        let (weather, connections, instances) = (&self.weather, &self.connections, &self.instances);
         self.post
             .urge(|route| pace(route, weather, connections, instances))
             / post::BRISK
@@ -268,12 +274,7 @@ impl World {
 }
 
 /// How fast the receiver of a queue is; not at all before it may hear it.
-fn pace(
-    route: Route,
-    weather: &Weather,
-    connections: &Connections,
-    instances: &Instances,
-) -> u64 {
+fn pace(route: Route, weather: &Weather, connections: &Connections, instances: &Instances) -> u64 {
     let receiver = connections.receiver(route);
     if instances.hears(receiver, route) {
         weather.pace(receiver)

@@ -21,8 +21,7 @@ impl World {
 
     /// Something that must not happen at all.
     pub(super) fn fail(&mut self, story: String) {
-        self.failures
-            .push(Breach::general(Promise::Failed, story));
+        self.failures.push(Breach::general(Promise::Failed, story));
     }
 
     /// What did not end.

@@ -2,6 +2,8 @@
 //!
 //! [`commands`] is the command line, [`settings`] where its flags find their values besides it.
 
+pub mod broker;
 pub mod certificates;
 pub mod commands;
+pub mod limits;
 pub mod settings;

@@ -1,0 +1,5 @@
+mod faults;
+mod operations;
+mod requests;
+mod table;
+mod world;

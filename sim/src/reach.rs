@@ -76,6 +76,8 @@ reach! {
     windows_full: "times a publisher had to wait for its window",
     /// Connections lost.
     losses: "connections lost",
+    /// Publications sent twice.
+    repeats: "publications sent twice",
     /// Sessions resumed.
     resumes: "sessions resumed",
     /// Runs in which nothing was in flight at any commit.

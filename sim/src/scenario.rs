@@ -41,6 +41,8 @@ pub struct Scenario {
     pub endings: u32,
     /// How often of a thousand the coordinator does not learn whether a write was applied.
     pub murk_per_mille: u64,
+    /// How often of a thousand a publication is sent twice.
+    pub repeats_per_mille: u64,
     /// How many of a thousand steps are something that a client or a person does.
     pub eagerness_per_mille: u64,
     /// Publications at once, at most.
@@ -100,6 +102,7 @@ impl Scenario {
             },
             endings: u32::from(rng.per_mille(200)),
             murk_per_mille: *rng.pick(&[0, 0, 0, 100]),
+            repeats_per_mille: *rng.pick(&[0, 0, 50]),
             eagerness_per_mille: *rng.pick(&[20, 40, 80, 150]),
             burst: *rng.pick(&[1, 1, 4, 10]),
             batches_per_mille: *rng.pick(&[0, 300, 800]),

@@ -91,12 +91,22 @@ impl World {
         self.put(Route::Down(id), word);
     }
 
+    /// A client sends a frame; a publication sometimes twice, as clients may that did not hear of it.
     pub(super) fn send_up(&mut self, party: Party, generation: Generation, frame: ClientFrame) {
-        if let Some(id) = self.connections.find(party, generation)
-            && self.connections.is_open(id)
-        {
-            self.put(Route::Up(id), Cargo::Up(FromClient::Frame(frame)));
+        let Some(id) = self.connections.find(party, generation) else {
+            return;
+        };
+        if !self.connections.is_open(id) {
+            return;
         }
+        if let ClientFrame::Publish(_) = &frame
+            && self.rng.per_mille(self.scenario.repeats_per_mille)
+        {
+            self.reach.repeats += 1;
+            let again = Cargo::Up(FromClient::Frame(frame.clone()));
+            self.put(Route::Up(id), again);
+        }
+        self.put(Route::Up(id), Cargo::Up(FromClient::Frame(frame)));
     }
 
     pub(super) fn send_down(&mut self, id: ConnectionId, frame: ServerFrame) {

@@ -12,6 +12,20 @@ impl Digest {
         write!(self, "{thing:?}").expect("a number takes any text");
     }
 
+    /// Takes bytes in.
+    pub(crate) fn add_bytes(&mut self, bytes: &[u8]) {
+        let mut chunks = bytes.chunks_exact(8);
+        for chunk in &mut chunks {
+            self.mix(u64::from_le_bytes(
+                chunk.try_into().expect("chunks of eight bytes"),
+            ));
+        }
+        let rest = chunks.remainder();
+        let mut last = [0; 8];
+        last[..rest.len()].copy_from_slice(rest);
+        self.mix(u64::from_le_bytes(last) ^ (rest.len() as u64) << 56);
+    }
+
     /// The number.
     #[must_use]
     pub(crate) fn value(self) -> u64 {
@@ -25,14 +39,7 @@ impl Digest {
 
 impl Write for Digest {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let mut chunks = text.as_bytes().chunks_exact(8);
-        for chunk in &mut chunks {
-            let bytes = chunk.try_into().expect("chunks of eight bytes");
-            self.mix(u64::from_le_bytes(bytes));
-        }
-        for byte in chunks.remainder() {
-            self.mix(u64::from(*byte));
-        }
+        self.add_bytes(text.as_bytes());
         Ok(())
     }
 }

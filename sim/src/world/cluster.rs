@@ -124,7 +124,7 @@ impl World {
         let effects: Vec<_> = self.cluster.effects.drain().collect();
         let mut told = Vec::new();
         for effect in effects {
-            self.digest.add(&effect);
+            self.digest_coordinator(&effect);
             match effect {
                 Effect::Observe(path) => {
                     self.cluster.observed.insert(path);
@@ -148,6 +148,34 @@ impl World {
             }
         }
         self.delay_some(&told);
+    }
+
+    /// The tables of a topology stand in the documents that are written: they are taken in once, as bytes.
+    fn digest_coordinator(&mut self, effect: &Effect) {
+        match effect {
+            Effect::Write { id, puts } => {
+                self.digest.add(id);
+                for put in puts {
+                    self.digest.add(&(put.path, put.expected));
+                    self.digest.add_bytes(&put.bytes);
+                }
+            }
+            Effect::Tell {
+                to,
+                control: Control::Topology(topology),
+            } => self.digest.add(&(to, topology.epoch)),
+            Effect::Tell {
+                to,
+                control: Control::Prepare(plan),
+            } => self.digest.add(&(to, plan.operation, plan.next.epoch)),
+            Effect::Observe(_)
+            | Effect::Start(_)
+            | Effect::Stop(_)
+            | Effect::Tell { .. }
+            | Effect::Answer { .. }
+            | Effect::WakeAt(_)
+            | Effect::Unreadable { .. } => self.digest.add(effect),
+        }
     }
 
     fn read(&mut self, path: Path) {

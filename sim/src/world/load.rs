@@ -23,6 +23,9 @@ const TRICKLE_RARITY: u64 = 10;
 /// operations begin and end under load.
 const SCALING_URGENCY: u64 = 3;
 
+/// How much faster everything comes while an operation is under way.
+const SCALING_HASTE: u64 = 3;
+
 /// What is left to do.
 #[derive(Debug)]
 pub(super) struct Load {
@@ -77,7 +80,8 @@ impl World {
     pub(super) fn eagerness(&self) -> u64 {
         let is_scaling = self.cluster.coordinator.under_way().is_some();
         let load = &self.load;
-        let eagerness = self.scenario.eagerness_per_mille;
+        let haste = if is_scaling { SCALING_HASTE } else { 1 };
+        let eagerness = self.scenario.eagerness_per_mille * haste;
         if !self.clients.have_started {
             0
         } else if load.publications > 0 || load.requests > 0 {

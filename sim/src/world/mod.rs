@@ -186,9 +186,7 @@ impl World {
     }
 
     fn deliver(&mut self) {
-        let (weather, connections, instances) = (&self.weather, &self.connections, &self.instances);
-        let pace = |route| pace(route, weather, connections, instances);
-        let Some(first) = self.post.choose(&mut self.rng, pace) else {
+        let Some(first) = self.post.choose(&mut self.rng) else {
             return;
         };
         let receiver = self.connections.receiver(first);

@@ -129,20 +129,22 @@ impl Post {
         self.queue(route).is_paused = is_paused;
     }
 
-    /// Chooses a queue that can deliver. `pace_of` says how fast the receiver of a queue is.
-    pub(super) fn choose(
-        &mut self,
-        rng: &mut Rng,
-        pace_of: impl Fn(Route) -> u64,
-    ) -> Option<Route> {
-        self.gather(pace_of);
-        rng.weighted(&self.weights).map(|index| self.routes[index])
+    /// The sum of the paces of all queues that can deliver. `pace_of` says how fast the receiver of a queue is.
+    pub(super) fn urge(&mut self, pace_of: impl Fn(Route) -> u64) -> u64 {
+        self.weights.clear();
+        self.routes.clear();
+        for (route, queue) in &self.queues {
+            if queue.can_deliver() {
+                self.weights.push(queue.pace * pace_of(*route));
+                self.routes.push(*route);
+            }
+        }
+        self.weights.iter().sum()
     }
 
-    /// The sum of the paces of all queues that can deliver.
-    pub(super) fn urge(&mut self, pace_of: impl Fn(Route) -> u64) -> u64 {
-        self.gather(pace_of);
-        self.weights.iter().sum()
+    /// Chooses one of the queues that could deliver when [`Post::urge`] was asked.
+    pub(super) fn choose(&self, rng: &mut Rng) -> Option<Route> {
+        rng.weighted(&self.weights).map(|index| self.routes[index])
     }
 
     /// Queues that can deliver and are not held up.
@@ -169,17 +171,6 @@ impl Post {
     #[must_use]
     pub(super) fn is_still(&self) -> bool {
         !self.queues.values().any(Queue::can_deliver)
-    }
-
-    fn gather(&mut self, pace_of: impl Fn(Route) -> u64) {
-        self.weights.clear();
-        self.routes.clear();
-        for (route, queue) in &self.queues {
-            if queue.can_deliver() {
-                self.weights.push(queue.pace * pace_of(*route));
-                self.routes.push(*route);
-            }
-        }
     }
 
     fn queue(&mut self, route: Route) -> &mut Queue {

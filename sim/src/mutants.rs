@@ -3,7 +3,7 @@
 
 use gomera_operators::rules::{Rule, Rules};
 
-use crate::scenario::Options;
+use crate::scenario::{Forgery, Options};
 
 /// A rule to be taken away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,9 +11,18 @@ pub struct Mutant {
     /// Its name on the command line.
     pub name: &'static str,
     /// The rule.
-    pub rule: Rule,
+    pub broken: Broken,
     /// Seeds, from 1, within which it must be caught: about four times what it took when this was written.
     pub seeds_max: u64,
+}
+
+/// Where the rule is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Broken {
+    /// In the operators.
+    Operators(Rule),
+    /// In the coordinator, which is lied to.
+    Coordinator(Forgery),
 }
 
 /// All of them.
@@ -29,6 +38,8 @@ pub const MUTANTS: &[Mutant] = &[
     mutant("copy-without-follow", Rule::FollowTheCopy, 50),
     mutant("hold-nothing", Rule::HoldWhileClosed, 50),
     mutant("stamp-repeats", Rule::KnowRepeats, 50),
+    lie("commit-before-end", Forgery::Ended, 50),
+    lie("done-before-drained", Forgery::Drained, 50),
 ];
 
 impl Mutant {
@@ -41,8 +52,15 @@ impl Mutant {
     /// Options for a run with this rule taken away.
     #[must_use]
     pub fn options(self) -> Options {
-        Options {
-            rules: Rules::without(self.rule),
+        match self.broken {
+            Broken::Operators(rule) => Options {
+                rules: Rules::without(rule),
+                ..Options::default()
+            },
+            Broken::Coordinator(forgery) => Options {
+                forgery: Some(forgery),
+                ..Options::default()
+            },
         }
     }
 }
@@ -50,7 +68,15 @@ impl Mutant {
 const fn mutant(name: &'static str, rule: Rule, seeds_max: u64) -> Mutant {
     Mutant {
         name,
-        rule,
+        broken: Broken::Operators(rule),
+        seeds_max,
+    }
+}
+
+const fn lie(name: &'static str, forgery: Forgery, seeds_max: u64) -> Mutant {
+    Mutant {
+        name,
+        broken: Broken::Coordinator(forgery),
         seeds_max,
     }
 }

@@ -74,6 +74,10 @@ reach! {
     flips: "FLIPs",
     /// Times that a publisher's window was full.
     windows_full: "times a publisher had to wait for its window",
+    /// Coordinators followed by another one.
+    successions: "coordinators succeeded by another one",
+    /// Operations with the strategy `buffered`.
+    buffered: "operations with the strategy 'buffered'",
     /// Connections lost.
     losses: "connections lost",
     /// Publications sent twice.

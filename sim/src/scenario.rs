@@ -1,6 +1,5 @@
 //! What kind of run a seed gives: how large the cluster is, how much happens, how unkind the weather.
 
-use gomera_coordinator::{Coordinator, Settings};
 use gomera_operators::access_point::Window;
 use gomera_operators::rules::Rules;
 
@@ -39,6 +38,10 @@ pub struct Scenario {
     pub losses: u32,
     /// Sessions that their applications end.
     pub endings: u32,
+    /// How often of a thousand a scaling follows the strategy `buffered`.
+    pub buffered_per_mille: u64,
+    /// Coordinators that are followed by another one, which knows what the store says.
+    pub successions: u32,
     /// How often of a thousand the coordinator does not learn whether a write was applied.
     pub murk_per_mille: u64,
     /// How often of a thousand a publication is sent twice.
@@ -58,16 +61,19 @@ pub struct Scenario {
 /// How a run is made.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
-    /// Which rules of the protocol hold.
+    /// Which rules of the protocol hold in the operators.
     pub rules: Rules,
+    /// What the coordinator is told that is not so.
+    pub forgery: Option<Forgery>,
 }
 
-impl Options {
-    /// A coordinator to which the same rules apply.
-    #[must_use]
-    pub fn coordinator(&self, settings: Settings) -> Coordinator {
-        Coordinator::new(settings)
-    }
+/// A lie to the coordinator, which takes one of its rules away: it goes on where it should wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forgery {
+    /// Whoever confirms a plan is said to have every END as well.
+    Ended,
+    /// Whoever confirms a plan is said to have drained as well.
+    Drained,
 }
 
 impl Scenario {
@@ -101,6 +107,12 @@ impl Scenario {
                 0
             },
             endings: u32::from(rng.per_mille(200)),
+            buffered_per_mille: *rng.pick(&[0, 0, 500, 1000]),
+            successions: if rng.per_mille(200) {
+                small(rng, 1, 3)
+            } else {
+                0
+            },
             murk_per_mille: *rng.pick(&[0, 0, 0, 100]),
             repeats_per_mille: *rng.pick(&[0, 0, 50]),
             eagerness_per_mille: *rng.pick(&[20, 40, 80, 150]),

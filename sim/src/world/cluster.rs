@@ -6,11 +6,11 @@ use gomera_coordinator::{
     Answer, Coordinator, Effect, Effects, EmbeddedStore, HostEntry, Layout, Path, Put, RequestId,
     Settings, WriteError, WriteId,
 };
-use gomera_model::control::Control;
+use gomera_model::control::{Control, Report};
 use gomera_model::{Epoch, HostId, Incarnation, Instance, Layer, Time};
 
 use super::{Cargo, Route, World};
-use crate::scenario::{Options, Scenario};
+use crate::scenario::{Forgery, Options, Scenario};
 
 /// The only host.
 const HOST: HostId = HostId(1);
@@ -19,6 +19,8 @@ const HOST: HostId = HostId(1);
 #[derive(Debug)]
 pub(super) struct Cluster {
     pub(super) coordinator: Coordinator,
+    settings: Settings,
+    forgery: Option<Forgery>,
     effects: Effects,
     store: EmbeddedStore,
     observed: BTreeSet<Path>,
@@ -30,18 +32,11 @@ pub(super) struct Cluster {
 
 impl Cluster {
     pub(super) fn new(scenario: &Scenario, options: &Options) -> Self {
-        let counts = BTreeMap::from([
-            (Layer::ConnectionPoints, scenario.connection_points),
-            (Layer::AccessPoints, scenario.access_points),
-            (Layer::Matchers, scenario.matchers),
-            (Layer::ExitPoints, scenario.exit_points),
-        ]);
-        let settings = Settings {
-            layout: Layout { host: HOST, counts },
-            buffered: false,
-        };
+        let settings = settings(scenario);
         Self {
-            coordinator: options.coordinator(settings),
+            coordinator: Coordinator::new(settings.clone()),
+            settings,
+            forgery: options.forgery,
             effects: Effects::new(),
             store: EmbeddedStore::new(),
             observed: BTreeSet::new(),
@@ -74,6 +69,17 @@ impl World {
         self.carry_coordinator();
     }
 
+    /// The coordinator is gone; the next one knows what the store says, and nothing else.
+    pub(super) fn succeed_coordinator(&mut self) {
+        self.reach.successions += 1;
+        self.cluster.coordinator = Coordinator::new(self.cluster.settings.clone());
+        self.cluster.observed.clear();
+        self.cluster.wish = None;
+        self.post.remove(Route::Store);
+        self.post.remove(Route::Host);
+        self.start_coordinator();
+    }
+
     pub(super) fn feed_coordinator(&mut self, route: Route, cargo: Cargo) {
         let now = self.now;
         let Cluster {
@@ -85,7 +91,19 @@ impl World {
             (Route::Report(from), Cargo::Report(report)) => {
                 self.reach.report(&report);
                 self.story.report_arrives(now, from, &report);
+                let forged = self
+                    .cluster
+                    .forgery
+                    .and_then(|forgery| forge(forgery, &report, self.cluster.told.next()));
+                let Cluster {
+                    coordinator,
+                    effects,
+                    ..
+                } = &mut self.cluster;
                 coordinator.report(now, from, report, effects);
+                if let Some(forged) = forged {
+                    coordinator.report(now, from, forged, effects);
+                }
             }
             (_, Cargo::Document(document)) => coordinator.document(now, document, effects),
             (_, Cargo::Written(id, outcome)) => coordinator.written(now, id, outcome, effects),
@@ -246,5 +264,29 @@ impl World {
             Answer::Unavailable { .. } => self.reach.unavailable += 1,
             Answer::Impossible(why) => self.fail(format!("a scaling was refused: {why}")),
         }
+    }
+}
+
+fn settings(scenario: &Scenario) -> Settings {
+    let counts = BTreeMap::from([
+        (Layer::ConnectionPoints, scenario.connection_points),
+        (Layer::AccessPoints, scenario.access_points),
+        (Layer::Matchers, scenario.matchers),
+        (Layer::ExitPoints, scenario.exit_points),
+    ]);
+    Settings {
+        layout: Layout { host: HOST, counts },
+        buffered: true,
+    }
+}
+
+/// What the reporter is said to have said as well.
+fn forge(forgery: Forgery, report: &Report, next: Epoch) -> Option<Report> {
+    let Report::Confirmed(operation) = report else {
+        return None;
+    };
+    match forgery {
+        Forgery::Ended => Some(Report::Ended(*operation)),
+        Forgery::Drained => Some(Report::Drained(next)),
     }
 }

@@ -33,6 +33,7 @@ pub(super) struct Load {
     requests: u32,
     scalings: u32,
     losses: u32,
+    successions: u32,
     endings: u32,
     trickle: u32,
     /// An operation that shall be aborted.
@@ -46,6 +47,7 @@ enum Act {
     Request,
     Lose,
     End,
+    Succeed,
     Scale,
     Abort,
 }
@@ -57,6 +59,7 @@ impl Load {
             requests: scenario.requests,
             scalings: scenario.scalings,
             losses: scenario.losses,
+            successions: scenario.successions,
             endings: scenario.endings,
             trickle: TRICKLE_MAX,
             abort: None,
@@ -105,6 +108,7 @@ impl World {
             u64::from(self.load.requests),
             u64::from(self.load.losses),
             u64::from(self.load.endings),
+            u64::from(self.load.successions),
             u64::from(can_scale) * u64::from(self.load.scalings) * SCALING_URGENCY,
             abort * 10,
         ];
@@ -113,6 +117,7 @@ impl World {
             Act::Request,
             Act::Lose,
             Act::End,
+            Act::Succeed,
             Act::Scale,
             Act::Abort,
         ];
@@ -121,6 +126,10 @@ impl World {
             Some(Act::Request) => self.request(),
             Some(Act::Lose) => self.lose(),
             Some(Act::End) => self.end_session(),
+            Some(Act::Succeed) => {
+                self.load.successions -= 1;
+                self.succeed_coordinator();
+            }
             Some(Act::Scale) => self.scale(),
             Some(Act::Abort) => self.abort(),
             None => {}
@@ -244,9 +253,14 @@ impl World {
 
     fn scale(&mut self) {
         let matchers = u32::try_from(self.rng.between(1, 5)).expect("a small number");
+        let strategy = if self.rng.per_mille(self.scenario.buffered_per_mille) {
+            Strategy::Buffered
+        } else {
+            Strategy::Live
+        };
         let request = ScaleRequest {
             layers: BTreeMap::from([(Layer::Matchers, matchers)]),
-            strategy: Strategy::Live,
+            strategy,
             dry_run: self.rng.per_mille(50),
             reason: String::new(),
             idempotency_key: None,
@@ -257,7 +271,11 @@ impl World {
 
     /// An operation is under way; perhaps somebody will want it aborted.
     pub(super) fn accepted(&mut self, record: &OperationRecord) {
-        if self.load.accepted(record) && self.rng.per_mille(self.scenario.aborts_per_mille) {
+        let is_new = self.load.accepted(record);
+        if is_new && record.strategy == Strategy::Buffered {
+            self.reach.buffered += 1;
+        }
+        if is_new && self.rng.per_mille(self.scenario.aborts_per_mille) {
             self.load.abort = Some(record.id);
         }
     }

@@ -170,8 +170,8 @@ impl World {
                 let receiver = *self.rng.pick(&due);
                 self.wake(receiver);
             }
-            None if eagerness > 0 => self.act(),
-            None => return self.leap(),
+            None if eagerness > 0 && self.rng.per_mille(500) => self.act(),
+            None => return self.leap() || eagerness > 0,
         }
         true
     }

@@ -6,35 +6,19 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use gomera_coordinator::{
-    Answer, Coordinator, Effect, Effects, EmbeddedStore, HostEntry, Load, OperationRecord,
-    RequestId, ScaleRequest, Settings,
+    Answer, Coordinator, Effect, Effects, EmbeddedStore, HostEntry, OperationRecord, RequestId,
+    Settings,
 };
 use gomera_matching::CpuLevel;
-use gomera_model::control::Report;
 use gomera_model::{HostId, Incarnation, Instance, Layer, OperationId, Time, Topology};
 use gomera_operators::{AccessPoint, ConnectionPoint, ExitPoint, Matcher, Operator};
 use tokio::sync::oneshot;
 
 use super::clock::Clock;
-use super::input::Input;
+use super::input::{CoordinatorInput, Input};
 use super::instance::{self, Surroundings};
 use super::quic::Doors;
 use super::random::random_bytes;
-
-/// What waits for the coordinator.
-#[derive(Debug)]
-pub(crate) enum CoordinatorInput {
-    /// An instance reports.
-    Report { from: Incarnation, report: Report },
-    /// What an instance holds.
-    Load { from: Incarnation, load: Load },
-    /// Somebody asks for another number of instances.
-    Scale(ScaleRequest, oneshot::Sender<Answer>),
-    /// Somebody asks to give an operation up.
-    Abort(OperationId, oneshot::Sender<Answer>),
-    /// The thread shall stop all instances, and end.
-    Stop,
-}
 
 /// What the coordinator knows, for those who only look.
 #[derive(Clone, Debug, Default)]

@@ -1,4 +1,5 @@
 mod faults;
+mod interleavings;
 mod operations;
 mod requests;
 mod table;

@@ -64,6 +64,8 @@ pub(super) struct World {
     /// Starting these fails.
     pub(super) unstartable: BTreeSet<Incarnation>,
     pub(super) wake_at: Option<Time>,
+    /// The topology that each instance has learned.
+    pub(super) knows: BTreeMap<Incarnation, Epoch>,
     /// Every effect, by name.
     pub(super) seen: Vec<String>,
     plans: BTreeMap<OperationId, Arc<Plan>>,
@@ -120,6 +122,7 @@ impl World {
             twice: false,
             unstartable: BTreeSet::new(),
             wake_at: None,
+            knows: BTreeMap::new(),
             seen: Vec::new(),
             plans: BTreeMap::new(),
             closed: BTreeMap::new(),
@@ -230,6 +233,9 @@ impl World {
         assert_eq!(topology.check(), Ok(()));
         let there: BTreeSet<_> = topology.instances.iter().map(|i| i.incarnation).collect();
         assert_eq!(self.running, there, "who runs, and who should");
+        for who in &self.running {
+            assert_eq!(self.knows.get(who), Some(&topology.epoch), "{who:?} knows");
+        }
         assert_eq!(self.coordinator.topology().map(|t| &**t), Some(&topology));
         assert!(self.coordinator.is_ready() && self.coordinator.is_available());
         assert_eq!(self.coordinator.under_way(), None);
@@ -251,6 +257,10 @@ impl World {
                     "{to:?} does not run: {control:?}"
                 );
                 self.told.push((to, control.clone()));
+                if let Control::Topology(topology) = &control {
+                    let known = self.knows.entry(to).or_default();
+                    *known = topology.epoch.max(*known);
+                }
                 if self.lively {
                     self.obey(to, control);
                 }

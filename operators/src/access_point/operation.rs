@@ -207,21 +207,22 @@ impl AccessPoint {
         self.phase = Phase::Prepared { topology, plan };
     }
 
-    /// Holds operations on moving slots from here on, and says so to their owners.
+    /// Holds operations on moving slots from here on, and says so to their owners. A new leader that tells it again
+    /// hears from the new owners again: CLOSE goes out a second time, and END follows it.
     pub(super) fn close(&mut self, operation: OperationId, effects: &mut Effects) {
-        let Phase::Prepared { topology, plan } = &self.phase else {
-            return;
+        let (topology, plan) = match &self.phase {
+            Phase::Prepared { topology, plan } if plan.operation == operation => (topology, plan),
+            Phase::Closed { plan, .. } if plan.operation == operation => {
+                return send_close(plan, effects);
+            }
+            Phase::Starting
+            | Phase::Flowing { .. }
+            | Phase::Prepared { .. }
+            | Phase::Closed { .. }
+            | Phase::Buffering { .. } => return,
         };
-        if plan.operation != operation {
-            return;
-        }
+        send_close(plan, effects);
         let moves = plan.moves.iter();
-        let mut owners: Vec<Incarnation> = moves.clone().map(|moved| moved.from).collect();
-        owners.dedup();
-        for owner in owners {
-            let frame = MatcherFrame::Close(operation);
-            effects.send(owner, LaneFrame::Matcher(frame));
-        }
         let moving = if self.rules.broken(Rule::HoldWhileClosed) {
             SlotSet::empty()
         } else {
@@ -370,5 +371,15 @@ pub(super) fn flipped_into(epoch: Epoch) -> Report {
         epoch,
         held: 0,
         held_ns_max: 0,
+    }
+}
+
+/// Sends CLOSE to every owner of a moving slot.
+fn send_close(plan: &Plan, effects: &mut Effects) {
+    let mut owners: Vec<Incarnation> = plan.moves.iter().map(|moved| moved.from).collect();
+    owners.dedup();
+    for owner in owners {
+        let frame = MatcherFrame::Close(plan.operation);
+        effects.send(owner, LaneFrame::Matcher(frame));
     }
 }

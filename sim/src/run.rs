@@ -62,7 +62,7 @@ fn focus(outcome: &Outcome) -> Focus {
         return Focus {
             notification: most_received(&outcome.history),
             subscriber: None,
-            epoch: Some(Epoch(2)),
+            epochs: Some((Epoch(1), Epoch(2))),
         };
     };
     let about = breach.notification;
@@ -71,7 +71,9 @@ fn focus(outcome: &Outcome) -> Focus {
     Focus {
         notification: about,
         subscriber: breach.subscriber.map(|subscriber| subscriber.0),
-        epoch: stamp.map(|stamp| stamp.epoch),
+        epochs: Some(stamp.map_or((Epoch(0), Epoch(u64::MAX)), |stamp| {
+            (Epoch(stamp.epoch.0 - 1), stamp.epoch.next())
+        })),
     }
 }
 

@@ -26,8 +26,8 @@ pub struct Focus {
     pub notification: Option<(PublisherId, PublisherSeq)>,
     /// The session whose subscription operations are told, by the place of its subscriber.
     pub subscriber: Option<usize>,
-    /// Operations of the cluster are told from before this epoch is committed until it is drained.
-    pub epoch: Option<Epoch>,
+    /// Operations of the cluster are told while the newest epoch is one from the first to the second of these.
+    pub epochs: Option<(Epoch, Epoch)>,
 }
 
 /// Which part of the story a line belongs to.
@@ -445,8 +445,8 @@ impl Story {
     }
 
     fn operation(&mut self, now: Time, words: impl FnOnce() -> String) {
-        let wanted = self.focus.and_then(|focus| focus.epoch);
-        if wanted.is_some_and(|wanted| (wanted.0 - 1..=wanted.0).contains(&self.epoch.0)) {
+        let wanted = self.focus().epochs;
+        if wanted.is_some_and(|(first, last)| (first..=last).contains(&self.epoch)) {
             self.tell(now, Chapter::Operation, words());
         }
     }

@@ -6,7 +6,7 @@ use gomera_coordinator::{OperationRecord, ScaleRequest};
 use gomera_filter::{Dialect, Filter};
 use gomera_model::control::Strategy;
 use gomera_model::{
-    Body, Content, Layer, OperationId, OperationNumber, SubscriptionNumber, Timestamp,
+    Body, Content, Layer, OperationId, OperationNumber, SubscriptionNumber, Time, Timestamp,
 };
 
 use super::{Party, World};
@@ -36,6 +36,8 @@ pub(super) struct Load {
     successions: u32,
     endings: u32,
     trickle: u32,
+    /// When a session was ended last.
+    pub(super) last_ending: Time,
     /// An operation that shall be aborted.
     abort: Option<OperationId>,
     last_accepted: Option<OperationId>,
@@ -62,6 +64,7 @@ impl Load {
             successions: scenario.successions,
             endings: scenario.endings,
             trickle: TRICKLE_MAX,
+            last_ending: Time(0),
             abort: None,
             last_accepted: None,
         }
@@ -244,6 +247,7 @@ impl World {
             return;
         }
         self.load.endings -= 1;
+        self.load.last_ending = self.now;
         subscriber.has_ended = true;
         subscriber.wish = None;
         self.history.ended(subscriber.session);

@@ -1,7 +1,8 @@
 //! When a run has come to rest, and what is left then.
 
 use gomera_model::operation::Hit;
-use gomera_model::{Incarnation, SlotId, SubscriptionId, Topology};
+use gomera_model::{Duration, Incarnation, SlotId, SubscriptionId, Topology};
+use gomera_operators::limits::QUEUE_AGE_OFFLINE;
 use gomera_operators::{ExitPoint, Matcher, Operator};
 
 use super::{Party, World};
@@ -11,10 +12,13 @@ use crate::checker::{Breach, Census, HeldSubscription, Leftovers, Promise};
 const IDLE_WAKES_EACH: u64 = 4;
 
 impl World {
-    /// Whether the load is over, nothing is on its way, and waking does not change that.
+    /// Whether the load is over, nothing is on its way, and waking does not change that. A session whose end was lost
+    /// with its connection is given the time to grow too old.
     pub(super) fn is_at_rest(&self) -> bool {
         let sleepers = self.wishes().count() as u64;
+        let forgotten_at = self.load.last_ending + QUEUE_AGE_OFFLINE + Duration::from_secs(2);
         self.post.is_still()
+            && self.now > forgotten_at
             && self.eagerness() == 0
             && self.idle_wakes > IDLE_WAKES_EACH * (sleepers + 1)
     }

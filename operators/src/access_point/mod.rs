@@ -149,7 +149,7 @@ impl AccessPoint {
                     self.route(now, operation, effects);
                 }
             }
-            AccessPointFrame::TakenUp(epoch) => self.taken_up(now, from, epoch),
+            AccessPointFrame::TakenUp(epoch) => self.taken_up(now, (from, epoch), effects),
             AccessPointFrame::Released {
                 epoch: _,
                 seq,

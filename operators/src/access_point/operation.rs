@@ -55,6 +55,8 @@ pub(super) enum Phase {
         publications: Vec<Kept>,
         /// Since when.
         since: Time,
+        /// A plan that came meanwhile; it is confirmed when publications go on.
+        next: Option<Arc<Plan>>,
     },
 }
 
@@ -145,6 +147,7 @@ impl Phase {
             taking_up,
             publications: Vec::new(),
             since: now,
+            next: None,
         }
     }
 
@@ -185,15 +188,19 @@ impl AccessPoint {
     /// Knows the plan and opens lanes to matchers that are new in it.
     pub(super) fn prepare(&mut self, plan: Arc<Plan>, effects: &mut Effects) {
         let topology = Arc::clone(self.phase.topology());
-        let is_known = match &self.phase {
-            Phase::Starting | Phase::Flowing { .. } | Phase::Buffering { .. } => false,
-            Phase::Prepared { plan: known, .. } | Phase::Closed { plan: known, .. } => {
-                known.operation == plan.operation
-            }
-        };
         if plan.next.epoch <= topology.epoch {
             return;
         }
+        let is_known = match &mut self.phase {
+            Phase::Starting | Phase::Flowing { .. } => false,
+            Phase::Prepared { plan: known, .. } | Phase::Closed { plan: known, .. } => {
+                known.operation == plan.operation
+            }
+            Phase::Buffering { next, .. } => {
+                *next = Some(plan);
+                return;
+            }
+        };
         effects.push(Effect::Report(Report::Confirmed(plan.operation)));
         if is_known {
             return;
@@ -240,7 +247,12 @@ impl AccessPoint {
 
     /// Forgets the plan; what was held goes to the old owners.
     pub(super) fn abort(&mut self, operation: OperationId, effects: &mut Effects) {
-        match &self.phase {
+        match &mut self.phase {
+            Phase::Buffering { next, .. }
+                if next.as_ref().map(|plan| plan.operation) == Some(operation) =>
+            {
+                *next = None;
+            }
             Phase::Prepared { plan, .. } | Phase::Closed { plan, .. }
                 if plan.operation == operation =>
             {
@@ -304,12 +316,18 @@ impl AccessPoint {
     }
 
     /// Strategy `buffered`: a new owner has taken up what was held; with the last of them publications go on.
-    pub(super) fn taken_up(&mut self, now: Time, from: Incarnation, epoch: Epoch) {
+    pub(super) fn taken_up(
+        &mut self,
+        now: Time,
+        (from, epoch): (Incarnation, Epoch),
+        effects: &mut Effects,
+    ) {
         let Phase::Buffering {
             topology,
             taking_up,
             publications,
             since,
+            next,
         } = &mut self.phase
         else {
             return;
@@ -321,6 +339,7 @@ impl AccessPoint {
             return;
         }
         let kept = core::mem::take(publications);
+        let next = next.take();
         if !kept.is_empty() {
             self.stats.publications_held += kept.len() as u64;
             let held = now.0.saturating_sub(since.0);
@@ -331,6 +350,9 @@ impl AccessPoint {
         };
         for kept in kept {
             self.stamp(kept);
+        }
+        if let Some(plan) = next {
+            self.prepare(plan, effects);
         }
     }
 

@@ -38,6 +38,7 @@ pub const MUTANTS: &[Mutant] = &[
     mutant("copy-without-follow", Rule::FollowTheCopy, 50),
     mutant("hold-nothing", Rule::HoldWhileClosed, 50),
     mutant("stamp-repeats", Rule::KnowRepeats, 50),
+    lie("go-on-unconfirmed", Forgery::Confirmed, 50),
     lie("commit-before-end", Forgery::Ended, 50),
     lie("done-before-drained", Forgery::Drained, 50),
 ];

@@ -70,9 +70,11 @@ pub struct Options {
 /// A lie to the coordinator, which takes one of its rules away: it goes on where it should wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Forgery {
+    /// When one has confirmed a plan, all are said to have.
+    Confirmed,
     /// Whoever confirms a plan is said to have every END as well.
     Ended,
-    /// Whoever confirms a plan is said to have drained as well.
+    /// When one access point has flipped, everybody is said to have joined and drained.
     Drained,
 }
 

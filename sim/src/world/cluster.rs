@@ -91,24 +91,40 @@ impl World {
             (Route::Report(from), Cargo::Report(report)) => {
                 self.reach.report(&report);
                 self.story.report_arrives(now, from, &report);
-                let forged = self
-                    .cluster
-                    .forgery
-                    .and_then(|forgery| forge(forgery, &report, self.cluster.told.next()));
+                let lies = self.lies(from, &report);
                 let Cluster {
                     coordinator,
                     effects,
                     ..
                 } = &mut self.cluster;
                 coordinator.report(now, from, report, effects);
-                if let Some(forged) = forged {
-                    coordinator.report(now, from, forged, effects);
+                for (from, lie) in lies {
+                    coordinator.report(now, from, lie, effects);
                 }
             }
             (_, Cargo::Document(document)) => coordinator.document(now, document, effects),
             (_, Cargo::Written(id, outcome)) => coordinator.written(now, id, outcome, effects),
             (_, Cargo::Started(instance)) => coordinator.started_instance(now, instance, effects),
             (route, cargo) => unreachable!("{route:?} brings no {cargo:?} to the coordinator"),
+        }
+    }
+
+    /// What others are said to have reported as well.
+    fn lies(&self, from: Incarnation, report: &Report) -> Vec<(Incarnation, Report)> {
+        let all = |lie: Report| {
+            let instances = self.instances.all();
+            let liars = instances.map(|running| running.instance.incarnation);
+            liars.map(move |liar| (liar, lie.clone()))
+        };
+        match (self.cluster.forgery, report) {
+            (Some(Forgery::Confirmed), Report::Confirmed(_)) => all(report.clone()).collect(),
+            (Some(Forgery::Ended), Report::Confirmed(operation)) => {
+                vec![(from, Report::Ended(*operation))]
+            }
+            (Some(Forgery::Drained), Report::Flipped { epoch, .. }) => all(Report::Drained(*epoch))
+                .chain(all(Report::Joined(*epoch)))
+                .collect(),
+            (None | Some(_), _) => Vec::new(),
         }
     }
 
@@ -277,16 +293,5 @@ fn settings(scenario: &Scenario) -> Settings {
     Settings {
         layout: Layout { host: HOST, counts },
         buffered: true,
-    }
-}
-
-/// What the reporter is said to have said as well.
-fn forge(forgery: Forgery, report: &Report, next: Epoch) -> Option<Report> {
-    let Report::Confirmed(operation) = report else {
-        return None;
-    };
-    match forgery {
-        Forgery::Ended => Some(Report::Ended(*operation)),
-        Forgery::Drained => Some(Report::Drained(next)),
     }
 }

@@ -40,7 +40,7 @@ use post::{Cargo, Post, Route};
 use weather::Weather;
 
 /// Steps after which a run that does not come to rest is stuck.
-const STEPS_MAX: u64 = 300_000;
+const STEPS_MAX: u64 = 100_000;
 
 /// Who takes a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,1 +1,3 @@
 //! Open-loop load over real client connections.
+
+pub mod readings;

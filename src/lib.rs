@@ -1,0 +1,6 @@
+//! The drivers around the pure machines: sockets, threads, clocks, files, HTTP and the command line.
+//!
+//! [`commands`] is the command line, [`settings`] where its flags find their values besides it.
+
+pub mod commands;
+pub mod settings;

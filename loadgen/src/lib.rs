@@ -1,3 +1,7 @@
 //! Open-loop load over real client connections.
 
+pub mod arrivals;
+pub mod checker;
+pub mod random;
 pub mod readings;
+pub mod schedule;

@@ -2,6 +2,7 @@
 
 pub mod arrivals;
 pub mod checker;
+pub mod filters;
 pub mod random;
 pub mod readings;
 pub mod schedule;

@@ -2,5 +2,6 @@
 //!
 //! [`commands`] is the command line, [`settings`] where its flags find their values besides it.
 
+pub mod certificates;
 pub mod commands;
 pub mod settings;

@@ -1,1 +1,20 @@
 //! The filter language: text to tree, and the reference evaluator.
+
+#![no_std]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod dialect;
+mod error;
+mod filter;
+pub mod limits;
+pub mod normalise;
+pub mod reference;
+pub mod tree;
+
+pub use dialect::{Dialect, UnknownDialect};
+pub use error::{FilterError, FilterErrorKind, Position};
+pub use filter::{Filter, MalformedFilter};
+pub use tree::{Expression, Operand, Predicate, Truth};

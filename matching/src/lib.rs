@@ -1,1 +1,20 @@
 //! The matching index: which subscriptions does a notification satisfy.
+//!
+//! [`Index`] holds the subscriptions of one matcher, each tagged with its slot; [`Index::match_batch`] answers with
+//! [`Hits`], grouped by session. Matching cannot fail, and it depends on nothing but its inputs.
+
+#![no_std]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod hits;
+mod index;
+mod level;
+mod slot_set;
+
+pub use hits::Hits;
+pub use index::Index;
+pub use level::CpuLevel;
+pub use slot_set::SlotSet;

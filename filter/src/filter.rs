@@ -1,0 +1,69 @@
+//! A parsed filter: immutable, cheap to clone.
+
+use alloc::string::String;
+use alloc::sync::Arc;
+
+use gomera_model::operation::CanonicalFilter;
+
+use crate::dialect::Dialect;
+use crate::error::FilterError;
+use crate::tree::Expression;
+
+/// A filter, parsed and checked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Filter(Arc<Parsed>);
+
+#[derive(Debug, PartialEq)]
+struct Parsed {
+    dialect: Dialect,
+    expression: Expression,
+}
+
+/// Canonical bytes that this version cannot read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("malformed canonical filter")]
+pub struct MalformedFilter;
+
+impl Filter {
+    /// Parses a text.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the text, and where.
+    pub fn parse(_dialect: Dialect, _text: &str) -> Result<Self, FilterError> {
+        todo!()
+    }
+
+    /// Reads the form that travels between operators.
+    ///
+    /// # Errors
+    ///
+    /// If it was not made by [`Filter::canonical`] of this version.
+    pub fn from_canonical(_canonical: &CanonicalFilter) -> Result<Self, MalformedFilter> {
+        todo!()
+    }
+
+    /// The form that travels between operators and is stored: short, and read fast.
+    #[must_use]
+    pub fn canonical(&self) -> CanonicalFilter {
+        todo!()
+    }
+
+    /// Canonical text, in the filter's dialect: parsing it gives the same filter.
+    #[must_use]
+    pub fn text(&self) -> String {
+        todo!()
+    }
+
+    /// The language that it was written in.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        self.0.dialect
+    }
+
+    /// The syntax tree.
+    #[must_use]
+    pub fn expression(&self) -> &Expression {
+        &self.0.expression
+    }
+}

@@ -3,6 +3,7 @@
 pub mod arrivals;
 pub mod checker;
 pub mod filters;
+pub mod measurement;
 pub mod random;
 pub mod readings;
 pub mod schedule;

@@ -4,4 +4,5 @@
 
 pub mod certificates;
 pub mod commands;
+pub mod demo;
 pub mod settings;

@@ -184,7 +184,8 @@ fn percentiles(deliveries: &[Delivery]) -> Option<Percentiles> {
     for delivery in deliveries {
         histogram.saturating_record(delivery.latency_ns());
     }
-    Percentiles::of(&histogram)
+    let max_ns = deliveries.iter().map(|d| d.latency_ns()).max()?;
+    Percentiles::of(&histogram).map(|rounded| Percentiles { max_ns, ..rounded })
 }
 
 #[cfg(test)]

@@ -299,6 +299,8 @@ pub enum ConnectionPointFrame {
     Answered {
         /// Whose.
         session: SessionId,
+        /// To which connection.
+        generation: Generation,
         /// Which.
         operation: OperationNumber,
         /// Nothing, or why it was refused.

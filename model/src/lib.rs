@@ -10,6 +10,7 @@ extern crate std;
 
 pub mod attributes;
 pub mod control;
+pub mod flatten;
 pub mod id;
 pub mod lane;
 pub mod limits;

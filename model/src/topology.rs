@@ -87,14 +87,14 @@ pub struct Topology {
 
 impl Topology {
     /// The instances of one layer, ordered by incarnation.
-    pub fn layer(&self, layer: Layer) -> impl Iterator<Item = &Instance> {
+    pub fn layer(&self, layer: Layer) -> impl Iterator<Item = &Instance> + Clone {
         self.instances
             .iter()
             .filter(move |instance| instance.layer == layer)
     }
 
     /// The incarnations of one layer, ordered.
-    pub fn incarnations(&self, layer: Layer) -> impl Iterator<Item = Incarnation> {
+    pub fn incarnations(&self, layer: Layer) -> impl Iterator<Item = Incarnation> + Clone {
         self.layer(layer).map(|instance| instance.incarnation)
     }
 

@@ -16,10 +16,13 @@ extern crate std;
 pub mod access_point;
 pub mod connection_point;
 pub mod effect;
+mod epochs;
 pub mod exit_point;
 pub mod limits;
 pub mod matcher;
 mod operator;
+mod routing;
+pub mod rules;
 
 pub use access_point::AccessPoint;
 pub use connection_point::{ConnectionId, ConnectionPoint, FreshSession, Stream};
@@ -27,3 +30,4 @@ pub use effect::{Effect, Effects};
 pub use exit_point::ExitPoint;
 pub use matcher::Matcher;
 pub use operator::Operator;
+pub use rules::{Rule, Rules};

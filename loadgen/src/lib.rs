@@ -4,6 +4,7 @@ pub mod arrivals;
 pub mod checker;
 pub mod filters;
 pub mod measurement;
+pub mod pacer;
 pub mod random;
 pub mod readings;
 pub mod schedule;

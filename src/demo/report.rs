@@ -147,7 +147,8 @@ impl Operation {
             "slots_moved": self.slots_moved,
             "subscriptions_moved": self.subscriptions_moved,
             "bytes_moved": self.bytes_moved,
-            "gap_ms": {"quiet": self.gap_quiet_ns.map(ms), "operation": self.gap_operation_ns.map(ms)},
+            "gap_quiet_ms": self.gap_quiet_ns.map(ms),
+            "gap_operation_ms": self.gap_operation_ns.map(ms),
         })
     }
 }

@@ -14,6 +14,7 @@ pub mod document;
 pub mod effect;
 pub mod host;
 pub mod limits;
+mod plan;
 pub mod record;
 pub mod request;
 pub mod store;

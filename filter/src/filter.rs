@@ -7,6 +7,7 @@ use gomera_model::operation::CanonicalFilter;
 
 use crate::dialect::Dialect;
 use crate::error::FilterError;
+use crate::parse;
 use crate::tree::Expression;
 
 /// A filter, parsed and checked.
@@ -30,8 +31,12 @@ impl Filter {
     /// # Errors
     ///
     /// What is wrong with the text, and where.
-    pub fn parse(_dialect: Dialect, _text: &str) -> Result<Self, FilterError> {
-        todo!()
+    pub fn parse(dialect: Dialect, text: &str) -> Result<Self, FilterError> {
+        let expression = parse::parse(dialect, text)?;
+        Ok(Self(Arc::new(Parsed {
+            dialect,
+            expression,
+        })))
     }
 
     /// Reads the form that travels between operators.

@@ -8,9 +8,11 @@ extern crate std;
 
 mod dialect;
 mod error;
+pub mod evaluate;
 mod filter;
 pub mod limits;
 pub mod normalise;
+mod parse;
 pub mod reference;
 pub mod tree;
 

@@ -20,3 +20,5 @@ pub const ROWS_MAX: usize = 12;
 pub const AMQP_CHARACTERS_MAX: usize = 4096;
 /// Tokens of an `amqp-sql` filter: the limit of that specification.
 pub const AMQP_TOKENS_MAX: usize = 200;
+/// Levels of a tree: brackets, and operations in a row such as `a + b + c`.
+pub const DEPTH_MAX: usize = 128;

@@ -77,9 +77,13 @@ pub enum AccessPointFrame {
     },
     /// From an exit point: a session has ended, these subscriptions of it shall go.
     SessionEnded {
-        /// Unsubscriptions, all of one session.
+        /// Which.
+        session: SessionId,
+        /// Unsubscriptions of what it had.
         operations: Vec<SubscriptionOperation>,
     },
+    /// From a matcher, strategy `buffered`: it has taken up the operations on the slots that are new to it.
+    TakenUp(Epoch),
     /// From an exit point: how far it has released what this access point stamped.
     Released {
         /// The exit point's epoch.

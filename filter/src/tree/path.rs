@@ -35,6 +35,20 @@ impl Path {
         }
     }
 
+    /// Goes on into the value: below an attribute by a longer name, below a member of an array by steps.
+    pub(crate) fn extend(&mut self, steps: impl IntoIterator<Item = Step>) {
+        let mut inner = core::mem::take(&mut self.steps).into_vec();
+        for step in steps {
+            match step {
+                Step::Key(key) if inner.is_empty() && self.variable.is_none() => {
+                    self.name = SmolStr::from_iter([self.name.as_str(), ".", key.as_str()]);
+                }
+                step => inner.push(step),
+            }
+        }
+        self.steps = inner.into_boxed_slice();
+    }
+
     /// The attribute's name, if the path is nothing but an attribute.
     #[must_use]
     pub fn plain(&self) -> Option<&str> {

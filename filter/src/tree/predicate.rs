@@ -43,6 +43,15 @@ pub enum Predicate {
         /// Whether a member of another type is just unequal, or cast first.
         unlike: Unlike,
     },
+    /// `operand IN (member, ...)` with members that are not all literals (`amqp-sql`, `cesql`).
+    Among {
+        /// What is tested.
+        operand: Operand,
+        /// The members.
+        members: Vec<Operand>,
+        /// As for [`Predicate::In`].
+        unlike: Unlike,
+    },
     /// `LIKE`, `STARTS_WITH`, `ENDS_WITH`, `CONTAINS`, `MATCHES`.
     Text {
         /// What is tested.

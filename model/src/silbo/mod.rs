@@ -11,6 +11,8 @@
 //!           < Published, PublicationRefused, Goaway, Refused
 //! ```
 
+pub mod codec;
+
 use alloc::string::String;
 use alloc::vec::Vec;
 

@@ -7,9 +7,12 @@
 //!  Flowing ──────────► Prepared ──────► Closed ───────────────────► Flowing
 //!     ▲                   │               │      FLIP in every lane,
 //!     └───────Abort───────┴─────Abort─────┘      then what was held
+//!                                         │
+//!                      strategy buffered  └──► Buffering ── TakenUp of every new owner ──► Flowing
 //! ```
 //!
-//! `Closed` holds operations on moving slots; nothing else ever waits.
+//! `Closed` holds operations on moving slots; nothing else ever waits, but for the paper's strategy: `Buffering` keeps
+//! publications until what was held has been taken up.
 
 mod operation;
 mod publishers;
@@ -37,7 +40,7 @@ use gomera_model::{
 
 use crate::effect::Effects;
 use crate::rules::{Rule, Rules};
-use operation::Phase;
+use operation::{Kept, Phase};
 use publishers::Publishers;
 use retained::Retained;
 
@@ -135,12 +138,16 @@ impl AccessPoint {
                     self.request(now, client, request, effects);
                 }
             }
-            AccessPointFrame::SessionEnded { operations } => {
+            AccessPointFrame::SessionEnded {
+                session,
+                operations,
+            } => {
+                self.sessions.remove(&session);
                 for operation in operations {
-                    self.sessions.remove(&operation.session());
                     self.route(now, operation, effects);
                 }
             }
+            AccessPointFrame::TakenUp(epoch) => self.taken_up(now, from, epoch),
             AccessPointFrame::Released {
                 epoch: _,
                 seq,
@@ -198,7 +205,16 @@ impl AccessPoint {
         }
         state.last = publication.seq;
         match flatten(&publication.content) {
-            Ok(flat) => self.stamp(publisher, publication, flat),
+            Ok(flat) => {
+                let kept = Kept {
+                    publisher,
+                    publication,
+                    flat,
+                };
+                if let Some(kept) = self.phase.keep(kept) {
+                    self.stamp(kept);
+                }
+            }
             Err(error) => {
                 let refused = ConnectionPointFrame::PublicationRefused {
                     publisher,
@@ -212,12 +228,12 @@ impl AccessPoint {
         }
     }
 
-    fn stamp(
-        &mut self,
-        publisher: PublisherId,
-        publication: Publication,
-        flat: gomera_model::Attributes,
-    ) {
+    fn stamp(&mut self, kept: Kept) {
+        let Kept {
+            publisher,
+            publication,
+            flat,
+        } = kept;
         let notification = Arc::new(Notification {
             stamp: Stamp {
                 access_point: self.incarnation,

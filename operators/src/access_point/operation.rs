@@ -1,13 +1,16 @@
 //! What an access point does in each phase of an operation.
 
+use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use gomera_matching::SlotSet;
-use gomera_model::control::{Plan, Report};
-use gomera_model::lane::{LaneFrame, MatcherFrame, Open};
+use gomera_model::control::{Plan, Report, Strategy};
+use gomera_model::lane::{LaneFrame, MatcherFrame, Open, Publication};
 use gomera_model::operation::SubscriptionOperation;
-use gomera_model::{Incarnation, Layer, OperationId, Time, Topology};
+use gomera_model::{
+    Attributes, Epoch, Incarnation, Layer, OperationId, PublisherId, Time, Topology,
+};
 
 use super::{AccessPoint, send_to_owner};
 use crate::effect::{Effect, Effects};
@@ -41,6 +44,25 @@ pub(super) enum Phase {
         /// What is held, in order, with the time since.
         held: Vec<(Time, SubscriptionOperation)>,
     },
+    /// Strategy `buffered`, after FLIP: keeps publications until what was held is taken up.
+    Buffering {
+        /// In force.
+        topology: Arc<Topology>,
+        /// New owners that have not said so.
+        taking_up: BTreeSet<Incarnation>,
+        /// What is kept, in order; bounded by the publishers' shares.
+        publications: Vec<Kept>,
+        /// Since when.
+        since: Time,
+    },
+}
+
+/// A publication that waits to be stamped.
+#[derive(Debug)]
+pub(super) struct Kept {
+    pub(super) publisher: PublisherId,
+    pub(super) publication: Publication,
+    pub(super) flat: Attributes,
 }
 
 impl Phase {
@@ -50,7 +72,8 @@ impl Phase {
             Self::Starting => panic!("the first input of an instance is a topology"),
             Self::Flowing { topology }
             | Self::Prepared { topology, .. }
-            | Self::Closed { topology, .. } => topology,
+            | Self::Closed { topology, .. }
+            | Self::Buffering { topology, .. } => topology,
         }
     }
 
@@ -65,8 +88,52 @@ impl Phase {
                 held.push((now, operation));
                 None
             }
+            Self::Starting
+            | Self::Flowing { .. }
+            | Self::Prepared { .. }
+            | Self::Closed { .. }
+            | Self::Buffering { .. } => Some(operation),
+        }
+    }
+
+    /// Whom publications have to wait for after the commit of the plan: nobody, with the strategy `live`.
+    fn taking_up(&self, epoch: Epoch) -> BTreeSet<Incarnation> {
+        match self {
+            Self::Closed { plan, .. }
+                if plan.next.epoch == epoch && plan.strategy == Strategy::Buffered =>
+            {
+                plan.moves.iter().map(|moved| moved.to).collect()
+            }
+            Self::Starting
+            | Self::Flowing { .. }
+            | Self::Prepared { .. }
+            | Self::Closed { .. }
+            | Self::Buffering { .. } => BTreeSet::new(),
+        }
+    }
+
+    fn after_flip(now: Time, next: &Arc<Topology>, taking_up: BTreeSet<Incarnation>) -> Self {
+        let topology = Arc::clone(next);
+        if taking_up.is_empty() {
+            return Self::Flowing { topology };
+        }
+        Self::Buffering {
+            topology,
+            taking_up,
+            publications: Vec::new(),
+            since: now,
+        }
+    }
+
+    /// Keeps a publication while notifications have to wait; hands it back if they do not.
+    pub(super) fn keep(&mut self, kept: Kept) -> Option<Kept> {
+        match self {
+            Self::Buffering { publications, .. } => {
+                publications.push(kept);
+                None
+            }
             Self::Starting | Self::Flowing { .. } | Self::Prepared { .. } | Self::Closed { .. } => {
-                Some(operation)
+                Some(kept)
             }
         }
     }
@@ -92,7 +159,7 @@ impl AccessPoint {
     pub(super) fn prepare(&mut self, plan: Arc<Plan>, effects: &mut Effects) {
         let topology = Arc::clone(self.phase.topology());
         let is_known = match &self.phase {
-            Phase::Starting | Phase::Flowing { .. } => false,
+            Phase::Starting | Phase::Flowing { .. } | Phase::Buffering { .. } => false,
             Phase::Prepared { plan: known, .. } | Phase::Closed { plan: known, .. } => {
                 known.operation == plan.operation
             }
@@ -157,7 +224,8 @@ impl AccessPoint {
             Phase::Starting
             | Phase::Flowing { .. }
             | Phase::Prepared { .. }
-            | Phase::Closed { .. } => {}
+            | Phase::Closed { .. }
+            | Phase::Buffering { .. } => {}
         }
     }
 
@@ -167,8 +235,9 @@ impl AccessPoint {
         let present = Arc::clone(self.phase.topology());
         let opened = match &self.phase {
             Phase::Prepared { plan, .. } | Phase::Closed { plan, .. } => plan.next.epoch,
-            Phase::Starting | Phase::Flowing { .. } => present.epoch,
+            Phase::Starting | Phase::Flowing { .. } | Phase::Buffering { .. } => present.epoch,
         };
+        let taking_up = self.phase.taking_up(next.epoch);
         let joining = next
             .incarnations(Layer::Matchers)
             .filter(|matcher| present.instance(*matcher).is_none());
@@ -185,9 +254,7 @@ impl AccessPoint {
         }
         self.retained.wait_for(next.incarnations(Layer::ExitPoints));
         let held = self.take_held();
-        self.phase = Phase::Flowing {
-            topology: Arc::clone(next),
-        };
+        self.phase = Phase::after_flip(now, next, taking_up);
         let held_ns_max = held
             .first()
             .map_or(0, |(since, _)| now.0.saturating_sub(since.0));
@@ -207,6 +274,37 @@ impl AccessPoint {
         }
     }
 
+    /// Strategy `buffered`: a new owner has taken up what was held; with the last of them publications go on.
+    pub(super) fn taken_up(&mut self, now: Time, from: Incarnation, epoch: Epoch) {
+        let Phase::Buffering {
+            topology,
+            taking_up,
+            publications,
+            since,
+        } = &mut self.phase
+        else {
+            return;
+        };
+        if topology.epoch == epoch {
+            taking_up.remove(&from);
+        }
+        if !taking_up.is_empty() {
+            return;
+        }
+        let kept = core::mem::take(publications);
+        if !kept.is_empty() {
+            self.stats.publications_held += kept.len() as u64;
+            let held = now.0.saturating_sub(since.0);
+            self.stats.publications_held_ns_max = held.max(self.stats.publications_held_ns_max);
+        }
+        self.phase = Phase::Flowing {
+            topology: Arc::clone(topology),
+        };
+        for kept in kept {
+            self.stamp(kept);
+        }
+    }
+
     /// Sends what is held to the present owners.
     fn release_held(&mut self, effects: &mut Effects) {
         for (_, operation) in self.take_held() {
@@ -217,13 +315,16 @@ impl AccessPoint {
     fn take_held(&mut self) -> Vec<(Time, SubscriptionOperation)> {
         match &mut self.phase {
             Phase::Closed { held, .. } => core::mem::take(held),
-            Phase::Starting | Phase::Flowing { .. } | Phase::Prepared { .. } => Vec::new(),
+            Phase::Starting
+            | Phase::Flowing { .. }
+            | Phase::Prepared { .. }
+            | Phase::Buffering { .. } => Vec::new(),
         }
     }
 
     fn open_lanes(
         &self,
-        epoch: gomera_model::Epoch,
+        epoch: Epoch,
         matchers: impl Iterator<Item = Incarnation>,
         effects: &mut Effects,
     ) {

@@ -19,6 +19,10 @@ pub struct AccessPointStats {
     pub operations_refused: u64,
     /// Subscription operations held while their slot changed hands.
     pub operations_held: u64,
+    /// Publications kept back while the strategy `buffered` made them wait.
+    pub publications_held: u64,
+    /// The longest that the first of them had to wait, nanoseconds.
+    pub publications_held_ns_max: u64,
     /// Now: notifications that some exit point has not released.
     pub outstanding: u64,
     /// Now: open publishers.

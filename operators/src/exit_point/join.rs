@@ -84,16 +84,25 @@ impl Join {
     /// Takes out, in order, everything that every matcher of its stamp is done with.
     pub(super) fn release(&mut self, epochs: &Epochs, under_stamp: bool) -> Vec<Pending> {
         let mut out = Vec::new();
-        while let Some(last) = self.releasable(epochs, under_stamp) {
+        loop {
+            self.enter_next_segment();
+            let Some(last) = self.releasable(epochs, under_stamp) else {
+                return out;
+            };
             while self.released < last {
                 self.released = self.released.next();
                 out.extend(self.pending.pop_front().flatten());
             }
-            if self.segments.len() > 1 && self.segments[1].1 == self.released.next() {
-                self.segments.pop_front();
-            }
         }
-        out
+    }
+
+    /// Forgets segments of which everything is released.
+    fn enter_next_segment(&mut self) {
+        while let Some((_, first)) = self.segments.get(1)
+            && *first == self.released.next()
+        {
+            self.segments.pop_front();
+        }
     }
 
     /// How far the first segment can be released, if further than it is.
@@ -165,5 +174,138 @@ impl From<Matched> for Pending {
             notification: matched.notification,
             sessions: matched.sessions,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gomera_model::topology::{ExitPoints, Topology};
+    use gomera_model::{
+        Attributes, Body, Content, HostId, Instance, InstanceId, PublisherId, PublisherSeq, SLOTS,
+        Stamp, Timestamp,
+    };
+
+    use super::*;
+
+    const ACCESS_POINT: Incarnation = Incarnation(1);
+    const EXIT_POINT: Incarnation = Incarnation(2);
+    const FIRST: Incarnation = Incarnation(3);
+    const SECOND: Incarnation = Incarnation(4);
+
+    fn topology(epoch: u64, matchers: &[Incarnation]) -> Arc<Topology> {
+        let instance = |incarnation, layer| Instance {
+            id: InstanceId(1),
+            incarnation,
+            layer,
+            host: HostId(1),
+            zone: alloc::string::String::new(),
+        };
+        let mut instances = Vec::from([
+            instance(ACCESS_POINT, Layer::AccessPoints),
+            instance(EXIT_POINT, Layer::ExitPoints),
+        ]);
+        instances.extend(matchers.iter().map(|m| instance(*m, Layer::Matchers)));
+        let exit_points = ExitPoints {
+            primary: EXIT_POINT,
+            backup: None,
+            further: None,
+        };
+        Arc::new(Topology {
+            epoch: Epoch(epoch),
+            instances,
+            retired: Vec::new(),
+            matcher_of: alloc::vec![matchers[0]; SLOTS],
+            exit_points_of: alloc::vec![exit_points; SLOTS],
+        })
+    }
+
+    fn matched(seq: u64, epoch: u64) -> Vec<Matched> {
+        let notification = Arc::new(Notification {
+            stamp: Stamp {
+                access_point: ACCESS_POINT,
+                seq: Seq(seq),
+                epoch: Epoch(epoch),
+            },
+            publisher: PublisherId(1),
+            publisher_seq: PublisherSeq(seq),
+            published_at: Timestamp(0),
+            content: Content {
+                attributes: Attributes::empty(),
+                body: Body::None,
+            },
+            flat: Attributes::empty(),
+        });
+        [Matched {
+            notification,
+            sessions: [(SessionId(seq), Vec::new())].into(),
+        }]
+        .into()
+    }
+
+    fn released(join: &mut Join, epochs: &Epochs) -> Vec<u64> {
+        let released = join.release(epochs, true);
+        released
+            .iter()
+            .map(|pending| pending.notification.stamp.seq.0)
+            .collect()
+    }
+
+    #[test]
+    fn nothing_is_released_before_every_matcher_is_that_far() {
+        let mut epochs = Epochs::default();
+        epochs.learn(&topology(1, &[FIRST, SECOND]));
+        let mut join = Join::new(Epoch(1));
+        join.add(matched(2, 1));
+        join.done(FIRST, Seq(3));
+        assert_eq!(released(&mut join, &epochs), []);
+        join.add(matched(1, 1));
+        join.done(SECOND, Seq(2));
+        assert_eq!(released(&mut join, &epochs), [1, 2]);
+        assert_eq!(join.news(), Some((Seq(2), Vec::new())));
+        assert_eq!(join.news(), None);
+    }
+
+    #[test]
+    fn each_notification_waits_for_the_matchers_of_its_own_stamp() {
+        let mut epochs = Epochs::default();
+        epochs.learn(&topology(1, &[FIRST]));
+        epochs.learn(&topology(2, &[FIRST, SECOND]));
+        let mut join = Join::new(Epoch(1));
+        join.add(matched(1, 1));
+        join.add(matched(2, 2));
+        join.done(FIRST, Seq(1));
+        assert_eq!(released(&mut join, &epochs), [1], "the second is not asked");
+        join.flipped(FIRST, Epoch(2), Seq(2));
+        join.done(FIRST, Seq(2));
+        assert_eq!(released(&mut join, &epochs), [], "the second is asked");
+        join.flipped(SECOND, Epoch(2), Seq(2));
+        join.done(SECOND, Seq(2));
+        assert_eq!(released(&mut join, &epochs), [2]);
+        assert!(join.has_reached(Epoch(2)));
+    }
+
+    #[test]
+    fn hits_of_several_matchers_become_one_delivery() {
+        let mut pending = Pending {
+            notification: matched(1, 1)[0].notification.clone(),
+            sessions: Vec::new(),
+        };
+        let hit = |number| Hit {
+            number: gomera_model::SubscriptionNumber(number),
+            operation: gomera_model::OperationNumber(1),
+        };
+        pending.sessions = Vec::from([
+            (SessionId(2), Vec::from([hit(5)])),
+            (SessionId(1), Vec::from([hit(9)])),
+            (SessionId(2), Vec::from([hit(4)])),
+        ]);
+        pending.merge();
+        assert_eq!(
+            pending.sessions,
+            [
+                (SessionId(1), Vec::from([hit(9)])),
+                (SessionId(2), Vec::from([hit(4), hit(5)])),
+            ]
+        );
     }
 }

@@ -15,6 +15,8 @@ pub(super) struct SubscriptionList {
     newest: OperationNumber,
     /// Raised whenever a subscription ends: what was queued before has to be looked at again.
     removals: u64,
+    /// Bytes of the filters.
+    filter_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -56,7 +58,10 @@ impl SubscriptionList {
                     Entry::Tombstone(operation.number)
                 }
             };
-            self.entries.insert(number, entry);
+            self.filter_bytes += entry.filter_bytes();
+            if let Some(before) = self.entries.insert(number, entry) {
+                self.filter_bytes -= before.filter_bytes();
+            }
         }
         self.prune(operation.unanswered_from);
     }
@@ -84,13 +89,7 @@ impl SubscriptionList {
 
     /// Bytes of the filters.
     pub(super) fn filter_bytes(&self) -> usize {
-        let entries = self.entries.values();
-        entries
-            .map(|entry| match entry {
-                Entry::Live { filter, .. } => filter.0.len(),
-                Entry::Tombstone(_) => 0,
-            })
-            .sum()
+        self.filter_bytes
     }
 
     /// The highest operation that was taken.
@@ -112,5 +111,93 @@ impl SubscriptionList {
             let number = entry.remove();
             self.entries.remove(&number);
         }
+    }
+}
+
+impl Entry {
+    fn filter_bytes(&self) -> usize {
+        match self {
+            Self::Live { filter, .. } => filter.0.len(),
+            Self::Tombstone(_) => 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use gomera_model::{SessionId, SubscriptionId};
+
+    use super::*;
+
+    /// Takes `(operation, number, is set)` one after the other, with this lowest unanswered operation.
+    fn list(operations: &[(u64, u32, bool)], unanswered_from: u64) -> SubscriptionList {
+        let mut list = SubscriptionList::default();
+        for &(operation, number, is_set) in operations {
+            list.take(&SubscriptionOperation {
+                subscription: SubscriptionId {
+                    session: SessionId(1),
+                    number: SubscriptionNumber(number),
+                },
+                number: OperationNumber(operation),
+                unanswered_from: OperationNumber(unanswered_from),
+                change: if is_set {
+                    Change::Set(CanonicalFilter(Bytes::from_static(b"filter")))
+                } else {
+                    Change::Unset
+                },
+            });
+        }
+        list
+    }
+
+    fn hit(operation: u64, number: u32) -> Hit {
+        Hit {
+            number: SubscriptionNumber(number),
+            operation: OperationNumber(operation),
+        }
+    }
+
+    #[test]
+    fn a_late_lower_number_loses() {
+        let list = list(&[(3, 7, true), (2, 7, false), (1, 7, true)], 0);
+        assert_eq!(list.live().collect::<alloc::vec::Vec<_>>(), [hit(3, 7)]);
+        assert_eq!(list.newest(), OperationNumber(3));
+    }
+
+    #[test]
+    fn a_tombstone_keeps_a_late_subscribe_away() {
+        let list = list(&[(2, 7, false), (1, 7, true)], 0);
+        assert!(!list.wants(hit(1, 7)));
+        assert_eq!(list.live().count(), 0);
+    }
+
+    #[test]
+    fn a_hit_of_an_earlier_life_is_not_wanted() {
+        let list = list(
+            &[(1, 7, true), (2, 7, false), (3, 7, true), (4, 7, true)],
+            0,
+        );
+        assert!(!list.wants(hit(1, 7)));
+        assert!(list.wants(hit(3, 7)), "replaced, but of this life");
+        assert!(list.wants(hit(4, 7)));
+        assert!(!list.wants(hit(4, 8)), "never subscribed");
+    }
+
+    #[test]
+    fn tombstones_go_when_the_client_has_all_answers_below() {
+        let list = list(&[(1, 7, true), (2, 7, false), (3, 8, true)], 3);
+        assert!(list.tombstones.is_empty());
+        assert_eq!(list.entries.len(), 1);
+        assert_eq!(list.removals(), 1);
+    }
+
+    #[test]
+    fn bytes_of_filters_are_those_that_are_there() {
+        let list = list(
+            &[(1, 7, true), (2, 8, true), (3, 7, true), (4, 8, false)],
+            0,
+        );
+        assert_eq!(list.filter_bytes(), b"filter".len());
     }
 }

@@ -329,9 +329,10 @@ impl ExitPoint {
 
     /// A subscription of a session that has ended meanwhile has to go again.
     fn register_orphan(&mut self, operation: &SubscriptionOperation, effects: &mut Effects) {
+        let id = operation.session();
         if let Some(removal) = session::removal_of(operation) {
             self.stats.orphans += 1;
-            self.end_subscriptions([removal].into(), effects);
+            self.end_subscriptions(id, [removal].into(), effects);
         }
     }
 
@@ -400,16 +401,20 @@ impl ExitPoint {
             };
             self.send_behind_deliveries(connection_point, detached, effects);
         }
-        let removals: Vec<SubscriptionOperation> = session.removals(id).collect();
-        if !removals.is_empty() {
-            self.end_subscriptions(removals, effects);
-        }
+        self.end_subscriptions(id, session.removals(id).collect(), effects);
     }
 
-    fn end_subscriptions(&mut self, operations: Vec<SubscriptionOperation>, effects: &mut Effects) {
-        let session = operations[0].session();
+    fn end_subscriptions(
+        &mut self,
+        session: SessionId,
+        operations: Vec<SubscriptionOperation>,
+        effects: &mut Effects,
+    ) {
         let access_point = routing::of_session(self.epochs.newest(), session);
-        let frame = AccessPointFrame::SessionEnded { operations };
+        let frame = AccessPointFrame::SessionEnded {
+            session,
+            operations,
+        };
         effects.send(access_point, LaneFrame::AccessPoint(frame));
     }
 

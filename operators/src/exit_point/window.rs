@@ -246,3 +246,117 @@ fn content_bytes(content: &Content) -> usize {
     };
     content.attributes.encoded().len() + body
 }
+
+#[cfg(test)]
+mod tests {
+    use gomera_model::{
+        Attributes, Epoch, OperationNumber, PublisherId, PublisherSeq, Stamp, SubscriptionNumber,
+        Timestamp,
+    };
+
+    use super::*;
+
+    const ACCESS_POINT: Incarnation = Incarnation(1);
+
+    fn notification(seq: u64) -> Arc<Notification> {
+        Arc::new(Notification {
+            stamp: Stamp {
+                access_point: ACCESS_POINT,
+                seq: Seq(seq),
+                epoch: Epoch(1),
+            },
+            publisher: PublisherId(1),
+            publisher_seq: PublisherSeq(seq),
+            published_at: Timestamp(0),
+            content: Content {
+                attributes: Attributes::empty(),
+                body: Body::None,
+            },
+            flat: Attributes::empty(),
+        })
+    }
+
+    fn window(seqs: core::ops::RangeInclusive<u64>) -> Window {
+        let mut window = Window::default();
+        for seq in seqs {
+            let hit = Hit {
+                number: SubscriptionNumber(0),
+                operation: OperationNumber(1),
+            };
+            window.push(Time(seq), &notification(seq), [hit].into(), 0);
+        }
+        window
+    }
+
+    /// What the next items are: a notification's number, or a gap's first, last and count.
+    fn sent(window: &mut Window, count: usize) -> Vec<(u64, u64, u64)> {
+        let next = |_| {
+            let item = window.next_to_send(Time(0), 0, |_| true)?;
+            Some(match item {
+                DeliveryItem::Notification { notification, .. } => {
+                    let seq = notification.stamp.seq.0;
+                    (seq, seq, 0)
+                }
+                DeliveryItem::Gap(gap) => (gap.first.0, gap.last.0, gap.count),
+            })
+        };
+        (0..count).map_while(next).collect()
+    }
+
+    fn cursor(seq: u64) -> [Cursor; 1] {
+        [Cursor {
+            access_point: ACCESS_POINT,
+            seq: Seq(seq),
+        }]
+    }
+
+    #[test]
+    fn what_is_not_acknowledged_is_sent_again_after_a_resume() {
+        let mut window = window(1..=5);
+        assert_eq!(sent(&mut window, 3), [(1, 1, 0), (2, 2, 0), (3, 3, 0)]);
+        window.acknowledge(&cursor(1));
+        window.resume(&cursor(2));
+        assert_eq!(sent(&mut window, 9), [(3, 3, 0), (4, 4, 0), (5, 5, 0)]);
+        window.acknowledge(&cursor(5));
+        assert_eq!(window.size(), (0, 0));
+    }
+
+    #[test]
+    fn the_oldest_that_waits_is_lost_with_a_gap() {
+        let mut window = window(1..=5);
+        sent(&mut window, 1);
+        window.lose_oldest();
+        window.lose_oldest();
+        assert_eq!(window.lost_count(), 2);
+        assert_eq!(sent(&mut window, 9), [(2, 3, 2), (4, 4, 0), (5, 5, 0)]);
+        window.acknowledge(&cursor(5));
+        assert_eq!(window.size(), (0, 0));
+    }
+
+    #[test]
+    fn a_gap_does_not_count_what_the_client_turns_out_to_have() {
+        let mut window = window(1..=4);
+        sent(&mut window, 2);
+        window.take_back();
+        for _ in 0..3 {
+            window.lose_oldest();
+        }
+        window.resume(&cursor(2));
+        assert_eq!(sent(&mut window, 9), [(3, 3, 1), (4, 4, 0)]);
+    }
+
+    #[test]
+    fn no_more_is_in_flight_than_may_be() {
+        let mut window = window(1..=5_000);
+        assert_eq!(sent(&mut window, 5_000).len(), IN_FLIGHT_DELIVERIES);
+        window.acknowledge(&cursor(10));
+        assert_eq!(sent(&mut window, 5_000).len(), 10);
+    }
+
+    #[test]
+    fn what_waits_for_an_ended_subscription_is_not_sent() {
+        let mut window = window(1..=2);
+        assert_eq!(window.next_to_send(Time(0), 1, |_| false), None);
+        assert_eq!(window.size(), (0, 0));
+    }
+}

@@ -134,7 +134,7 @@ impl Matcher {
                 .iter()
                 .last()
                 .and_then(|newest| self.own.get(&newest.epoch))
-                .map_or(0, |own| own.iter().count() as u64),
+                .map_or(0, |own| own.len() as u64),
             ..self.stats.clone()
         }
     }

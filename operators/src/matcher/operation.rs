@@ -5,8 +5,8 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use gomera_matching::SlotSet;
-use gomera_model::control::{Plan, Report};
-use gomera_model::lane::{LaneFrame, MatcherFrame};
+use gomera_model::control::{Plan, Report, Strategy};
+use gomera_model::lane::{AccessPointFrame, LaneFrame, MatcherFrame};
 use gomera_model::operation::SubscriptionOperation;
 use gomera_model::{
     Epoch, Incarnation, Layer, OperationId, SlotId, SubscriptionId, Time, Topology,
@@ -55,6 +55,8 @@ pub(super) struct Flipping {
     lost: Vec<SlotId>,
     /// Operations on gained slots, in order.
     waiting: Vec<SubscriptionOperation>,
+    /// Who waits to hear that they are taken up; nobody with the strategy `live`.
+    listeners: Vec<Incarnation>,
 }
 
 /// After the last FLIP, or after an abort.
@@ -241,21 +243,26 @@ impl Matcher {
 
     /// The next topology is in force. Whatever stood before it, the access points will flip.
     fn commit(&mut self, next: &Topology, present: &SlotSet) {
-        match &self.phase {
-            Phase::Settled | Phase::Moving(_) => {}
+        let access_points = next.incarnations(Layer::AccessPoints);
+        let listeners = match &self.phase {
+            Phase::Moving(moving) if moving.is_waited_for(self.incarnation) => {
+                access_points.clone().collect()
+            }
+            Phase::Settled | Phase::Moving(_) => Vec::new(),
             Phase::Flipping(_) | Phase::Dropping(_) => {
                 panic!("the coordinator runs one operation at a time")
             }
-        }
+        };
         let own = &self.own[&next.epoch];
         let gained = own.iter().filter(|slot| !present.contains(*slot)).collect();
         let lost = present.iter().filter(|slot| !own.contains(*slot)).collect();
         self.phase = Phase::Flipping(Flipping {
             epoch: next.epoch,
-            flips_missing: next.incarnations(Layer::AccessPoints).collect(),
+            flips_missing: access_points.collect(),
             gained,
             lost,
             waiting: Vec::new(),
+            listeners,
         });
     }
 
@@ -271,11 +278,16 @@ impl Matcher {
         let epoch = flipping.epoch;
         let waiting = core::mem::take(&mut flipping.waiting);
         let lost = core::mem::take(&mut flipping.lost);
+        let listeners = core::mem::take(&mut flipping.listeners);
         self.epochs.forget_before(epoch);
         self.own.retain(|kept, _| *kept >= epoch);
         self.phase = Phase::Dropping(Dropping::new(Some(epoch), lost));
         for operation in waiting {
             self.take(operation, effects);
+        }
+        for access_point in listeners {
+            let frame = AccessPointFrame::TakenUp(epoch);
+            effects.send(access_point, LaneFrame::AccessPoint(frame));
         }
         self.drop_some(now, effects);
     }
@@ -325,6 +337,11 @@ impl Moving {
             closes_missing: present.incarnations(Layer::AccessPoints).collect(),
             plan: Arc::clone(plan),
         }
+    }
+
+    /// Whether access points keep publications until this matcher has taken up what they held.
+    fn is_waited_for(&self, own: Incarnation) -> bool {
+        self.plan.strategy == Strategy::Buffered && self.plan.moves_to(own).next().is_some()
     }
 }
 

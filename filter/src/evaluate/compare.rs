@@ -1,0 +1,114 @@
+//! Comparison of values: exact, and only of like types.
+
+use core::cmp::Ordering;
+
+use super::{Datum, Reason};
+use crate::tree::{Comparison, Unlike};
+
+/// What a comparison says of an order.
+fn holds(comparison: Comparison, order: Ordering) -> bool {
+    match comparison {
+        Comparison::Equal => order.is_eq(),
+        Comparison::NotEqual => order.is_ne(),
+        Comparison::Less => order.is_lt(),
+        Comparison::LessOrEqual => order.is_le(),
+        Comparison::Greater => order.is_gt(),
+        Comparison::GreaterOrEqual => order.is_ge(),
+    }
+}
+
+/// The answer of `left comparison right`.
+pub(super) fn compare(
+    left: &Datum<'_>,
+    comparison: Comparison,
+    right: &Datum<'_>,
+    unlike: Unlike,
+) -> Result<bool, Reason> {
+    let order = match comparison {
+        Comparison::Equal | Comparison::NotEqual => equality(left, right, unlike),
+        Comparison::Less
+        | Comparison::LessOrEqual
+        | Comparison::Greater
+        | Comparison::GreaterOrEqual => order(left, right, unlike),
+    };
+    match (order, unlike) {
+        (Some(order), _) => Ok(holds(comparison, order)),
+        (None, Unlike::False) => Ok(false),
+        (None, Unlike::Unknown | Unlike::Cast | Unlike::Number) => Err(Reason::Unlike),
+    }
+}
+
+/// Whether two values are equal; unlike ones are not.
+pub(super) fn equal(left: &Datum<'_>, right: &Datum<'_>, unlike: Unlike) -> bool {
+    equality(left, right, unlike).is_some_and(Ordering::is_eq)
+}
+
+/// Equal, or something else; nothing for unlike types.
+fn equality(left: &Datum<'_>, right: &Datum<'_>, unlike: Unlike) -> Option<Ordering> {
+    let equal = match (left, right) {
+        (Datum::Bool(left), Datum::Bool(right)) => left == right,
+        #[allow(
+            clippy::float_cmp,
+            reason = "positions are equal where all bits of value are"
+        )]
+        (Datum::Point(left), Datum::Point(right)) => left == right,
+        (Datum::Text(left), Datum::Text(right)) => left == right,
+        (Datum::Bytes(left), Datum::Bytes(right)) => left == right,
+        _ => return order(left, right, unlike),
+    };
+    Some(if equal {
+        Ordering::Equal
+    } else {
+        Ordering::Less
+    })
+}
+
+fn order(left: &Datum<'_>, right: &Datum<'_>, unlike: Unlike) -> Option<Ordering> {
+    match (left, right) {
+        (Datum::Int(left), Datum::Int(right)) => Some(left.cmp(right)),
+        (Datum::Float(left), Datum::Float(right)) => left.partial_cmp(right),
+        (Datum::Int(left), Datum::Float(right)) => Some(compare_int_float(*left, *right)),
+        (Datum::Float(left), Datum::Int(right)) => Some(compare_int_float(*right, *left).reverse()),
+        // UTF-8 has the order of its code points.
+        (Datum::Text(left), Datum::Text(right)) => Some(left.as_bytes().cmp(right.as_bytes())),
+        (Datum::Bytes(left), Datum::Bytes(right)) => Some(left.cmp(right)),
+        (Datum::Time(left), Datum::Time(right)) => Some(left.cmp(right)),
+        (Datum::Text(text), Datum::Int(_) | Datum::Float(_)) if unlike == Unlike::Number => {
+            order(&spelt_number(text)?, right, Unlike::Unknown)
+        }
+        (Datum::Int(_) | Datum::Float(_), Datum::Text(text)) if unlike == Unlike::Number => {
+            order(left, &spelt_number(text)?, Unlike::Unknown)
+        }
+        _ => None,
+    }
+}
+
+/// The number that a text spells, and nothing else.
+fn spelt_number(text: &str) -> Option<Datum<'static>> {
+    if let Ok(value) = text.parse() {
+        return Some(Datum::Int(value));
+    }
+    let starts = text.starts_with(|first: char| first.is_ascii_digit() || "+-.".contains(first));
+    let value: f64 = text.parse().ok().filter(|_| starts)?;
+    value.is_finite().then_some(Datum::Float(value))
+}
+
+/// The order of a whole number and a float by their exact values; the float is finite.
+#[must_use]
+pub fn compare_int_float(int: i64, float: f64) -> Ordering {
+    const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
+    if float >= TWO_TO_63 {
+        return Ordering::Less;
+    }
+    if float < -TWO_TO_63 {
+        return Ordering::Greater;
+    }
+    let whole = libm::trunc(float);
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "whole, and within the range of i64 as checked above"
+    )]
+    let truncated = whole as i64;
+    int.cmp(&truncated)
+        .then_with(|| 0.0.partial_cmp(&(float - whole)).unwrap_or(Ordering::Equal))
+}

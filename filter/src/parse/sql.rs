@@ -1,0 +1,66 @@
+//! The native language.
+
+use crate::dialect::Dialect;
+use crate::tree::{Function, Unlike};
+
+use super::grammar::{
+    Escape, Grammar, Keyword, Members, SQL_POWERS, Signature, plain_name, signature, sql_keyword,
+};
+use super::lexer::Lexis;
+
+/// The grammar of the dialect `sql`.
+pub(super) static GRAMMAR: Grammar = Grammar {
+    dialect: Dialect::Sql,
+    lexis: Lexis {
+        double_quoted_text: false,
+        backslash: false,
+        bracketed_names: false,
+        hexadecimal_bytes: false,
+        java_numbers: false,
+        whole_numbers: false,
+        digits_begin_names: false,
+        section_names: false,
+    },
+    keyword,
+    unlike: Unlike::Unknown,
+    powers: SQL_POWERS,
+    sequential: false,
+    conditions_are_values: false,
+    values_are_conditions: false,
+    chained_comparisons: false,
+    members: Members::Literals,
+    tests_of_names_only: false,
+    only_numbers_are_ordered: false,
+    escape: Escape::Strict,
+    plain_patterns: false,
+    whole_numbers: (i64::MIN, i64::MAX),
+    null_literal: true,
+    exists_takes_brackets: true,
+    reserved_hint: "a name that is a word of the language stands in double quotes",
+    functions: &FUNCTIONS,
+    native: true,
+    name: plain_name,
+};
+
+fn keyword(name: &str) -> Option<Keyword> {
+    if name.eq_ignore_ascii_case("EXISTS") {
+        return Some(Keyword::Exists);
+    }
+    sql_keyword(name)
+}
+
+const FUNCTIONS: [Signature; 13] = [
+    signature("ABS", Function::Abs, 1, 1),
+    signature("CEIL", Function::Ceil, 1, 1),
+    signature("FLOOR", Function::Floor, 1, 1),
+    signature("ROUND", Function::Round, 1, 1),
+    signature("LENGTH", Function::Length, 1, 1),
+    signature("LOWER", Function::Lower, 1, 1),
+    signature("UPPER", Function::Upper, 1, 1),
+    signature("TRIM", Function::Trim, 1, 1),
+    signature("CONCAT", Function::Concat, 1, 32),
+    signature("LEFT", Function::Left, 2, 2),
+    signature("RIGHT", Function::Right, 2, 2),
+    signature("SUBSTRING", Function::Substring, 2, 3),
+    signature("DISTANCE", Function::Distance, 2, 2),
+];

@@ -207,3 +207,45 @@ const ATTEMPTS: usize = 1_000_000;
 const UNDER_WAY_KNOTS: f64 = 0.5;
 /// How the source says that it does not know the speed.
 const SPEED_UNKNOWN: f64 = 102.3;
+
+#[cfg(test)]
+mod tests {
+    use gomera_filter::evaluate::Prepared;
+    use gomera_filter::{Dialect, Filter, reference};
+
+    use super::*;
+    use crate::readings;
+
+    #[test]
+    fn the_same_seed_gives_the_same_filters() {
+        let readings = readings::bundled().unwrap();
+        assert_eq!(derive(&readings, 50, 1), derive(&readings, 50, 1));
+        assert_ne!(derive(&readings, 50, 1), derive(&readings, 50, 2));
+    }
+
+    #[test]
+    fn a_reading_satisfies_about_one_in_a_thousand() {
+        let readings = readings::bundled().unwrap();
+        let filters: Vec<Filter> = derive(&readings, 10_000, 1)
+            .iter()
+            .map(|text| Filter::parse(Dialect::Sql, text).expect(text))
+            .collect();
+        let mut random = Random::new(9);
+        let mut used = vec![false; filters.len()];
+        let (mut matches, mut unmatched) = (0, 0);
+        for _ in 0..500 {
+            let reading = Prepared::new(&random.one_of(&readings).attributes);
+            let before = matches;
+            for (filter, used) in filters.iter().zip(&mut used) {
+                let is_true = reference::evaluate_prepared(filter, &reading).is_true();
+                matches += usize::from(is_true);
+                *used |= is_true;
+            }
+            unmatched += usize::from(matches == before);
+        }
+        let used = used.iter().filter(|used| **used).count();
+        assert!((5 * 500..20 * 500).contains(&matches), "{matches}");
+        assert!(unmatched < 100, "{unmatched} of 500 satisfy none");
+        assert!(used > 1_000, "only {used} filters are ever true");
+    }
+}

@@ -8,6 +8,7 @@ mod evidence;
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
 use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -132,14 +133,27 @@ pub enum Fault {
     OutOfOrder,
 }
 
-/// Checks a run on all cores. `satisfies` says whether a filter (as an index over the filters of all subscribers, one
-/// after the other) is true for a reading (as an index); `seed` draws the sample.
-pub fn check(
-    history: &History<'_>,
-    scope: &Scope,
-    seed: u64,
-    satisfies: &(dyn Fn(u32, u32) -> bool + Sync),
-) -> Verdict {
+/// Who knows whether a filter is true.
+#[derive(Clone, Copy)]
+pub struct Judge<'a, P> {
+    /// Lays a reading (as an index) out for many questions.
+    pub prepare: &'a (dyn Fn(u32) -> P + Sync),
+    /// Whether a filter (as an index over the filters of all subscribers, one after the other) is true for it.
+    pub satisfies: &'a (dyn Fn(u32, &P) -> bool + Sync),
+}
+
+impl<P> fmt::Debug for Judge<'_, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Judge").finish_non_exhaustive()
+    }
+}
+
+/// Checks a run on all cores; `seed` draws the sample.
+///
+/// # Panics
+///
+/// If the judge does.
+pub fn check<P>(history: &History<'_>, scope: &Scope, seed: u64, judge: &Judge<'_, P>) -> Verdict {
     let mut verdict = Verdict::default();
     let evidence = Evidence::gather(history, &mut verdict);
     let examiner = Examiner {
@@ -147,7 +161,7 @@ pub fn check(
         evidence: &evidence,
         exhaustive: exhaustive(history, scope),
         seed,
-        satisfies,
+        judge,
     };
     let next = AtomicUsize::new(0);
     let total = Mutex::new(verdict);
@@ -178,15 +192,15 @@ fn exhaustive(history: &History<'_>, scope: &Scope) -> Vec<Range<u32>> {
         .collect()
 }
 
-struct Examiner<'a> {
+struct Examiner<'a, P> {
     history: &'a History<'a>,
     evidence: &'a Evidence,
     exhaustive: Vec<Range<u32>>,
     seed: u64,
-    satisfies: &'a (dyn Fn(u32, u32) -> bool + Sync),
+    judge: &'a Judge<'a, P>,
 }
 
-impl Examiner<'_> {
+impl<P> Examiner<'_, P> {
     /// Takes notifications share by share until none is left.
     fn examine_shares(&self, next: &AtomicUsize) -> Verdict {
         let mut verdict = Verdict::default();
@@ -205,19 +219,21 @@ impl Examiner<'_> {
     fn examine(&self, notification: usize, verdict: &mut Verdict) {
         let (publisher, index) = self.evidence.publication(notification);
         let reading = self.history.schedule.reading(usize::from(publisher), index);
+        let reading = (self.judge.prepare)(reading);
+        let satisfies = |filter| (self.judge.satisfies)(filter, &reading);
         let delivered = self.evidence.delivered(notification);
         verdict.notifications += 1;
         verdict.checked += delivered.len() as u64;
         let finding = |fault, filter| self.finding(fault, (publisher, index), filter);
         for &filter in delivered {
-            if !(self.satisfies)(filter, reading) {
+            if !satisfies(filter) {
                 verdict.count(finding(Fault::Unfounded, filter));
             }
         }
         let look = |filter: u32, verdict: &mut Verdict| {
             if delivered.binary_search(&filter).is_err() {
                 verdict.checked += 1;
-                if (self.satisfies)(filter, reading) {
+                if satisfies(filter) {
                     verdict.count(finding(Fault::Lost, filter));
                 }
             }

@@ -81,7 +81,11 @@ impl World {
             published: &self.published,
             subscribers: &subscribers,
         };
-        check(&history, scope, 1, &satisfies)
+        let judge = Judge {
+            prepare: &|reading| reading,
+            satisfies: &|filter, reading| satisfies(filter, *reading),
+        };
+        check(&history, scope, 1, &judge)
     }
 
     /// Where in the list some delivery from the middle stands.

@@ -12,12 +12,16 @@ extern crate std;
 pub mod coordinator;
 pub mod document;
 pub mod effect;
+mod expectation;
 pub mod host;
 pub mod limits;
+mod operation;
 mod plan;
 pub mod record;
+mod reports;
 pub mod request;
 pub mod store;
+mod stored;
 
 pub use coordinator::Coordinator;
 pub use document::{Document, Path, Put, Stored, Version, WriteError, WriteId};

@@ -2,19 +2,17 @@
 //! operator meets only what can be meant for it.
 
 use alloc::boxed::Box;
-use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::id::{
     Epoch, Incarnation, OperationId, OperationNumber, PublisherId, PublisherSeq, Seq, SessionId,
-    SubscriptionNumber,
 };
-use crate::notification::{Content, Notification};
+use crate::notification::Notification;
 use crate::operation::{Hit, StoredSubscription, SubscriptionOperation};
+pub use crate::request::{FilterText, OverflowPolicy, Publication, SubscriptionRequest};
 use crate::session::{Cursor, Gap, Generation, SessionToken};
 use crate::silbo::{Acknowledgement, Refusal, RefusalCode};
-use crate::time::Timestamp;
 
 /// A frame on its way to an instance of any layer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,39 +91,6 @@ pub enum AccessPointFrame {
         /// How many subscriptions each notification matched here, where it is not zero; ascending.
         matched: Vec<(Seq, u32)>,
     },
-}
-
-/// One publication as a connection point hands it on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Publication {
-    /// Its place in what the publisher publishes.
-    pub seq: PublisherSeq,
-    /// When it was meant to be sent.
-    pub published_at: Timestamp,
-    /// What.
-    pub content: Content,
-}
-
-/// A client's subscription operation before its filter is parsed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SubscriptionRequest {
-    /// Its number in the session.
-    pub operation: OperationNumber,
-    /// Every operation below this one has been answered.
-    pub unanswered_from: OperationNumber,
-    /// The subscription.
-    pub number: SubscriptionNumber,
-    /// The new filter; `None` ends the subscription.
-    pub filter: Option<FilterText>,
-}
-
-/// A filter as a client wrote it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FilterText {
-    /// Name of the dialect.
-    pub dialect: String,
-    /// The text.
-    pub text: String,
 }
 
 /// What a matcher receives.
@@ -240,16 +205,6 @@ pub struct Attach {
     pub cursors: Vec<Cursor>,
     /// What happens at the limits of its window.
     pub policy: OverflowPolicy,
-}
-
-/// What happens when a session's window is full.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum OverflowPolicy {
-    /// Its oldest deliveries are lost, with a signalled gap.
-    #[default]
-    Gap,
-    /// It is closed.
-    Disconnect,
 }
 
 /// What a connection point receives.

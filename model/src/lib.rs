@@ -9,6 +9,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod attributes;
+mod content_error;
 pub mod control;
 pub mod flatten;
 pub mod id;
@@ -18,6 +19,7 @@ pub mod limits;
 pub mod lookup;
 pub mod notification;
 pub mod operation;
+pub mod request;
 pub mod rfc3339;
 pub mod session;
 pub mod silbo;
@@ -26,7 +28,8 @@ pub mod topology;
 pub mod value;
 pub mod varint;
 
-pub use attributes::{Attributes, AttributesBuilder, ContentError};
+pub use attributes::{Attributes, AttributesBuilder};
+pub use content_error::ContentError;
 pub use id::{
     Epoch, HostId, Incarnation, InstanceId, OperationId, OperationNumber, PublisherId,
     PublisherSeq, SLOTS, Seq, SessionId, SlotId, SubscriptionId, SubscriptionNumber,

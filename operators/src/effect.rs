@@ -7,8 +7,6 @@ use gomera_model::lane::LaneFrame;
 use gomera_model::silbo::{Refusal, ServerFrame};
 use gomera_model::{Incarnation, Time};
 
-use crate::connection_point::{ConnectionId, Stream};
-
 /// One thing to be done. The driver does them in order and decides nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
@@ -43,6 +41,19 @@ pub enum Effect {
         /// Why.
         refusal: Refusal,
     },
+}
+
+/// A client's connection, numbered by the driver; never used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId(pub u64);
+
+/// The two streams of a client's connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stream {
+    /// Session, subscriptions, deliveries.
+    Control,
+    /// Publications.
+    Publish,
 }
 
 /// A buffer of effects that the caller owns and uses again.

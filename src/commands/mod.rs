@@ -10,8 +10,12 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::settings;
 
+mod admin;
 mod console;
+mod operations;
+mod scale;
 mod serve;
+mod status;
 
 pub use console::Console;
 
@@ -51,11 +55,20 @@ struct Gomera {
 enum Command {
     /// Run a host of the broker until it is told to stop.
     Serve(serve::Arguments),
+    /// Ask for another number of instances of a layer.
+    Scale(scale::Arguments),
+    /// Show who is there, what they do, and what is under way.
+    Status(status::Arguments),
+    /// Show operations, or give one up.
+    Operations(operations::Arguments),
 }
 
 fn dispatch(command: Command, console: &mut Console) -> Exit {
     match command {
         Command::Serve(arguments) => serve::run(&arguments, console),
+        Command::Scale(arguments) => scale::run(&arguments, console),
+        Command::Status(arguments) => status::run(&arguments, console),
+        Command::Operations(arguments) => operations::run(&arguments, console),
     }
 }
 
@@ -134,6 +147,18 @@ fn usage(error: &clap::Error, console: &mut Console) -> Exit {
     }
     console.text(&error.render().to_string());
     Exit::Done
+}
+
+/// A name of the code as words: `ExitPoints` as `exit points`.
+fn words(name: &str) -> String {
+    let mut text = String::new();
+    for letter in name.chars() {
+        if letter.is_uppercase() && !text.is_empty() {
+            text.push(' ');
+        }
+        text.extend(letter.to_lowercase());
+    }
+    text
 }
 
 #[cfg(test)]

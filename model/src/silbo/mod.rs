@@ -17,9 +17,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::id::{OperationNumber, PublisherId, PublisherSeq, SessionId};
-use crate::lane::{OverflowPolicy, Publication, SubscriptionRequest};
 use crate::notification::{Content, Stamp};
 use crate::operation::Hit;
+use crate::request::{OverflowPolicy, Publication, SubscriptionRequest};
 use crate::session::{Cursor, Gap, Generation, SessionToken};
 use crate::time::Timestamp;
 

@@ -23,24 +23,12 @@ use gomera_model::{
     Generation, Incarnation, LookupMap, PublisherId, SessionId, SessionToken, Time,
 };
 
+pub use crate::effect::{ConnectionId, Stream};
 use crate::effect::{Effect, Effects};
 use crate::epochs::Epochs;
 use connection::Connection;
 
 pub use stats::ConnectionPointStats;
-
-/// A client's connection, numbered by the driver; never used again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ConnectionId(pub u64);
-
-/// The two streams of a client's connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Stream {
-    /// Session, subscriptions, deliveries.
-    Control,
-    /// Publications.
-    Publish,
-}
 
 /// Random identity for a new session; the driver draws it, unguessable.
 #[derive(Clone, Copy, Debug)]

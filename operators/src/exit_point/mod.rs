@@ -79,7 +79,6 @@ impl ExitPoint {
     }
 
     /// With a rule of the protocol taken away.
-    #[cfg(feature = "mutants")]
     #[must_use]
     pub fn with_rules(mut self, rules: Rules) -> Self {
         self.rules = rules;

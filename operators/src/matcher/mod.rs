@@ -31,7 +31,7 @@ use crate::effect::Effects;
 use crate::epochs::Epochs;
 use crate::rules::{Rule, Rules};
 use lane::Lane;
-use operation::Phase;
+use operation::{Dropping, Flipping, Moving};
 
 pub use stats::MatcherStats;
 
@@ -52,6 +52,19 @@ pub struct Matcher {
     stats: MatcherStats,
 }
 
+/// Where a matcher stands.
+#[derive(Debug)]
+enum Phase {
+    /// No operation is under way.
+    Settled,
+    /// Knows a plan: gives slots away, takes slots over, or only looks on.
+    Moving(Moving),
+    /// The next topology is in force; not every access point stamps it yet.
+    Flipping(Flipping),
+    /// Drops what it no longer owns, a little at a time.
+    Dropping(Dropping),
+}
+
 impl Matcher {
     /// One that knows nothing yet; its first input is the topology. `seed` keys its hash tables.
     #[must_use]
@@ -70,7 +83,6 @@ impl Matcher {
     }
 
     /// With a rule of the protocol taken away.
-    #[cfg(feature = "mutants")]
     #[must_use]
     pub fn with_rules(mut self, rules: Rules) -> Self {
         self.rules = rules;

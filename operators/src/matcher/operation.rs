@@ -12,24 +12,11 @@ use gomera_model::{
     Epoch, Incarnation, Layer, OperationId, SlotId, SubscriptionId, Time, Topology,
 };
 
-use super::Matcher;
 use super::snapshot::Giving;
+use super::{Matcher, Phase};
 use crate::effect::{Effect, Effects};
 use crate::limits::DROP_PER_TURN;
 use crate::rules::Rule;
-
-/// Where a matcher stands.
-#[derive(Debug)]
-pub(super) enum Phase {
-    /// No operation is under way.
-    Settled,
-    /// Knows a plan: gives slots away, takes slots over, or only looks on.
-    Moving(Moving),
-    /// The next topology is in force; not every access point stamps it yet.
-    Flipping(Flipping),
-    /// Drops what it no longer owns, a little at a time.
-    Dropping(Dropping),
-}
 
 /// Before the commit.
 #[derive(Debug)]

@@ -10,8 +10,7 @@ use gomera_model::lane::{LaneFrame, MatcherFrame};
 use gomera_model::operation::{StoredSubscription, SubscriptionOperation};
 use gomera_model::{Incarnation, OperationId, SlotId, SubscriptionId};
 
-use super::Matcher;
-use super::operation::Phase;
+use super::{Matcher, Phase};
 use crate::effect::{Effect, Effects};
 use crate::limits::{CHUNK_BYTES, CHUNK_SUBSCRIPTIONS};
 use crate::rules::Rule;

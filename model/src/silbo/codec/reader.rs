@@ -113,16 +113,10 @@ impl<F: Frame> FrameReader<F> {
         Some(usize::try_from(u32::from_le_bytes(length)).unwrap_or(usize::MAX))
     }
 
-    /// So many bytes: a part of the first chunk, or assembled where they cross from one to the next.
+    /// So many bytes, copied: a slice would keep in memory what came with it, up to 64 KiB, for as long as one
+    /// notification of it is kept.
     fn take(&mut self, bytes: usize) -> Bytes {
         self.buffered -= bytes;
-        let first = self.chunks.front_mut().expect("so much is buffered");
-        if first.len() > bytes {
-            return first.split_to(bytes);
-        }
-        if first.len() == bytes {
-            return self.chunks.pop_front().expect("seen above");
-        }
         let mut assembled = Vec::with_capacity(bytes);
         while assembled.len() < bytes {
             let chunk = self.chunks.front_mut().expect("so much is buffered");

@@ -9,4 +9,5 @@ pub mod commands;
 pub mod demo;
 pub mod limits;
 pub mod metrics;
+pub mod records;
 pub mod settings;

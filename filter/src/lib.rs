@@ -6,6 +6,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod canonical;
 mod dialect;
 mod error;
 pub mod evaluate;
@@ -13,6 +14,7 @@ mod filter;
 pub mod limits;
 pub mod normalise;
 mod parse;
+mod print;
 pub mod reference;
 pub mod tree;
 

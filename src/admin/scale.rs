@@ -13,7 +13,6 @@ use gomera_model::control::Strategy;
 use serde::{Deserialize, Serialize};
 
 use super::Problem;
-use super::operations::unavailable;
 use crate::broker::{Broker, wall_clock};
 
 /// What is asked.
@@ -94,16 +93,9 @@ fn respond(broker: &Broker, answer: Answer) -> Response {
         Answer::Impossible(why) => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "impossible")
             .detail(why.to_string())
             .into_response(),
-        Answer::Unavailable { retry_after } => unavailable(retry_after).into_response(),
+        Answer::Unavailable { retry_after } => Problem::unavailable(retry_after).into_response(),
         answer @ (Answer::Aborted(_) | Answer::TooLate(_) | Answer::NoSuchOperation(_)) => {
-            unexpected(&answer).into_response()
+            Problem::unexpected(&answer).into_response()
         }
     }
-}
-
-/// The coordinator answered another question.
-pub(super) fn unexpected(answer: &Answer) -> Problem {
-    tracing::error!(?answer, "an answer to another question");
-    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "unexpected_answer")
-        .detail("the coordinator answered another question")
 }

@@ -6,35 +6,19 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use gomera_coordinator::{
-    Answer, Coordinator, Effect, Effects, EmbeddedStore, HostEntry, Load, OperationRecord,
-    RequestId, ScaleRequest, Settings,
+    Answer, Coordinator, Effect, Effects, EmbeddedStore, HostEntry, OperationRecord, RequestId,
+    Settings,
 };
 use gomera_matching::CpuLevel;
-use gomera_model::control::Report;
 use gomera_model::{HostId, Incarnation, Instance, Layer, OperationId, Time, Topology};
 use gomera_operators::{AccessPoint, ConnectionPoint, ExitPoint, Matcher, Operator};
 use tokio::sync::oneshot;
 
 use super::clock::Clock;
-use super::input::Input;
+use super::input::{CoordinatorInput, Input};
 use super::instance::{self, Surroundings};
 use super::quic::Doors;
 use super::random::random_bytes;
-
-/// What waits for the coordinator.
-#[derive(Debug)]
-pub(crate) enum CoordinatorInput {
-    /// An instance reports.
-    Report { from: Incarnation, report: Report },
-    /// What an instance holds, for the expectations of what comes next.
-    Load { from: Incarnation, load: Load },
-    /// Somebody asks for another number of instances.
-    Scale(ScaleRequest, oneshot::Sender<Answer>),
-    /// Somebody asks to give an operation up.
-    Abort(OperationId, oneshot::Sender<Answer>),
-    /// The thread shall stop all instances, and end.
-    Stop,
-}
 
 /// What the coordinator knows, for those who only look.
 #[derive(Clone, Debug, Default)]
@@ -319,20 +303,6 @@ fn operator(instance: &Instance) -> Operator {
         }
         Layer::ExitPoints => Operator::ExitPoint(Box::new(ExitPoint::new(incarnation, seed))),
     }
-}
-
-/// What this processor can do.
-fn cpu_level() -> CpuLevel {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl") {
-            return CpuLevel::Avx512;
-        }
-        if is_x86_feature_detected!("avx2") {
-            return CpuLevel::Avx2;
-        }
-    }
-    CpuLevel::Scalar
 }
 
 /// The one host of a process without a cluster.

@@ -25,29 +25,32 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::certificates::{CertificateError, Certificates};
-use crate::limits::{CLOSE_WITHIN, MEASURE_WITHIN, SOCKET_THREADS, START_WITHIN, STOP_WITHIN};
+use crate::limits::{
+    CLOSE_WITHIN, FRAME_WITHIN, MEASURE_WITHIN, SOCKET_THREADS, START_WITHIN, STOP_WITHIN,
+};
 
 mod clients;
 mod clock;
 mod coordination;
+mod gauge;
 mod inbox;
 mod input;
 mod instance;
-mod measure;
+mod link;
+mod measured;
 mod quic;
 mod random;
 mod router;
 
-pub use clients::ClientsStats;
 pub use clock::wall_clock;
 pub use coordination::View;
-pub use measure::{Counts, Measured, Spread};
+pub use measured::{ClientsStats, Counts, Measured, Spread};
 pub use quic::EndpointError;
 
 use clock::Clock;
-use coordination::{CoordinatorInput, ONLY_HOST, Office, Window};
+use coordination::{ONLY_HOST, Office, Window};
 use inbox::Inbox;
-use input::Input;
+use input::{CoordinatorInput, Input};
 use instance::Surroundings;
 use quic::{Doors, Endpoint};
 use router::Router;
@@ -61,6 +64,8 @@ pub struct Config {
     pub data_directory: PathBuf,
     /// How many instances of each layer it starts with; one of each that is not named.
     pub counts: BTreeMap<Layer, u32>,
+    /// Within what time a client that has begun a frame must have finished it, and a new connection say its first word.
+    pub frame_within: Duration,
 }
 
 impl Config {
@@ -71,6 +76,7 @@ impl Config {
             listen: (Ipv4Addr::LOCALHOST, 0).into(),
             data_directory: data_directory.into(),
             counts: BTreeMap::new(),
+            frame_within: FRAME_WITHIN,
         }
     }
 }
@@ -129,7 +135,9 @@ impl Broker {
         let doors = Arc::new(Doors::default());
         let endpoint = {
             let _context = runtime.enter();
-            Endpoint::listen(config.listen, &certificates, Arc::clone(&doors))
+            let doors = Arc::clone(&doors);
+            let (listen, within) = (config.listen, config.frame_within);
+            Endpoint::listen((listen, within), &certificates, doors)
         };
         let endpoint = endpoint?;
         let surroundings = Surroundings {
@@ -318,6 +326,6 @@ fn settings(config: &Config) -> Settings {
     layout.counts.extend(&config.counts);
     Settings {
         layout,
-        buffered: false,
+        buffered: true,
     }
 }

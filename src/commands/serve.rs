@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use super::{Common, Console, Exit};
 use crate::admin::{Admin, AdminError};
 use crate::broker::{Broker, Config, StartError};
-use crate::limits::STOP_WITHIN;
+use crate::limits::{FRAME_WITHIN, STOP_WITHIN};
 
 /// What `serve` takes.
 #[derive(Clone, Debug, Args)]
@@ -158,6 +158,7 @@ fn config(arguments: &Arguments) -> Config {
             (Layer::Matchers, arguments.matchers),
             (Layer::ExitPoints, arguments.exit_points),
         ]),
+        frame_within: FRAME_WITHIN,
     }
 }
 

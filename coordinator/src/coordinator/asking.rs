@@ -63,8 +63,10 @@ impl Coordinator {
         }
         let until = now + PATIENCE;
         self.waiting.push_back(Waiting { ask, until });
-        effects.push(Effect::WakeAt(until));
         self.go_on(now, effects);
+        if !self.waiting.is_empty() {
+            effects.push(Effect::WakeAt(until));
+        }
     }
 
     /// Answers what can be answered.

@@ -169,13 +169,23 @@ impl Coordinator {
         }
     }
 
+    /// Whether something will have to be told or read again.
+    pub(super) fn repeats(&self) -> bool {
+        match &self.state {
+            State::Waiting | State::Writing(_) => false,
+            State::Reading(_) => true,
+            State::Settled(settled) => !settled.phase.is_rest(),
+        }
+    }
+
     /// An instance is there: it learns the topology, and what its phase asks of it.
     pub(super) fn welcome(&mut self, instance: Incarnation, effects: &mut Effects) {
+        if let Some(topology) = &self.topology {
+            effects.tell(instance, Control::Topology(Arc::clone(topology)));
+        }
         let State::Settled(settled) = &self.state else {
             return;
         };
-        let topology = Arc::clone(&settled.held.topology);
-        effects.tell(instance, Control::Topology(topology));
         let joins = |operation: &Operation| {
             let mut joining = operation.joining.iter();
             joining.any(|joining| joining.incarnation == instance)

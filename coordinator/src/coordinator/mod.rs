@@ -282,6 +282,8 @@ impl Coordinator {
         self.expire(now, effects);
         if now >= self.repeat_at {
             self.repeat(now, effects);
+        } else if self.repeats() {
+            effects.push(Effect::WakeAt(self.repeat_at));
         }
     }
 

@@ -299,6 +299,13 @@ impl<'t> Lexer<'t> {
     }
 }
 
+/// Whether the whole text is one bare name.
+pub(super) fn is_name(text: &str, lexis: &'static Lexis) -> bool {
+    let mut lexer = Lexer::new(text, lexis);
+    !text.is_empty()
+        && matches!(lexer.token(text.as_bytes()[0]), Ok(Token::Name(name)) if name == text)
+}
+
 /// Longer ones first.
 const SIGNS: [&str; 20] = [
     "<>", "!=", "<=", ">=", "->", "=", "<", ">", "+", "-", "*", "/", "%", "(", ")", ",", ".", "[",

@@ -3,6 +3,7 @@
 use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::cmp::Ordering;
 
 use gomera_matching::SlotSet;
 use gomera_model::control::{Plan, Report, Strategy};
@@ -77,6 +78,17 @@ impl Phase {
         }
     }
 
+    /// Its name, as the drawing has it.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Starting => "Starting",
+            Self::Flowing { .. } => "Flowing",
+            Self::Prepared { .. } => "Prepared",
+            Self::Closed { .. } => "Closed",
+            Self::Buffering { .. } => "Buffering",
+        }
+    }
+
     /// Keeps an operation on a moving slot; hands any other back.
     pub(super) fn hold(
         &mut self,
@@ -143,13 +155,17 @@ impl AccessPoint {
     /// A topology is in force: stamp it from here on.
     pub(super) fn topology(&mut self, now: Time, next: &Arc<Topology>, effects: &mut Effects) {
         let Phase::Starting = self.phase else {
-            if next.epoch > self.phase.topology().epoch {
-                self.flip(now, next, effects);
+            match next.epoch.cmp(&self.phase.topology().epoch) {
+                Ordering::Greater => self.flip(now, next, effects),
+                // A new leader tells what an old one told before: it hears what that one heard.
+                Ordering::Equal => effects.push(Effect::Report(self.flipped.clone())),
+                Ordering::Less => {}
             }
             return;
         };
         self.open_lanes(next.epoch, next.incarnations(Layer::Matchers), effects);
         self.retained.wait_for(next.incarnations(Layer::ExitPoints));
+        self.flipped = flipped_into(next.epoch);
         self.phase = Phase::Flowing {
             topology: Arc::clone(next),
         };
@@ -259,11 +275,12 @@ impl AccessPoint {
             .first()
             .map_or(0, |(since, _)| now.0.saturating_sub(since.0));
         self.stats.operations_held += held.len() as u64;
-        effects.push(Effect::Report(Report::Flipped {
+        self.flipped = Report::Flipped {
             epoch: next.epoch,
             held: held.len() as u64,
             held_ns_max,
-        }));
+        };
+        effects.push(Effect::Report(self.flipped.clone()));
         let owners = if self.rules.broken(Rule::HeldGoToNewOwner) {
             &present
         } else {
@@ -333,5 +350,14 @@ impl AccessPoint {
             let open = MatcherFrame::Open(Open { epoch, next });
             effects.send(matcher, LaneFrame::Matcher(open));
         }
+    }
+}
+
+/// The report of a flip for which nothing was held.
+pub(super) fn flipped_into(epoch: Epoch) -> Report {
+    Report::Flipped {
+        epoch,
+        held: 0,
+        held_ns_max: 0,
     }
 }

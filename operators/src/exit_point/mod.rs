@@ -185,6 +185,12 @@ impl ExitPoint {
             .unwrap_or_default()
     }
 
+    /// Where it stands in a change of topology, as the drawing above names it.
+    #[must_use]
+    pub fn phase(&self) -> &'static str {
+        self.phase.name()
+    }
+
     fn in_order(
         &mut self,
         now: Time,

@@ -121,7 +121,7 @@ impl Matcher {
             Control::Topology(topology) => self.topology(now, &topology, effects),
             Control::Prepare(plan) => self.prepare(plan, effects),
             Control::Copy(operation) => self.copy(operation, effects),
-            Control::Close(_) => {}
+            Control::Close(operation) => self.close(operation, effects),
             Control::Abort(operation) => self.abort(now, operation, effects),
         }
     }
@@ -155,6 +155,12 @@ impl Matcher {
     #[must_use]
     pub fn index(&self) -> &Index {
         &self.index
+    }
+
+    /// Where it stands in an operation, as the drawing above names it.
+    #[must_use]
+    pub fn phase(&self) -> &'static str {
+        self.phase.name()
     }
 
     /// Matches a batch and tells the exit points of its epoch.

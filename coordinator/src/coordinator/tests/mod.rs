@@ -1,0 +1,6 @@
+mod faults;
+mod interleavings;
+mod operations;
+mod requests;
+mod table;
+mod world;

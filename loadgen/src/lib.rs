@@ -3,6 +3,8 @@
 pub mod arrivals;
 pub mod checker;
 pub mod filters;
+pub mod fleet;
+pub mod live;
 pub mod measurement;
 pub mod pacer;
 pub mod random;

@@ -307,3 +307,17 @@ fn operator(instance: &Instance) -> Operator {
 
 /// The one host of a process without a cluster.
 pub(crate) const ONLY_HOST: HostId = HostId(1);
+
+/// The widest instructions of this processor that matching can use.
+fn cpu_level() -> CpuLevel {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl") {
+            return CpuLevel::Avx512;
+        }
+        if is_x86_feature_detected!("avx2") {
+            return CpuLevel::Avx2;
+        }
+    }
+    CpuLevel::Scalar
+}

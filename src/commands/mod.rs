@@ -12,6 +12,7 @@ use crate::settings;
 
 mod admin;
 mod console;
+mod demo;
 mod operations;
 mod scale;
 mod serve;
@@ -53,6 +54,8 @@ struct Gomera {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run the main job alone: broker, clients, real readings, scaling, checker; ends with a report.
+    Demo(demo::Arguments),
     /// Run a host of the broker until it is told to stop.
     Serve(serve::Arguments),
     /// Ask for another number of instances of a layer.
@@ -65,6 +68,7 @@ enum Command {
 
 fn dispatch(command: Command, console: &mut Console) -> Exit {
     match command {
+        Command::Demo(arguments) => demo::run(&arguments, console),
         Command::Serve(arguments) => serve::run(&arguments, console),
         Command::Scale(arguments) => scale::run(&arguments, console),
         Command::Status(arguments) => status::run(&arguments, console),

@@ -299,7 +299,7 @@ impl Report {
 }
 
 /// The layer as people say it.
-pub(super) fn layer_name(layer: Layer) -> &'static str {
+pub(crate) fn layer_name(layer: Layer) -> &'static str {
     match layer {
         Layer::ConnectionPoints => "connection points",
         Layer::AccessPoints => "access points",
@@ -309,7 +309,7 @@ pub(super) fn layer_name(layer: Layer) -> &'static str {
 }
 
 /// The phase as programs and people say it.
-pub(super) fn phase_name(phase: PhaseName) -> &'static str {
+pub(crate) fn phase_name(phase: PhaseName) -> &'static str {
     match phase {
         PhaseName::Prepare => "prepare",
         PhaseName::Copy => "copy",
@@ -322,7 +322,7 @@ pub(super) fn phase_name(phase: PhaseName) -> &'static str {
 }
 
 /// A number with a mark at every thousand.
-pub(super) fn thousands(number: u64) -> String {
+pub(crate) fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
@@ -340,12 +340,12 @@ pub(super) fn thousands(number: u64) -> String {
     clippy::cast_sign_loss,
     reason = "rates are positive and far below 2^53"
 )]
-pub(super) fn whole(number: f64) -> String {
+pub(crate) fn whole(number: f64) -> String {
     thousands(number.round() as u64)
 }
 
 /// Nanoseconds as milliseconds with a sensible number of digits.
-pub(super) fn milliseconds(ns: Option<u64>) -> String {
+pub(crate) fn milliseconds(ns: Option<u64>) -> String {
     match ns.map(ms) {
         None => "–".to_owned(),
         Some(ms) if ms < 10.0 => format!("{ms:.2} ms"),
@@ -355,7 +355,7 @@ pub(super) fn milliseconds(ns: Option<u64>) -> String {
 }
 
 /// Bytes for people.
-pub(super) fn kilobytes(bytes: u64) -> String {
+pub(crate) fn kilobytes(bytes: u64) -> String {
     format!("{} KiB", thousands(bytes.div_ceil(1024)))
 }
 

@@ -31,7 +31,6 @@ async fn what_matches_arrives_and_is_acknowledged() {
         }
     }
     assert_eq!(counts, [0, 1, 2]);
-    broker.broker.shutdown().await;
 }
 
 async fn check_delivery(subscriber: &mut RawStream, seq: u64, subscriptions: &[u32]) {
@@ -62,7 +61,9 @@ async fn check_refused(bytes: &[u8], expected: RefusalCode) {
                 break;
             }
             // Answers to what was right before it.
-            ServerFrame::Connected { .. } | ServerFrame::PublisherOpened { .. } => {}
+            ServerFrame::Connected { .. }
+            | ServerFrame::PublisherOpened { .. }
+            | ServerFrame::Published { .. } => {}
             other => panic!("{other:?}"),
         }
     }
@@ -77,7 +78,6 @@ async fn check_refused(bytes: &[u8], expected: RefusalCode) {
         .filter_map(|one| one.clients.closed.get(&expected))
         .sum();
     assert_eq!(counted, 1);
-    broker.broker.shutdown().await;
 }
 
 fn encoded(frames: &[ClientFrame]) -> Vec<u8> {

@@ -21,4 +21,5 @@ pub mod tree;
 pub use dialect::{Dialect, UnknownDialect};
 pub use error::{FilterError, FilterErrorKind, Position};
 pub use filter::{Filter, MalformedFilter};
+pub use print::print_predicate;
 pub use tree::{Expression, Operand, Predicate, Truth};

@@ -63,7 +63,7 @@ fn opposite(predicate: &Predicate) -> Expression {
         left,
         comparison,
         right,
-        unlike: unlike @ (Unlike::Unknown | Unlike::Number),
+        unlike: unlike @ (Unlike::Unknown | Unlike::Spelled),
     } = predicate
     {
         return Expression::Predicate(Predicate::Compare {
@@ -85,13 +85,15 @@ fn expand(expression: &Expression) -> Option<Vec<Row>> {
             predicate: truthful(predicate),
             negated: false,
         }]]),
-        Expression::Not(inner) => match &**inner {
-            Expression::Predicate(predicate) => Some(vec![vec![Test {
+        Expression::Not(inner) => {
+            let Expression::Predicate(predicate) = &**inner else {
+                return expand(&pushed(inner, true));
+            };
+            Some(vec![vec![Test {
                 predicate: predicate.clone(),
                 negated: true,
-            }]]),
-            inner => expand(&pushed(inner, true)),
-        },
+            }]])
+        }
         Expression::And(parts) | Expression::AndThen(parts) => parts
             .iter()
             .try_fold(vec![Row::new()], |rows, part| product(rows, expand(part)?)),
@@ -145,25 +147,38 @@ fn product(left: Vec<Row>, right: Vec<Row>) -> Option<Vec<Row>> {
 /// The predicate in the form in which an index knows it: true exactly where the original is.
 fn truthful(predicate: &Predicate) -> Predicate {
     let mut predicate = predicate.clone();
-    match &mut predicate {
-        Predicate::Compare { unlike, .. }
-        | Predicate::Between { unlike, .. }
-        | Predicate::In { unlike, .. }
-        | Predicate::Among { unlike, .. }
-        | Predicate::Text { unlike, .. }
-        | Predicate::Holds(_, unlike) => {
-            if *unlike == Unlike::False {
-                *unlike = Unlike::Unknown;
-            }
-        }
-        Predicate::IsNull(_)
+    let number = |operand: &Operand| {
+        matches!(
+            operand,
+            Operand::Literal(Literal::Int(_) | Literal::Float(_))
+        )
+    };
+    let is_equality = |comparison| matches!(comparison, Comparison::Equal | Comparison::NotEqual);
+    let (is_plain, unlike) = match &mut predicate {
+        Predicate::Compare {
+            comparison,
+            right,
+            unlike,
+            ..
+        } => (is_equality(*comparison) || number(right), unlike),
+        Predicate::Between {
+            low, high, unlike, ..
+        } => (number(low) && number(high), unlike),
+        Predicate::In { .. }
+        | Predicate::Among { .. }
+        | Predicate::Text { .. }
+        | Predicate::Holds(..)
+        | Predicate::IsNull(_)
         | Predicate::Exists(_)
         | Predicate::IsKind(..)
         | Predicate::Quantified { .. }
         | Predicate::InBox(..)
         | Predicate::Near { .. }
         | Predicate::Within(..)
-        | Predicate::Differ(_) => {}
+        | Predicate::Differ(_) => return predicate,
+    };
+    if *unlike == Unlike::False || (*unlike == Unlike::FalseUnordered && is_plain) {
+        *unlike = Unlike::Unknown;
     }
     predicate
 }
@@ -192,21 +207,28 @@ fn alternatives(part: &Expression) -> Option<(&Operand, &[Literal])> {
     let Expression::Predicate(predicate) = part else {
         return None;
     };
-    let (operand, literals, unlike) = match predicate {
-        Predicate::Compare {
-            left,
-            comparison: Comparison::Equal,
-            right: Operand::Literal(literal),
-            unlike,
-        } => (left, core::slice::from_ref(literal), unlike),
-        Predicate::In {
-            operand,
-            members,
-            unlike,
-        } => (operand, members.as_slice(), unlike),
-        _ => return None,
+    let (operand, literals, unlike) = if let Predicate::Compare {
+        left,
+        comparison: Comparison::Equal,
+        right: Operand::Literal(literal),
+        unlike,
+    } = predicate
+    {
+        (left, core::slice::from_ref(literal), unlike)
+    } else if let Predicate::In {
+        operand,
+        members,
+        unlike,
+    } = predicate
+    {
+        (operand, members.as_slice(), unlike)
+    } else {
+        return None;
     };
-    let plain = matches!(unlike, Unlike::Unknown | Unlike::False);
+    let plain = matches!(
+        unlike,
+        Unlike::Unknown | Unlike::False | Unlike::FalseUnordered
+    );
     (plain && operand.attribute().is_some()).then_some((operand, literals))
 }
 

@@ -14,6 +14,7 @@ mod arena;
 mod bucket;
 mod cell;
 mod choice;
+mod coverage;
 mod entries;
 mod facets;
 mod frame;
@@ -33,6 +34,7 @@ mod symbols;
 mod table;
 mod vocabulary;
 
+pub use coverage::{Coverage, coverage};
 pub use hits::Hits;
 pub use index::Index;
 pub use level::CpuLevel;

@@ -92,6 +92,7 @@ pub(crate) fn start(office: Office) -> std::io::Result<JoinHandle<()>> {
         wake_at: None,
         requests: BTreeMap::new(),
         next_request: 0,
+        answers: Vec::new(),
         threads: BTreeMap::new(),
         host: office.host,
         surroundings: office.surroundings,
@@ -114,6 +115,8 @@ struct Leading {
     /// Who waits for an answer.
     requests: BTreeMap<RequestId, oneshot::Sender<Answer>>,
     next_request: u64,
+    /// Given when the view shows what they speak of.
+    answers: Vec<(oneshot::Sender<Answer>, Answer)>,
     threads: BTreeMap<Incarnation, JoinHandle<()>>,
     host: HostEntry,
     surroundings: Surroundings,
@@ -187,6 +190,10 @@ impl Leading {
             }
         }
         self.show();
+        for (asker, answer) in self.answers.drain(..) {
+            // Who has stopped waiting needs no answer.
+            let _ = asker.send(answer);
+        }
     }
 
     fn one(&mut self, now: Time, effect: Effect) {
@@ -209,8 +216,7 @@ impl Leading {
             }
             Effect::Answer { request, answer } => {
                 if let Some(asker) = self.requests.remove(&request) {
-                    // Who has stopped waiting needs no answer.
-                    let _ = asker.send(answer);
+                    self.answers.push((asker, answer));
                 }
             }
             Effect::WakeAt(time) => {

@@ -116,7 +116,7 @@ struct Shared {
     made: Vec<PathBuf>,
     began: Instant,
     /// Taken by whoever stops it.
-    running: Mutex<Option<(Runtime, JoinHandle<()>)>>,
+    running: Mutex<Option<(Sockets, JoinHandle<()>)>>,
 }
 
 impl Broker {
@@ -127,14 +127,10 @@ impl Broker {
     /// See [`StartError`]; nothing is left running then.
     pub fn start(config: &Config) -> Result<Self, StartError> {
         let certificates = Certificates::open(&config.data_directory)?;
-        let runtime = runtime::Builder::new_multi_thread()
-            .worker_threads(SOCKET_THREADS)
-            .thread_name("sockets")
-            .enable_all()
-            .build()?;
+        let sockets = Sockets::start()?;
         let doors = Arc::new(Doors::default());
         let endpoint = {
-            let _context = runtime.enter();
+            let _context = sockets.0.as_ref().map(Runtime::enter);
             let doors = Arc::clone(&doors);
             let (listen, within) = (config.listen, config.frame_within);
             Endpoint::listen((listen, within), &certificates, doors)
@@ -165,7 +161,7 @@ impl Broker {
                 endpoint,
                 made: certificates.made,
                 began: Instant::now(),
-                running: Mutex::new(Some((runtime, coordination))),
+                running: Mutex::new(Some((sockets, coordination))),
             }),
         };
         let ready = broker
@@ -276,14 +272,26 @@ impl Broker {
         }
         let leave = STOP_WITHIN.saturating_sub(2 * CLOSE_WITHIN);
         // Who has not gone by then is closed.
-        let _ = timeout(leave, shared.clients_gone()).await;
+        let _ = timeout(leave, self.settled()).await;
         let running = shared.take_running();
-        if let Some((runtime, coordination)) = running {
+        if let Some((sockets, coordination)) = running {
             shared.surroundings.coordinator.push(CoordinatorInput::Stop);
             let stopped = tokio::task::spawn_blocking(move || coordination.join());
             let _ = timeout(CLOSE_WITHIN, stopped).await;
             shared.endpoint.close(CLOSE_WITHIN).await;
-            runtime.shutdown_background();
+            drop(sockets);
+        }
+    }
+
+    /// Waits until no client is left, or nothing that was acknowledged to a publisher waits for a subscriber.
+    async fn settled(&self) {
+        const LOOK_EVERY: Duration = Duration::from_millis(20);
+        let mut at_rest = 0;
+        while self.shared.endpoint.connections() > 0 && at_rest < LOOKS_AT_REST {
+            tokio::time::sleep(LOOK_EVERY).await;
+            let measured = self.measure().await;
+            let waits = measured.iter().any(|instance| !instance.is_at_rest());
+            at_rest = if waits { 0 } else { at_rest + 1 };
         }
     }
 
@@ -297,29 +305,47 @@ impl Broker {
 }
 
 impl Shared {
-    fn take_running(&self) -> Option<(Runtime, JoinHandle<()>)> {
+    fn take_running(&self) -> Option<(Sockets, JoinHandle<()>)> {
         self.running
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take()
     }
-
-    async fn clients_gone(&self) {
-        const LOOK_EVERY: Duration = Duration::from_millis(10);
-        while self.endpoint.connections() > 0 {
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-    }
 }
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        if let Some((runtime, _)) = self.take_running() {
+        if self.take_running().is_some() {
             self.surroundings.coordinator.push(CoordinatorInput::Stop);
+        }
+    }
+}
+
+/// The runtime of all sockets. It may be dropped anywhere: its tasks end where they wait.
+#[derive(Debug)]
+struct Sockets(Option<Runtime>);
+
+impl Sockets {
+    fn start() -> io::Result<Self> {
+        let runtime = runtime::Builder::new_multi_thread()
+            .worker_threads(SOCKET_THREADS)
+            .thread_name("sockets")
+            .enable_all()
+            .build()?;
+        Ok(Self(Some(runtime)))
+    }
+}
+
+impl Drop for Sockets {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
         }
     }
 }
+
+/// So many looks in a row must find nothing waiting: what lies between two instances is seen by neither.
+const LOOKS_AT_REST: u32 = 5;
 
 fn settings(config: &Config) -> Settings {
     let mut layout = Layout::of_each(ONLY_HOST, 1);

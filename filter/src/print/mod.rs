@@ -2,7 +2,11 @@
 //!
 //! Brackets stand only where the binding of operators needs them. Each dialect is printed as it is written.
 
+mod words;
+
+use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt::Write as _;
 
 use gomera_model::{Point, rfc3339};
@@ -10,19 +14,27 @@ use smol_str::SmolStr;
 
 use crate::dialect::Dialect;
 use crate::tree::{
-    Arithmetic, Comparison, Expression, Function, Kind, LikePart, LikePattern, Literal, Operand,
-    Path, Predicate, Quantifier, Step, TextTest, Truth,
+    Arithmetic, CloudFunction, Expression, Function, LikePart, LikePattern, Literal, Operand, Path,
+    Predicate, Quantifier, Step, TextTest, Truth,
 };
 
 /// The canonical text of a tree.
 pub(crate) fn print(dialect: Dialect, expression: &Expression) -> String {
+    if dialect == Dialect::Mqtt
+        && let Some(text) = mqtt(expression)
+    {
+        return text;
+    }
     let mut printer = Printer::new(dialect);
     printer.expression(expression, Level::Or);
     printer.out
 }
 
+use words::{arithmetic_sign, function_name, has_negative, kind_word, sign};
+
 /// The canonical text of one predicate, for explanations.
-pub(crate) fn print_predicate(dialect: Dialect, predicate: &Predicate) -> String {
+#[must_use]
+pub fn print_predicate(dialect: Dialect, predicate: &Predicate) -> String {
     let mut printer = Printer::new(dialect);
     printer.predicate(predicate, false);
     printer.out
@@ -43,7 +55,7 @@ enum Level {
 struct Printer {
     out: String,
     dialect: Dialect,
-    variables: alloc::vec::Vec<SmolStr>,
+    variables: Vec<SmolStr>,
 }
 
 impl Printer {
@@ -51,7 +63,7 @@ impl Printer {
         Self {
             out: String::new(),
             dialect,
-            variables: alloc::vec::Vec::new(),
+            variables: Vec::new(),
         }
     }
 
@@ -62,23 +74,8 @@ impl Printer {
                 Truth::Unknown => "NULL",
                 Truth::True => "TRUE",
             }),
-            Expression::Predicate(predicate) => {
-                let bare = matches!(predicate, Predicate::Holds(..));
-                self.bracketed(!bare && level > Level::Comparison, |printer| {
-                    printer.predicate(predicate, false);
-                });
-            }
-            Expression::Not(inner) => match &**inner {
-                Expression::Predicate(predicate) if has_negative(predicate) => {
-                    self.bracketed(level > Level::Comparison, |printer| {
-                        printer.predicate(predicate, true);
-                    });
-                }
-                inner => self.bracketed(level > Level::Not, |printer| {
-                    printer.out.push_str("NOT ");
-                    printer.expression(inner, Level::Not);
-                }),
-            },
+            Expression::Predicate(predicate) => self.atom(predicate, level),
+            Expression::Not(inner) => self.not(inner, level),
             Expression::And(parts) | Expression::AndThen(parts) => {
                 self.joined(parts, " AND ", Level::And, level);
             }
@@ -88,16 +85,56 @@ impl Printer {
         }
     }
 
+    fn not(&mut self, inner: &Expression, level: Level) {
+        if let Expression::Predicate(predicate) = inner
+            && has_negative(predicate)
+        {
+            return self.bracketed(level > Level::Comparison, |printer| {
+                printer.predicate(predicate, true);
+            });
+        }
+        self.bracketed(level > Level::Not, |printer| {
+            printer.out.push_str("NOT ");
+            let tight = printer.dialect == Dialect::Cesql;
+            printer.expression(inner, if tight { Level::Sign } else { Level::Not });
+        });
+    }
+
+    fn atom(&mut self, predicate: &Predicate, level: Level) {
+        if let Predicate::Holds(operand, _) = predicate {
+            return self.operand(operand, level.max(Level::Sum));
+        }
+        let own = match predicate {
+            Predicate::Exists(_) => Level::Sign,
+            Predicate::Differ(_) => Level::Or,
+            Predicate::Compare { .. }
+            | Predicate::Between { .. }
+            | Predicate::In { .. }
+            | Predicate::Among { .. }
+            | Predicate::Text { .. }
+            | Predicate::IsNull(_)
+            | Predicate::IsKind(..)
+            | Predicate::Holds(..)
+            | Predicate::Quantified { .. }
+            | Predicate::InBox(..)
+            | Predicate::Near { .. }
+            | Predicate::Within(..) => Level::Comparison,
+        };
+        self.bracketed(level > own, |printer| printer.predicate(predicate, false));
+    }
+
     fn joined(&mut self, parts: &[Expression], word: &str, own: Level, level: Level) {
+        // All logic binds alike in CloudEvents SQL, from the left.
+        let alike = self.dialect == Dialect::Cesql;
         self.bracketed(level > own, |printer| {
             for (index, part) in parts.iter().enumerate() {
                 if index > 0 {
                     printer.out.push_str(word);
                 }
-                let inner = if own == Level::Or {
-                    Level::And
-                } else {
-                    Level::Not
+                let inner = match (alike, own) {
+                    (true, _) if index == 0 => Level::Or,
+                    (false, Level::Or) => Level::And,
+                    _ => Level::Not,
                 };
                 printer.expression(part, inner);
             }
@@ -129,14 +166,14 @@ impl Printer {
             Predicate::In {
                 operand, members, ..
             } => {
-                self.operand(operand, Level::Sum);
+                self.operand(operand, self.tested());
                 self.put(format_args!(" {not}IN "));
                 self.listed(members, Self::literal);
             }
             Predicate::Among {
                 operand, members, ..
             } => {
-                self.operand(operand, Level::Sum);
+                self.operand(operand, self.tested());
                 self.put(format_args!(" {not}IN "));
                 self.listed(members, |printer, member| {
                     printer.operand(member, Level::Or)
@@ -167,7 +204,7 @@ impl Printer {
             }
             Predicate::Differ(sides) => {
                 let [left, right] = &**sides;
-                self.expression(left, Level::Not);
+                self.expression(left, Level::Or);
                 self.out.push_str(" XOR ");
                 self.expression(right, Level::Not);
             }
@@ -235,7 +272,7 @@ impl Printer {
     fn text_test(&mut self, operand: &Operand, test: &TextTest, not: &str) {
         let (name, text) = match test {
             TextTest::Like(pattern) => {
-                self.operand(operand, Level::Sum);
+                self.operand(operand, self.tested());
                 self.put(format_args!(" {not}LIKE "));
                 return self.pattern(pattern);
             }
@@ -284,30 +321,12 @@ impl Printer {
         match operand {
             Operand::Literal(literal) => self.literal(literal),
             Operand::Attribute(path) => self.path(path),
-            Operand::Negate(inner) => self.bracketed(level > Level::Sign, |printer| {
-                let sign = matches!(**inner, Operand::Literal(_) | Operand::Negate(_));
-                printer.out.push_str(if sign { "- " } else { "-" });
-                printer.operand(inner, Level::Sign);
-            }),
+            Operand::Negate(inner) => self.negated(inner),
             Operand::Arithmetic(operator, operands) => {
-                let (own, right) = match operator {
-                    Arithmetic::Add | Arithmetic::Subtract => (Level::Sum, Level::Product),
-                    Arithmetic::Multiply | Arithmetic::Divide | Arithmetic::Remainder => {
-                        (Level::Product, Level::Sign)
-                    }
-                };
-                self.bracketed(level > own, |printer| {
-                    printer.operand(&operands[0], own);
-                    printer.put(format_args!(" {} ", arithmetic_sign(*operator)));
-                    printer.operand(&operands[1], right);
-                });
+                let [left, right] = &**operands;
+                self.arithmetic(*operator, [left, right], level);
             }
-            Operand::Call(function, arguments) => {
-                self.out.push_str(function_name(*function));
-                self.listed(arguments, |printer, argument| {
-                    printer.operand(argument, Level::Or);
-                });
-            }
+            Operand::Call(function, arguments) => self.call(*function, arguments, level),
             Operand::Position(parts) => {
                 self.out.push_str("POINT(");
                 self.coordinate(&parts[0]);
@@ -319,6 +338,62 @@ impl Printer {
             Operand::Condition(condition) => {
                 self.bracketed(true, |printer| printer.expression(condition, Level::Or));
             }
+        }
+    }
+
+    fn negated(&mut self, inner: &Operand) {
+        let negate = Function::Cloud(CloudFunction::Negate);
+        let has_sign = match inner {
+            Operand::Literal(_) | Operand::Negate(_) => true,
+            Operand::Call(function, _) => *function == negate,
+            Operand::Attribute(_)
+            | Operand::Arithmetic(..)
+            | Operand::Position(_)
+            | Operand::Condition(_) => false,
+        };
+        self.out.push_str(if has_sign { "- " } else { "-" });
+        self.operand(inner, Level::Sign);
+    }
+
+    fn arithmetic(&mut self, operator: Arithmetic, operands: [&Operand; 2], level: Level) {
+        let (own, right) = match operator {
+            Arithmetic::Add | Arithmetic::Subtract => (Level::Sum, Level::Product),
+            Arithmetic::Multiply | Arithmetic::Divide | Arithmetic::Remainder => {
+                (Level::Product, Level::Sign)
+            }
+        };
+        self.bracketed(level > own, |printer| {
+            printer.operand(operands[0], own);
+            printer.put(format_args!(" {} ", arithmetic_sign(operator)));
+            printer.operand(operands[1], right);
+        });
+    }
+
+    fn call(&mut self, function: Function, arguments: &[Operand], level: Level) {
+        match (function, arguments) {
+            (Function::Cloud(CloudFunction::Whole(operator)), [left, right]) => {
+                self.arithmetic(operator, [left, right], level);
+            }
+            (Function::Cloud(CloudFunction::Negate), [inner]) => self.negated(inner),
+            (Function::Coalesce, [Operand::Attribute(path), Operand::Literal(_)])
+                if self.dialect == Dialect::AmqpSql =>
+            {
+                self.out.push_str(&path.name.replacen(':', ".", 1));
+            }
+            _ => {
+                self.out.push_str(function_name(function));
+                self.listed(arguments, |printer, argument| {
+                    printer.operand(argument, Level::Or);
+                });
+            }
+        }
+    }
+
+    /// How tightly `IN` and `LIKE` hold what stands before them.
+    fn tested(&self) -> Level {
+        match self.dialect {
+            Dialect::Cesql => Level::Sign,
+            Dialect::Sql | Dialect::Jms | Dialect::AmqpSql | Dialect::Mqtt => Level::Sum,
         }
     }
 
@@ -351,13 +426,13 @@ impl Printer {
     }
 
     fn text(&mut self, text: &str) {
-        self.out.push('\'');
         if self.dialect == Dialect::Cesql {
-            self.out.push_str(&text.replace('\'', "\\'"));
-        } else {
-            self.out.push_str(&text.replace('\'', "''"));
+            // A quote that a lone backslash stands before can only have come from text in the other quotes.
+            let quote = if escapes_quote(text) { '"' } else { '\'' };
+            let escaped = text.replace(quote, &format!("\\{quote}"));
+            return self.put(format_args!("{quote}{escaped}{quote}"));
         }
-        self.out.push('\'');
+        self.put(format_args!("'{}'", text.replace('\'', "''")));
     }
 
     fn path(&mut self, path: &Path) {
@@ -388,6 +463,14 @@ impl Printer {
         let hidden = self.variables.iter().any(|variable| variable == head);
         if !hidden && crate::parse::is_bare_name(self.dialect, name) {
             self.out.push_str(name);
+        } else if self.dialect == Dialect::AmqpSql {
+            match crate::parse::written_in_amqp(name) {
+                Some(written) => self.out.push_str(&written),
+                None => {
+                    let doubled = name.replace('[', "[[").replace(']', "]]");
+                    self.put(format_args!("[{doubled}]"));
+                }
+            }
         } else {
             self.put(format_args!("\"{}\"", name.replace('"', "\"\"")));
         }
@@ -421,67 +504,48 @@ impl Printer {
     }
 }
 
-/// Whether `NOT` stands inside the predicate where it is negated: `a NOT IN (…)`.
-fn has_negative(predicate: &Predicate) -> bool {
-    matches!(
-        predicate,
-        Predicate::Between { .. }
-            | Predicate::In { .. }
-            | Predicate::Among { .. }
-            | Predicate::IsNull(_)
-            | Predicate::IsKind(..)
-            | Predicate::Text {
-                test: TextTest::Like(_),
-                ..
-            }
-    )
+/// Whether an odd number of backslashes stands before a single quote.
+fn escapes_quote(text: &str) -> bool {
+    let before_quotes = text.split('\'').rev().skip(1);
+    before_quotes
+        .map(|piece| piece.len() - piece.trim_end_matches('\\').len())
+        .any(|backslashes| backslashes % 2 == 1)
 }
 
-fn sign(comparison: Comparison) -> &'static str {
-    match comparison {
-        Comparison::Equal => "=",
-        Comparison::NotEqual => "<>",
-        Comparison::Less => "<",
-        Comparison::LessOrEqual => "<=",
-        Comparison::Greater => ">",
-        Comparison::GreaterOrEqual => ">=",
-    }
+/// The text of a list of comparisons; `None` for what that dialect cannot write, as the negation of a filter.
+fn mqtt(expression: &Expression) -> Option<String> {
+    let parts = if let Expression::And(parts) = expression {
+        parts.as_slice()
+    } else {
+        core::slice::from_ref(expression)
+    };
+    let comparisons: Option<Vec<String>> = parts.iter().map(mqtt_comparison).collect();
+    comparisons.map(|comparisons| comparisons.join("&"))
 }
 
-fn arithmetic_sign(operator: Arithmetic) -> char {
-    match operator {
-        Arithmetic::Add => '+',
-        Arithmetic::Subtract => '-',
-        Arithmetic::Multiply => '*',
-        Arithmetic::Divide => '/',
-        Arithmetic::Remainder => '%',
-    }
-}
-
-fn kind_word(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Number => "NUMBER",
-        Kind::String => "STRING",
-        Kind::Boolean => "BOOLEAN",
-        Kind::Geometry => "GEOMETRY",
-    }
-}
-
-fn function_name(function: Function) -> &'static str {
-    match function {
-        Function::Abs => "ABS",
-        Function::Ceil => "CEIL",
-        Function::Floor => "FLOOR",
-        Function::Round => "ROUND",
-        Function::Length => "LENGTH",
-        Function::Lower => "LOWER",
-        Function::Upper => "UPPER",
-        Function::Trim => "TRIM",
-        Function::Concat => "CONCAT",
-        Function::ConcatWith => "CONCAT_WS",
-        Function::Left => "LEFT",
-        Function::Right => "RIGHT",
-        Function::Substring => "SUBSTRING",
-        Function::Distance => "DISTANCE",
-    }
+fn mqtt_comparison(part: &Expression) -> Option<String> {
+    let Expression::Predicate(Predicate::Compare {
+        left,
+        comparison,
+        right,
+        ..
+    }) = part
+    else {
+        return None;
+    };
+    let sign = match sign(*comparison) {
+        "<>" => "!=",
+        sign => sign,
+    };
+    let value = match right.literal()? {
+        Literal::String(text) => crate::parse::written_in_mqtt(text),
+        Literal::Bool(value) => format!("{value}"),
+        Literal::Int(value) => format!("{value}"),
+        Literal::Float(value) => format!("{value:?}"),
+        Literal::Null | Literal::Bytes(_) | Literal::Timestamp(_) | Literal::Point(_) => {
+            return None;
+        }
+    };
+    let key = crate::parse::written_in_mqtt(left.attribute()?);
+    Some(format!("{key}{sign}{value}"))
 }

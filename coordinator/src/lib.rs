@@ -1,1 +1,28 @@
 //! Topology, plan and operation as a pure state machine.
+//!
+//! The driver feeds a [`Coordinator`] one input at a time and carries out its [`Effect`]s. What has been decided stands
+//! in two versioned documents (see [`Path`]); whoever leads next goes on from them alone.
+
+#![no_std]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+pub mod coordinator;
+pub mod document;
+pub mod effect;
+pub mod host;
+pub mod limits;
+mod plan;
+pub mod record;
+pub mod request;
+pub mod store;
+
+pub use coordinator::Coordinator;
+pub use document::{Document, Path, Put, Stored, Version, WriteError, WriteId};
+pub use effect::{Effect, Effects};
+pub use host::{HostEntry, Layout, Load, Settings};
+pub use record::{AbortReason, OperationRecord, Outcome, PhaseName, PhaseRecord, Resize};
+pub use request::{Answer, DryRun, Expectation, Impossible, RequestId, ScaleRequest};
+pub use store::EmbeddedStore;

@@ -9,24 +9,27 @@ extern crate alloc;
 extern crate std;
 
 pub mod attributes;
-// pub mod control;
+mod content_error;
+pub mod control;
 pub mod flatten;
 pub mod id;
 pub mod json;
-// pub mod lane;
+pub mod lane;
 pub mod limits;
 pub mod lookup;
 pub mod notification;
 pub mod operation;
+pub mod request;
 pub mod rfc3339;
 pub mod session;
-// pub mod silbo;
+pub mod silbo;
 pub mod time;
-// pub mod topology;
+pub mod topology;
 pub mod value;
 pub mod varint;
 
-pub use attributes::{Attributes, AttributesBuilder, ContentError};
+pub use attributes::{Attributes, AttributesBuilder};
+pub use content_error::ContentError;
 pub use id::{
     Epoch, HostId, Incarnation, InstanceId, OperationId, OperationNumber, PublisherId,
     PublisherSeq, SLOTS, Seq, SessionId, SlotId, SubscriptionId, SubscriptionNumber,
@@ -35,5 +38,5 @@ pub use lookup::{LookupMap, LookupSet};
 pub use notification::{Body, Content, Notification, Stamp};
 pub use session::{Cursor, Gap, Generation, SessionToken};
 pub use time::{Duration, Time, Timestamp};
-// pub use topology::{Instance, Layer, Topology};
+pub use topology::{Instance, Layer, Topology};
 pub use value::{Point, Value, ValueRef};

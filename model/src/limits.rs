@@ -13,6 +13,9 @@ pub const NESTING_MAX: usize = 16;
 /// One frame of `silbo/1`, bytes after its length: the largest content with its header, twice over,
 /// so that content which is too large can be refused by name instead of costing the connection.
 pub const FRAME_BYTES_MAX: usize = 2 * CONTENT_BYTES_MAX;
+/// One frame to a client, bytes after its length: the largest content with the largest list of hits, a million
+/// subscriptions with their operation numbers. What the broker may have to say always fits.
+pub const SERVER_FRAME_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Text of a filter, bytes.
 pub const FILTER_BYTES_MAX: usize = 8 * 1024;
 /// Subscriptions of one session: their numbers lie below this. Bounds every list that a session can make us keep.

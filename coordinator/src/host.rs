@@ -1,0 +1,54 @@
+//! Hosts, what they may run, and what is laid out on them at the first start.
+
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use gomera_model::{HostId, Layer};
+
+/// A host that exists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostEntry {
+    /// Which.
+    pub id: HostId,
+    /// Its zone, empty where there are none.
+    pub zone: String,
+    /// The layers of which it may run instances.
+    pub layers: Vec<Layer>,
+}
+
+/// What is started when the store is empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// Where everything starts; nothing is written before this host exists.
+    pub host: HostId,
+    /// How many instances of each layer; at least one of each.
+    pub counts: BTreeMap<Layer, u32>,
+}
+
+impl Layout {
+    /// So many instances of every layer.
+    #[must_use]
+    pub fn of_each(host: HostId, count: u32) -> Self {
+        let counts = Layer::ALL.map(|layer| (layer, count)).into();
+        Self { host, counts }
+    }
+}
+
+/// What a coordinator is told once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// What is started when the store is empty.
+    pub layout: Layout,
+    /// Whether the operators know the strategy `buffered`; without, it is refused by name.
+    pub buffered: bool,
+}
+
+/// What an instance holds; for expectations only, decisions never depend on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Load {
+    /// Subscriptions.
+    pub subscriptions: u64,
+    /// Their bytes in canonical form.
+    pub bytes: u64,
+}

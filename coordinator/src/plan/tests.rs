@@ -1,0 +1,191 @@
+use std::vec;
+
+use gomera_model::HostId;
+use proptest::prelude::*;
+
+use super::*;
+
+fn host(id: u64, layers: &[Layer]) -> HostEntry {
+    HostEntry {
+        id: HostId(id),
+        zone: String::new(),
+        layers: layers.to_vec(),
+    }
+}
+
+fn hosts(entries: &[HostEntry]) -> BTreeMap<HostId, HostEntry> {
+    entries
+        .iter()
+        .map(|entry| (entry.id, entry.clone()))
+        .collect()
+}
+
+fn one_host() -> BTreeMap<HostId, HostEntry> {
+    hosts(&[host(1, &Layer::ALL)])
+}
+
+fn start(matchers: u32) -> Topology {
+    let mut layout = Layout::of_each(HostId(1), 2);
+    layout.counts.insert(Layer::Matchers, matchers);
+    first(&layout, &one_host()).unwrap()
+}
+
+fn newest(topology: &Topology) -> Incarnation {
+    topology.instances.last().unwrap().incarnation
+}
+
+fn resize(topology: &Topology, count: u32) -> Change {
+    let last = newest(topology).max(Incarnation(1000));
+    resize_matchers(topology, count, &one_host(), last, &[]).unwrap()
+}
+
+fn counts(topology: &Topology) -> Vec<usize> {
+    let matchers = topology.incarnations(Layer::Matchers);
+    matchers.map(|m| topology.slots_of(m).count()).collect()
+}
+
+fn even(counts: &[usize]) -> bool {
+    counts.iter().max().unwrap() - counts.iter().min().unwrap() <= 1
+}
+
+/// The fewest slots that must move to an even share, counted without making a plan.
+fn fewest(topology: &Topology, members: &BTreeSet<Incarnation>) -> usize {
+    let (share, odd) = (SLOTS / members.len(), SLOTS % members.len());
+    let owned = |member: &Incarnation| topology.slots_of(*member).count();
+    let stay: usize = members.iter().map(|m| owned(m).min(share)).sum();
+    let above = members.iter().filter(|m| owned(m) > share).count();
+    SLOTS - stay - above.min(odd)
+}
+
+fn check(topology: &Topology, count: u32) -> Change {
+    let change = resize(topology, count);
+    let next = &change.next;
+    assert_eq!(next.check(), Ok(()));
+    assert_eq!(next.epoch, topology.epoch.next());
+    assert_eq!(next.layer(Layer::Matchers).count(), count as usize);
+    assert!(even(&counts(next)), "{:?}", counts(next));
+    let members: BTreeSet<_> = next.incarnations(Layer::Matchers).collect();
+    let moved: usize = change.moves.iter().map(|m| m.slots.len()).sum();
+    assert_eq!(moved, fewest(topology, &members));
+    assert_eq!(change, resize(topology, count), "the same again");
+    assert!(change.moves.is_sorted_by_key(|m| (m.from, m.to)));
+    for m in &change.moves {
+        assert!(m.slots.is_sorted());
+        assert!(m.slots.iter().all(|s| topology.matcher(*s) == m.from));
+        assert!(m.slots.iter().all(|s| next.matcher(*s) == m.to));
+    }
+    for gone in &change.leaving {
+        assert!(next.instance(gone.incarnation).is_none());
+    }
+    change
+}
+
+#[test]
+fn the_first_topology_is_even_and_in_runs() {
+    for matchers in [1, 2, 3, 7, 256] {
+        let topology = start(matchers);
+        assert_eq!(topology.check(), Ok(()));
+        assert_eq!(topology.epoch, Epoch(1));
+        assert!(even(&counts(&topology)));
+        let runs = topology.matcher_of.chunk_by(|a, b| a == b).count();
+        assert_eq!(runs, matchers as usize);
+    }
+}
+
+#[test]
+fn without_its_host_nothing_is_laid_out() {
+    assert_eq!(first(&Layout::of_each(HostId(2), 1), &one_host()), None);
+}
+
+#[test]
+fn one_to_three_keeps_a_third_and_gives_two_runs() {
+    let topology = start(1);
+    let change = check(&topology, 3);
+    assert_eq!(counts(&change.next), [1366, 1365, 1365]);
+    assert_eq!(change.next.matcher_of.chunk_by(|a, b| a == b).count(), 3);
+    let back = check(&change.next, 1);
+    assert_eq!(back.leaving, change.joining, "the highest places go");
+    assert_eq!(back.next.instances, topology.instances);
+}
+
+#[test]
+fn the_same_number_moves_nothing() {
+    let change = check(&start(5), 5);
+    assert!(change.moves.is_empty() && change.joining.is_empty() && change.leaving.is_empty());
+}
+
+#[test]
+fn a_skewed_table_of_the_same_number_is_evened() {
+    let mut topology = start(2);
+    let poor = topology.matcher_of[SLOTS - 1];
+    let rich = topology.matcher_of[0];
+    topology.matcher_of[SLOTS - 1000..].fill(rich);
+    let change = check(&topology, 2);
+    assert!(change.moves.iter().all(|m| m.from == rich && m.to == poor));
+}
+
+#[test]
+fn places_are_taken_again_and_incarnations_never() {
+    let shrunk = check(&start(4), 2).next;
+    let grown = resize_matchers(&shrunk, 3, &one_host(), Incarnation(77), &[]).unwrap();
+    let new = &grown.joining[0];
+    assert_eq!((new.id, new.incarnation), (InstanceId(2), Incarnation(78)));
+}
+
+#[test]
+fn new_instances_go_where_there_are_fewest() {
+    let all = hosts(&[
+        host(1, &Layer::ALL),
+        host(2, &Layer::ALL),
+        host(3, &[Layer::Matchers]),
+        host(4, &[Layer::ExitPoints]),
+    ]);
+    let change = resize_matchers(&start(1), 6, &all, Incarnation(50), &[]).unwrap();
+    let at: Vec<_> = change.joining.iter().map(|i| i.host.0).collect();
+    assert_eq!(at, vec![2, 3, 2, 3, 1]);
+}
+
+#[test]
+fn without_a_host_for_matchers_none_is_planned() {
+    let none = hosts(&[host(4, &[Layer::ExitPoints])]);
+    assert_eq!(
+        resize_matchers(&start(1), 2, &none, Incarnation(50), &[]),
+        None
+    );
+    assert!(resize_matchers(&start(2), 1, &none, Incarnation(50), &[]).is_some());
+}
+
+#[test]
+fn the_newest_ended_are_retired() {
+    let mut topology = start(1);
+    topology.retired = (1000..2000).map(Incarnation).collect();
+    let ended = [Incarnation(3000), Incarnation(1999)].into_iter();
+    let ended: Vec<_> = ended.chain((2100..2200).map(Incarnation)).collect();
+    let change = resize_matchers(&topology, 2, &one_host(), Incarnation(5000), &ended).unwrap();
+    let retired = change.next.retired;
+    assert_eq!(retired.len(), RETIRED_MAX);
+    assert_eq!(retired.first(), Some(&Incarnation(1077)));
+    assert_eq!(retired.last(), Some(&Incarnation(3000)));
+    assert!(retired.is_sorted_by(|a, b| a < b));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Any way from count to count, from any table: even, minimal, deterministic.
+    #[test]
+    fn every_plan_is_even_minimal_and_repeatable(
+        begin in 1_u32..40,
+        counts in prop::collection::vec(1_u32..40, 1..4),
+        skew in prop::collection::vec((0_usize..SLOTS, 0_usize..SLOTS, 0_usize..64), 0..3),
+    ) {
+        let mut topology = start(begin);
+        let members: Vec<_> = topology.incarnations(Layer::Matchers).collect();
+        for (a, b, owner) in skew {
+            topology.matcher_of[a.min(b)..a.max(b)].fill(members[owner % members.len()]);
+        }
+        for count in counts {
+            topology = check(&topology, count).next;
+        }
+    }
+}

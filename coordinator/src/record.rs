@@ -1,0 +1,112 @@
+//! What is told about an operation, while it is under way and afterwards.
+
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use gomera_model::control::Strategy;
+use gomera_model::{Incarnation, Layer, OperationId};
+use serde::{Deserialize, Serialize};
+
+/// An operation as people and programs see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OperationRecord {
+    /// Which.
+    pub id: OperationId,
+    /// How many instances there were and shall be, per layer that changes.
+    pub layers: BTreeMap<Layer, Resize>,
+    /// How.
+    pub strategy: Strategy,
+    /// Why, in the words of who asked.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// The key of the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<String>,
+    /// When it was asked for: nanoseconds since 1970 of the asking driver's wall clock.
+    pub started_unix_ns: i64,
+    /// Where it is.
+    pub phase: PhaseName,
+    /// The phases so far, in order.
+    pub phases: Vec<PhaseRecord>,
+    /// Slots that move by the plan.
+    pub slots_moved: u64,
+    /// Subscriptions copied so far.
+    pub subscriptions_moved: u64,
+    /// Bytes copied so far, in canonical form.
+    pub bytes_moved: u64,
+    /// Subscription operations that access points held from close to flip.
+    pub operations_held: u64,
+    /// The longest time that one of them waited, nanoseconds.
+    pub held_ns_max: u64,
+    /// How it ended, or that it has not.
+    pub outcome: Outcome,
+}
+
+/// The change of one layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resize {
+    /// Instances before.
+    pub from: u32,
+    /// Instances after.
+    pub to: u32,
+}
+
+/// The steps of an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PhaseName {
+    /// New instances start; all concerned learn the plan.
+    Prepare,
+    /// Moving slots are copied.
+    Copy,
+    /// Access points hold operations on moving slots.
+    Close,
+    /// The topology is being written.
+    Commit,
+    /// What was stamped before is finished.
+    Drain,
+    /// It is over.
+    Done,
+    /// It was given up before the commit.
+    Aborted,
+}
+
+/// One phase in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PhaseRecord {
+    /// Which.
+    pub phase: PhaseName,
+    /// When it began, nanoseconds since the operation's start.
+    pub begin_ns: u64,
+    /// How long it took; absent while it lasts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration_ns: Option<u64>,
+}
+
+/// How an operation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "result", rename_all = "snake_case")]
+pub enum Outcome {
+    /// It has not ended.
+    Running,
+    /// As planned.
+    Done,
+    /// Given up before the commit; nothing has changed.
+    Aborted {
+        /// Why.
+        why: AbortReason,
+    },
+}
+
+/// Why an operation was given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AbortReason {
+    /// Somebody asked.
+    Requested,
+    /// An instance that it needs could not start, or ended.
+    InstanceFailed(Incarnation),
+    /// The topology changed under the plan; the operation that follows takes its place.
+    TopologyChanged,
+}

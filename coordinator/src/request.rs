@@ -1,0 +1,144 @@
+//! What is asked of the coordinator, and its answers.
+
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use core::time::Duration;
+
+use gomera_model::control::Strategy;
+use gomera_model::time::Timestamp;
+use gomera_model::{Epoch, Incarnation, Layer, OperationId};
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::record::{OperationRecord, Resize};
+
+/// A request, numbered by the driver, which finds the asker by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub u64);
+
+/// Another number of instances.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScaleRequest {
+    /// How many instances each named layer shall have.
+    pub layers: BTreeMap<Layer, u32>,
+    /// How.
+    pub strategy: Strategy,
+    /// Only say what would be done.
+    pub dry_run: bool,
+    /// Why, for the record.
+    pub reason: String,
+    /// A repeated key is answered with the first operation asked for under it. Dry runs and refusals leave no key.
+    pub idempotency_key: Option<String>,
+    /// The wall clock, for the record.
+    pub asked_at: Timestamp,
+}
+
+/// What a request comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// To `scale`: the operation is written and under way, or was already asked for under this key (202).
+    Accepted(Box<OperationRecord>),
+    /// To `scale`: everything is as asked for already; no operation is needed (200).
+    Unchanged,
+    /// To `scale`: what would be done (200).
+    Plan(Box<DryRun>),
+    /// To `scale`: one operation at a time (409).
+    Busy(OperationId),
+    /// To `scale`: this cannot be (422).
+    Impossible(Impossible),
+    /// To either: the documents cannot be read or written now; what was asked may or may not be done yet (503).
+    Unavailable {
+        /// When to ask again.
+        retry_after: Duration,
+    },
+    /// To `abort`: it is aborted (204).
+    Aborted(OperationId),
+    /// To `abort`: it is committed, and goes forward (409).
+    TooLate(OperationId),
+    /// To `abort`: no such operation is known (404).
+    NoSuchOperation(OperationId),
+}
+
+/// Why a request is refused.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Impossible {
+    /// No layer is named.
+    #[error("no layer is named: name one, as in {{\"matchers\": 3}}")]
+    Nothing,
+    /// No broker works without one of each layer.
+    #[error("{} cannot be 0: every layer needs an instance", layer_name(*.0))]
+    None(Layer),
+    /// More than a limit.
+    #[error("{} cannot be {asked}: at most {max}", layer_name(*.layer))]
+    TooMany {
+        /// Of which layer.
+        layer: Layer,
+        /// What was asked.
+        asked: u32,
+        /// The limit.
+        max: u32,
+    },
+    /// This version scales matchers only.
+    #[error("{} cannot be scaled yet: this version scales matchers", layer_name(*.0))]
+    LayerLater(Layer),
+    /// This version knows the strategy `live` only.
+    #[error("the strategy `buffered` comes with a later version: use `live`")]
+    BufferedLater,
+    /// No host may run the layer.
+    #[error("no host may run {}", layer_name(*.0))]
+    NoHost(Layer),
+    /// A reason or a key that is too long.
+    #[error("{what} is longer than {max} bytes")]
+    TooLong {
+        /// What.
+        what: &'static str,
+        /// The limit.
+        max: usize,
+    },
+    /// The key belongs to another request.
+    #[error("the idempotency key was used for another request, operation {0}")]
+    KeyUsed(OperationId),
+    /// An instance has ended that is still part of the topology.
+    #[error("instance {0} has failed and is not replaced: nothing can be scaled")]
+    NotWhole(Incarnation),
+}
+
+/// What an operation would do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DryRun {
+    /// How many instances there are and would be, per layer that changes.
+    pub layers: BTreeMap<Layer, Resize>,
+    /// How.
+    pub strategy: Strategy,
+    /// The epoch that it would lead to.
+    pub epoch: Epoch,
+    /// Slots that would move.
+    pub slots_moved: u64,
+    /// What that is expected to take; absent while the instances have not said what they hold.
+    pub expected: Option<Expectation>,
+}
+
+/// What an operation is expected to take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Expectation {
+    /// Subscriptions that would be copied.
+    pub subscriptions: u64,
+    /// Their bytes in canonical form.
+    pub bytes: u64,
+    /// How long it would take, nanoseconds.
+    pub duration_ns: u64,
+    /// Whether the rate is that of the last operation; else it is a cautious assumption.
+    pub measured: bool,
+}
+
+/// The layer's name in JSON.
+fn layer_name(layer: Layer) -> &'static str {
+    match layer {
+        Layer::ConnectionPoints => "connection_points",
+        Layer::AccessPoints => "access_points",
+        Layer::Matchers => "matchers",
+        Layer::ExitPoints => "exit_points",
+    }
+}

@@ -1,0 +1,382 @@
+//! Access point: parses and flattens a notification once, stamps it, retains it until every exit point has released
+//! it, and sends it to the matchers of the stamped epoch; routes subscription operations to the matcher that owns
+//! their slot.
+//!
+//! ```text
+//!            Prepare          Close               Topology(e+1)
+//!  Flowing ──────────► Prepared ──────► Closed ───────────────────► Flowing
+//!     ▲                   │               │      FLIP in every lane,
+//!     └───────Abort───────┴─────Abort─────┘      then what was held
+//!                                         │
+//!                      strategy buffered  └──► Buffering ── TakenUp of every new owner ──► Flowing
+//! ```
+//!
+//! `Closed` holds operations on moving slots; nothing else ever waits, but for the paper's strategy: `Buffering` keeps
+//! publications until what was held has been taken up.
+
+mod operation;
+mod publishers;
+mod retained;
+mod stats;
+
+use alloc::format;
+use alloc::string::ToString;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use gomera_filter::{Dialect, Filter};
+use gomera_model::control::Control;
+use gomera_model::flatten::flatten;
+use gomera_model::lane::{
+    AccessPointFrame, ConnectionPointFrame, LaneFrame, MatcherFrame, Publication,
+    SubscriptionRequest,
+};
+use gomera_model::operation::{Change, SubscriptionOperation};
+use gomera_model::silbo::{Acknowledgement, Refusal, RefusalCode};
+use gomera_model::{
+    ContentError, Generation, Incarnation, Layer, LookupMap, Notification, PublisherId, Seq,
+    SessionId, Stamp, SubscriptionId, Time, Topology,
+};
+
+use crate::effect::Effects;
+use crate::rules::{Rule, Rules};
+use operation::{Kept, Phase};
+use publishers::Publishers;
+use retained::Retained;
+
+pub use publishers::Window;
+pub use stats::AccessPointStats;
+
+/// An access point.
+#[derive(Debug)]
+pub struct AccessPoint {
+    incarnation: Incarnation,
+    rules: Rules,
+    phase: Phase,
+    publishers: Publishers,
+    retained: Retained,
+    /// What was stamped in this turn and not sent yet.
+    batch: Vec<Arc<Notification>>,
+    /// The newest connection of each session that has sent an operation.
+    sessions: LookupMap<SessionId, Generation>,
+    stats: AccessPointStats,
+}
+
+impl AccessPoint {
+    /// One that knows nothing yet; its first input is the topology. `seed` keys its hash tables.
+    #[must_use]
+    pub fn new(incarnation: Incarnation, seed: u64) -> Self {
+        Self {
+            incarnation,
+            rules: Rules::default(),
+            phase: Phase::Starting,
+            publishers: Publishers::new(seed, Window::default()),
+            retained: Retained::default(),
+            batch: Vec::new(),
+            sessions: LookupMap::new(seed),
+            stats: AccessPointStats::default(),
+        }
+    }
+
+    /// With another window than the usual one.
+    #[must_use]
+    pub fn with_window(mut self, window: Window) -> Self {
+        self.publishers.window = window;
+        self
+    }
+
+    /// With a rule of the protocol taken away.
+    #[must_use]
+    pub fn with_rules(mut self, rules: Rules) -> Self {
+        self.rules = rules;
+        self
+    }
+
+    /// A frame has come in the lane from an instance.
+    pub fn receive(
+        &mut self,
+        now: Time,
+        from: Incarnation,
+        frame: AccessPointFrame,
+        effects: &mut Effects,
+    ) {
+        match frame {
+            AccessPointFrame::OpenPublisher {
+                publisher,
+                generation,
+                acknowledgement,
+            } => {
+                let opening = publishers::Opening {
+                    publisher,
+                    generation,
+                    acknowledgement,
+                    connection_point: from,
+                };
+                self.publishers.open(opening, effects);
+            }
+            AccessPointFrame::ClosePublisher {
+                publisher,
+                generation,
+            } => self.publishers.close(publisher, generation, effects),
+            AccessPointFrame::Publish {
+                publisher,
+                generation,
+                publications,
+            } => {
+                for publication in publications {
+                    self.publish(publisher, generation, publication, effects);
+                }
+            }
+            AccessPointFrame::Request {
+                session,
+                generation,
+                request,
+            } => {
+                if self.is_newest(session, generation) {
+                    let client = (from, session, generation);
+                    self.request(now, client, request, effects);
+                }
+            }
+            AccessPointFrame::SessionEnded {
+                session,
+                operations,
+            } => {
+                self.sessions.remove(&session);
+                for operation in operations {
+                    self.route(now, operation, effects);
+                }
+            }
+            AccessPointFrame::TakenUp(epoch) => self.taken_up(now, from, epoch),
+            AccessPointFrame::Released {
+                epoch: _,
+                seq,
+                matched,
+            } => self.released(from, seq, &matched),
+        }
+    }
+
+    /// The coordinator says something.
+    pub fn control(&mut self, now: Time, control: Control, effects: &mut Effects) {
+        match control {
+            Control::Topology(topology) => self.topology(now, &topology, effects),
+            Control::Prepare(plan) => self.prepare(plan, effects),
+            Control::Copy(_) => {}
+            Control::Close(operation) => self.close(operation, effects),
+            Control::Abort(operation) => self.abort(operation, effects),
+        }
+    }
+
+    /// No further input is waiting: what was stamped goes out, what was released is acknowledged.
+    pub fn turn_ended(&mut self, _: Time, effects: &mut Effects) {
+        self.flush(effects);
+        self.publishers.acknowledge(effects);
+    }
+
+    /// A time that it asked for has come: it asks for none.
+    pub fn wake(&mut self, _: Time, _: &mut Effects) {}
+
+    /// What it counted.
+    #[must_use]
+    pub fn stats(&self) -> AccessPointStats {
+        AccessPointStats {
+            outstanding: self.retained.len() as u64,
+            publishers: self.publishers.open_count() as u64,
+            ..self.stats.clone()
+        }
+    }
+
+    fn publish(
+        &mut self,
+        publisher: PublisherId,
+        generation: Generation,
+        publication: Publication,
+        effects: &mut Effects,
+    ) {
+        let is_repeat_known = !self.rules.broken(Rule::KnowRepeats);
+        let Some(state) = self.publishers.newest(publisher, generation) else {
+            self.stats.fenced += 1;
+            return;
+        };
+        if publication.seq <= state.last && is_repeat_known {
+            self.publishers.note_due(publisher);
+            self.stats.repeats += 1;
+            return;
+        }
+        state.last = publication.seq;
+        match flatten(&publication.content) {
+            Ok(flat) => {
+                let kept = Kept {
+                    publisher,
+                    publication,
+                    flat,
+                };
+                if let Some(kept) = self.phase.keep(kept) {
+                    self.stamp(kept);
+                }
+            }
+            Err(error) => {
+                let refused = ConnectionPointFrame::PublicationRefused {
+                    publisher,
+                    generation,
+                    seq: publication.seq,
+                    refusal: refusal_of(&error),
+                };
+                effects.send(state.connection_point, LaneFrame::ConnectionPoint(refused));
+                self.stats.refused += 1;
+            }
+        }
+    }
+
+    fn stamp(&mut self, kept: Kept) {
+        let Kept {
+            publisher,
+            publication,
+            flat,
+        } = kept;
+        let notification = Arc::new(Notification {
+            stamp: Stamp {
+                access_point: self.incarnation,
+                seq: self.retained.next(),
+                epoch: self.phase.topology().epoch,
+            },
+            publisher,
+            publisher_seq: publication.seq,
+            published_at: publication.published_at,
+            content: publication.content,
+            flat,
+        });
+        self.stats.stamped += 1;
+        self.publishers.taken(publisher, publication.seq);
+        self.retained.push(Arc::clone(&notification));
+        self.batch.push(notification);
+    }
+
+    /// Sends what was stamped to every matcher of its epoch.
+    fn flush(&mut self, effects: &mut Effects) {
+        if self.batch.is_empty() {
+            return;
+        }
+        let matchers = self.phase.topology().incarnations(Layer::Matchers);
+        let mut matchers = matchers.peekable();
+        while let Some(matcher) = matchers.next() {
+            let batch = if matchers.peek().is_some() {
+                self.batch.clone()
+            } else {
+                core::mem::take(&mut self.batch)
+            };
+            let frame = LaneFrame::Matcher(MatcherFrame::Notifications(batch));
+            effects.send(matcher, frame);
+        }
+    }
+
+    fn released(&mut self, exit_point: Incarnation, seq: Seq, matched: &[(Seq, u32)]) {
+        self.retained.released(exit_point, seq, matched);
+        while let Some(done) = self.retained.pop() {
+            self.publishers.released(
+                done.notification.publisher,
+                done.notification.publisher_seq,
+                done.matched,
+            );
+            self.stats.released += 1;
+        }
+    }
+
+    /// Whether no newer connection of the session has sent an operation. An older one's client repeats over the newer.
+    fn is_newest(&mut self, session: SessionId, generation: Generation) -> bool {
+        let newest = self.sessions.get_or_insert_with(session, || generation);
+        *newest = generation.max(*newest);
+        let is_newest = *newest == generation;
+        self.stats.fenced += u64::from(!is_newest);
+        is_newest
+    }
+
+    fn request(
+        &mut self,
+        now: Time,
+        (connection_point, session, generation): (Incarnation, SessionId, Generation),
+        request: SubscriptionRequest,
+        effects: &mut Effects,
+    ) {
+        let number = request.operation;
+        match parse(session, request) {
+            Ok(operation) => self.route(now, operation, effects),
+            Err(refusal) => {
+                self.stats.operations_refused += 1;
+                let answered = ConnectionPointFrame::Answered {
+                    session,
+                    generation,
+                    operation: number,
+                    refused: Some(refusal),
+                };
+                effects.send(connection_point, LaneFrame::ConnectionPoint(answered));
+            }
+        }
+    }
+
+    /// Sends an operation to the owner of its slot, or holds it while the slot changes hands.
+    fn route(&mut self, now: Time, operation: SubscriptionOperation, effects: &mut Effects) {
+        self.stats.operations += 1;
+        let Some(operation) = self.phase.hold(now, operation) else {
+            return;
+        };
+        send_to_owner(self.phase.topology(), operation, effects);
+    }
+}
+
+fn send_to_owner(topology: &Topology, operation: SubscriptionOperation, effects: &mut Effects) {
+    let owner = topology.matcher(operation.subscription.slot());
+    let frame = MatcherFrame::Operation(operation.into());
+    effects.send(owner, LaneFrame::Matcher(frame));
+}
+
+fn parse(
+    session: SessionId,
+    request: SubscriptionRequest,
+) -> Result<SubscriptionOperation, Refusal> {
+    let change = match &request.filter {
+        None => Change::Unset,
+        Some(filter) => {
+            let dialect: Dialect = filter.dialect.parse().map_err(|_| Refusal {
+                code: RefusalCode::UnknownDialect,
+                reason: format!(
+                    "no dialect {:?}; there are sql, jms, amqp-sql, cesql and mqtt",
+                    filter.dialect
+                ),
+            })?;
+            let filter = Filter::parse(dialect, &filter.text).map_err(|error| Refusal {
+                code: RefusalCode::InvalidFilter,
+                reason: error.to_string(),
+            })?;
+            Change::Set(filter.canonical())
+        }
+    };
+    Ok(SubscriptionOperation {
+        subscription: SubscriptionId {
+            session,
+            number: request.number,
+        },
+        number: request.operation,
+        unanswered_from: request.unanswered_from,
+        change,
+    })
+}
+
+fn refusal_of(error: &ContentError) -> Refusal {
+    let code = if matches!(error, ContentError::TooLarge { .. }) {
+        RefusalCode::ContentTooLarge
+    } else {
+        RefusalCode::InvalidContent
+    };
+    Refusal {
+        code,
+        reason: error.to_string(),
+    }
+}
+
+/// Whether acknowledgements wait for the exit points.
+fn waits_for_release(acknowledgement: Acknowledgement) -> bool {
+    match acknowledgement {
+        Acknowledgement::Received => false,
+        Acknowledgement::Joined | Acknowledgement::Durable => true,
+    }
+}

@@ -1,0 +1,337 @@
+//! What an access point does in each phase of an operation.
+
+use alloc::collections::BTreeSet;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use gomera_matching::SlotSet;
+use gomera_model::control::{Plan, Report, Strategy};
+use gomera_model::lane::{LaneFrame, MatcherFrame, Open, Publication};
+use gomera_model::operation::SubscriptionOperation;
+use gomera_model::{
+    Attributes, Epoch, Incarnation, Layer, OperationId, PublisherId, Time, Topology,
+};
+
+use super::{AccessPoint, send_to_owner};
+use crate::effect::{Effect, Effects};
+use crate::rules::Rule;
+
+/// Where an access point stands.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// Before the first topology.
+    Starting,
+    /// No operation is under way.
+    Flowing {
+        /// In force.
+        topology: Arc<Topology>,
+    },
+    /// Knows the plan, has lanes to everyone in it.
+    Prepared {
+        /// In force.
+        topology: Arc<Topology>,
+        /// What is planned.
+        plan: Arc<Plan>,
+    },
+    /// Holds operations on moving slots.
+    Closed {
+        /// In force.
+        topology: Arc<Topology>,
+        /// What is planned.
+        plan: Arc<Plan>,
+        /// The slots that move.
+        moving: SlotSet,
+        /// What is held, in order, with the time since.
+        held: Vec<(Time, SubscriptionOperation)>,
+    },
+    /// Strategy `buffered`, after FLIP: keeps publications until what was held is taken up.
+    Buffering {
+        /// In force.
+        topology: Arc<Topology>,
+        /// New owners that have not said so.
+        taking_up: BTreeSet<Incarnation>,
+        /// What is kept, in order; bounded by the publishers' shares.
+        publications: Vec<Kept>,
+        /// Since when.
+        since: Time,
+    },
+}
+
+/// A publication that waits to be stamped.
+#[derive(Debug)]
+pub(super) struct Kept {
+    pub(super) publisher: PublisherId,
+    pub(super) publication: Publication,
+    pub(super) flat: Attributes,
+}
+
+impl Phase {
+    /// The topology in force.
+    pub(super) fn topology(&self) -> &Arc<Topology> {
+        match self {
+            Self::Starting => panic!("the first input of an instance is a topology"),
+            Self::Flowing { topology }
+            | Self::Prepared { topology, .. }
+            | Self::Closed { topology, .. }
+            | Self::Buffering { topology, .. } => topology,
+        }
+    }
+
+    /// Keeps an operation on a moving slot; hands any other back.
+    pub(super) fn hold(
+        &mut self,
+        now: Time,
+        operation: SubscriptionOperation,
+    ) -> Option<SubscriptionOperation> {
+        match self {
+            Self::Closed { moving, held, .. } if moving.contains(operation.subscription.slot()) => {
+                held.push((now, operation));
+                None
+            }
+            Self::Starting
+            | Self::Flowing { .. }
+            | Self::Prepared { .. }
+            | Self::Closed { .. }
+            | Self::Buffering { .. } => Some(operation),
+        }
+    }
+
+    /// Whom publications have to wait for after the commit of the plan: nobody, with the strategy `live`.
+    fn taking_up(&self, epoch: Epoch) -> BTreeSet<Incarnation> {
+        match self {
+            Self::Closed { plan, .. }
+                if plan.next.epoch == epoch && plan.strategy == Strategy::Buffered =>
+            {
+                plan.moves.iter().map(|moved| moved.to).collect()
+            }
+            Self::Starting
+            | Self::Flowing { .. }
+            | Self::Prepared { .. }
+            | Self::Closed { .. }
+            | Self::Buffering { .. } => BTreeSet::new(),
+        }
+    }
+
+    fn after_flip(now: Time, next: &Arc<Topology>, taking_up: BTreeSet<Incarnation>) -> Self {
+        let topology = Arc::clone(next);
+        if taking_up.is_empty() {
+            return Self::Flowing { topology };
+        }
+        Self::Buffering {
+            topology,
+            taking_up,
+            publications: Vec::new(),
+            since: now,
+        }
+    }
+
+    /// Keeps a publication while notifications have to wait; hands it back if they do not.
+    pub(super) fn keep(&mut self, kept: Kept) -> Option<Kept> {
+        match self {
+            Self::Buffering { publications, .. } => {
+                publications.push(kept);
+                None
+            }
+            Self::Starting | Self::Flowing { .. } | Self::Prepared { .. } | Self::Closed { .. } => {
+                Some(kept)
+            }
+        }
+    }
+}
+
+impl AccessPoint {
+    /// A topology is in force: stamp it from here on.
+    pub(super) fn topology(&mut self, now: Time, next: &Arc<Topology>, effects: &mut Effects) {
+        let Phase::Starting = self.phase else {
+            if next.epoch > self.phase.topology().epoch {
+                self.flip(now, next, effects);
+            }
+            return;
+        };
+        self.open_lanes(next.epoch, next.incarnations(Layer::Matchers), effects);
+        self.retained.wait_for(next.incarnations(Layer::ExitPoints));
+        self.phase = Phase::Flowing {
+            topology: Arc::clone(next),
+        };
+    }
+
+    /// Knows the plan and opens lanes to matchers that are new in it.
+    pub(super) fn prepare(&mut self, plan: Arc<Plan>, effects: &mut Effects) {
+        let topology = Arc::clone(self.phase.topology());
+        let is_known = match &self.phase {
+            Phase::Starting | Phase::Flowing { .. } | Phase::Buffering { .. } => false,
+            Phase::Prepared { plan: known, .. } | Phase::Closed { plan: known, .. } => {
+                known.operation == plan.operation
+            }
+        };
+        if plan.next.epoch <= topology.epoch {
+            return;
+        }
+        effects.push(Effect::Report(Report::Confirmed(plan.operation)));
+        if is_known {
+            return;
+        }
+        self.release_held(effects);
+        let new = plan
+            .next
+            .incarnations(Layer::Matchers)
+            .filter(|matcher| topology.instance(*matcher).is_none());
+        self.open_lanes(topology.epoch, new, effects);
+        self.phase = Phase::Prepared { topology, plan };
+    }
+
+    /// Holds operations on moving slots from here on, and says so to their owners.
+    pub(super) fn close(&mut self, operation: OperationId, effects: &mut Effects) {
+        let Phase::Prepared { topology, plan } = &self.phase else {
+            return;
+        };
+        if plan.operation != operation {
+            return;
+        }
+        let moves = plan.moves.iter();
+        let mut owners: Vec<Incarnation> = moves.clone().map(|moved| moved.from).collect();
+        owners.dedup();
+        for owner in owners {
+            let frame = MatcherFrame::Close(operation);
+            effects.send(owner, LaneFrame::Matcher(frame));
+        }
+        let moving = if self.rules.broken(Rule::HoldWhileClosed) {
+            SlotSet::empty()
+        } else {
+            moves
+                .flat_map(|moved| moved.slots.iter().copied())
+                .collect()
+        };
+        self.phase = Phase::Closed {
+            topology: Arc::clone(topology),
+            plan: Arc::clone(plan),
+            moving,
+            held: Vec::new(),
+        };
+    }
+
+    /// Forgets the plan; what was held goes to the old owners.
+    pub(super) fn abort(&mut self, operation: OperationId, effects: &mut Effects) {
+        match &self.phase {
+            Phase::Prepared { plan, .. } | Phase::Closed { plan, .. }
+                if plan.operation == operation =>
+            {
+                self.release_held(effects);
+                self.phase = Phase::Flowing {
+                    topology: Arc::clone(self.phase.topology()),
+                };
+            }
+            Phase::Starting
+            | Phase::Flowing { .. }
+            | Phase::Prepared { .. }
+            | Phase::Closed { .. }
+            | Phase::Buffering { .. } => {}
+        }
+    }
+
+    /// Stamps the next epoch from here on: FLIP in every lane of both epochs, then what was held.
+    fn flip(&mut self, now: Time, next: &Arc<Topology>, effects: &mut Effects) {
+        self.flush(effects);
+        let present = Arc::clone(self.phase.topology());
+        let opened = match &self.phase {
+            Phase::Prepared { plan, .. } | Phase::Closed { plan, .. } => plan.next.epoch,
+            Phase::Starting | Phase::Flowing { .. } | Phase::Buffering { .. } => present.epoch,
+        };
+        let taking_up = self.phase.taking_up(next.epoch);
+        let joining = next
+            .incarnations(Layer::Matchers)
+            .filter(|matcher| present.instance(*matcher).is_none());
+        if opened != next.epoch {
+            self.open_lanes(present.epoch, joining.clone(), effects);
+        }
+        let first = self.retained.next();
+        for matcher in present.incarnations(Layer::Matchers).chain(joining) {
+            let flip = MatcherFrame::Flip {
+                epoch: next.epoch,
+                first,
+            };
+            effects.send(matcher, LaneFrame::Matcher(flip));
+        }
+        self.retained.wait_for(next.incarnations(Layer::ExitPoints));
+        let held = self.take_held();
+        self.phase = Phase::after_flip(now, next, taking_up);
+        let held_ns_max = held
+            .first()
+            .map_or(0, |(since, _)| now.0.saturating_sub(since.0));
+        self.stats.operations_held += held.len() as u64;
+        effects.push(Effect::Report(Report::Flipped {
+            epoch: next.epoch,
+            held: held.len() as u64,
+            held_ns_max,
+        }));
+        let owners = if self.rules.broken(Rule::HeldGoToNewOwner) {
+            &present
+        } else {
+            next
+        };
+        for (_, operation) in held {
+            send_to_owner(owners, operation, effects);
+        }
+    }
+
+    /// Strategy `buffered`: a new owner has taken up what was held; with the last of them publications go on.
+    pub(super) fn taken_up(&mut self, now: Time, from: Incarnation, epoch: Epoch) {
+        let Phase::Buffering {
+            topology,
+            taking_up,
+            publications,
+            since,
+        } = &mut self.phase
+        else {
+            return;
+        };
+        if topology.epoch == epoch {
+            taking_up.remove(&from);
+        }
+        if !taking_up.is_empty() {
+            return;
+        }
+        let kept = core::mem::take(publications);
+        if !kept.is_empty() {
+            self.stats.publications_held += kept.len() as u64;
+            let held = now.0.saturating_sub(since.0);
+            self.stats.publications_held_ns_max = held.max(self.stats.publications_held_ns_max);
+        }
+        self.phase = Phase::Flowing {
+            topology: Arc::clone(topology),
+        };
+        for kept in kept {
+            self.stamp(kept);
+        }
+    }
+
+    /// Sends what is held to the present owners.
+    fn release_held(&mut self, effects: &mut Effects) {
+        for (_, operation) in self.take_held() {
+            send_to_owner(self.phase.topology(), operation, effects);
+        }
+    }
+
+    fn take_held(&mut self) -> Vec<(Time, SubscriptionOperation)> {
+        match &mut self.phase {
+            Phase::Closed { held, .. } => core::mem::take(held),
+            Phase::Starting
+            | Phase::Flowing { .. }
+            | Phase::Prepared { .. }
+            | Phase::Buffering { .. } => Vec::new(),
+        }
+    }
+
+    fn open_lanes(
+        &self,
+        epoch: Epoch,
+        matchers: impl Iterator<Item = Incarnation>,
+        effects: &mut Effects,
+    ) {
+        let next = self.retained.next();
+        for matcher in matchers {
+            let open = MatcherFrame::Open(Open { epoch, next });
+            effects.send(matcher, LaneFrame::Matcher(open));
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! What an exit point does while the topology changes: it joins each notification under its stamp, and forgets an
+//! epoch when no stamp can name it any more.
+
+use alloc::collections::BTreeSet;
+use alloc::sync::Arc;
+
+use gomera_model::control::Report;
+use gomera_model::lane::ExitPointFrame;
+use gomera_model::{Epoch, Incarnation, Layer, Seq, Time, Topology};
+
+use super::ExitPoint;
+use super::join::Join;
+use crate::effect::{Effect, Effects};
+
+/// Where an exit point stands.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// All stamps on their way name the newest epoch.
+    Settled,
+    /// Some still name the one before.
+    Closing {
+        /// The newest epoch.
+        epoch: Epoch,
+        /// FLIPs that have not come: (matcher, access point).
+        flips_missing: BTreeSet<(Incarnation, Incarnation)>,
+    },
+}
+
+impl ExitPoint {
+    /// A topology is in force.
+    pub(super) fn topology(&mut self, now: Time, next: &Arc<Topology>, effects: &mut Effects) {
+        let is_first = self.epochs.is_empty();
+        if !self.epochs.learn(next) {
+            return;
+        }
+        for access_point in next.incarnations(Layer::AccessPoints) {
+            self.joins
+                .entry(access_point)
+                .or_insert_with(|| Join::new(next.epoch));
+        }
+        if !is_first {
+            self.begin_closing(next);
+        }
+        for (matcher, frames) in core::mem::take(&mut self.stalled) {
+            for frame in frames {
+                self.matcher_says(now, matcher, frame, effects);
+            }
+        }
+    }
+
+    /// A frame of a matcher. Behind a FLIP into an epoch that is not known here yet everything waits.
+    pub(super) fn matcher_says(
+        &mut self,
+        now: Time,
+        from: Incarnation,
+        frame: ExitPointFrame,
+        effects: &mut Effects,
+    ) {
+        let is_ahead = matches!(&frame, ExitPointFrame::Flip { epoch, .. } if !self.knows(*epoch));
+        if is_ahead || self.stalled.contains_key(&from) {
+            self.stalled.entry(from).or_default().push(frame);
+        } else {
+            self.in_order(now, from, frame, effects);
+        }
+    }
+
+    /// A matcher has passed the FLIP of an access point.
+    pub(super) fn flipped(
+        &mut self,
+        now: Time,
+        (matcher, access_point): (Incarnation, Incarnation),
+        epoch: Epoch,
+        first: Seq,
+        effects: &mut Effects,
+    ) {
+        if let Some(join) = self.joins.get_mut(&access_point) {
+            join.flipped(matcher, epoch, first);
+        }
+        if let Phase::Closing { flips_missing, .. } = &mut self.phase {
+            flips_missing.remove(&(matcher, access_point));
+        }
+        self.release(now, (matcher, access_point), Seq(first.0 - 1), effects);
+    }
+
+    /// Ends the epoch before, once every FLIP has passed and everything before it is released.
+    pub(super) fn finish_closing(&mut self, effects: &mut Effects) {
+        let Phase::Closing {
+            epoch,
+            flips_missing,
+        } = &self.phase
+        else {
+            return;
+        };
+        let epoch = *epoch;
+        let is_joined = self.joins.values().all(|join| join.has_reached(epoch));
+        if !flips_missing.is_empty() || !is_joined {
+            return;
+        }
+        self.phase = Phase::Settled;
+        self.epochs.forget_before(epoch);
+        let newest = Arc::clone(self.epochs.newest());
+        for join in self.joins.values_mut() {
+            join.keep_marks(|matcher| newest.instance(matcher).is_some());
+        }
+        effects.push(Effect::Report(Report::Joined(epoch)));
+    }
+
+    fn knows(&self, epoch: Epoch) -> bool {
+        self.epochs.is_empty() || self.epochs.newest().epoch >= epoch
+    }
+
+    fn begin_closing(&mut self, next: &Topology) {
+        match &self.phase {
+            Phase::Settled => {}
+            Phase::Closing { .. } => panic!("the coordinator runs one operation at a time"),
+        }
+        let access_points = || next.incarnations(Layer::AccessPoints);
+        let flips_missing = self
+            .epochs
+            .iter()
+            .flat_map(|topology| topology.incarnations(Layer::Matchers))
+            .flat_map(|matcher| access_points().map(move |point| (matcher, point)))
+            .collect();
+        self.phase = Phase::Closing {
+            epoch: next.epoch,
+            flips_missing,
+        };
+    }
+}

@@ -1,0 +1,44 @@
+//! Every limit of the operators, with its reason.
+
+use gomera_model::Duration;
+
+/// Notifications that an access point admits and that not every exit point has released. At 100,000 a second this
+/// is two thirds of a second: far more than a hop, far less than memory.
+pub const WINDOW_NOTIFICATIONS: u32 = 65_536;
+/// The same in bytes of content.
+pub const WINDOW_BYTES: u64 = 64 << 20;
+/// The largest share of one publisher in the window, so that a greedy one delays others by some milliseconds only.
+pub const SHARE_PUBLICATIONS_MAX: u32 = 2_048;
+/// The same in bytes of content.
+pub const SHARE_BYTES_MAX: u64 = 1 << 20;
+/// Publishers open at one access point; the next one is refused with `LimitReached`. Each may always have one
+/// publication outstanding, which bounds memory where the shares have shrunk to that.
+pub const PUBLISHERS_MAX: usize = 65_536;
+/// Publishers without a connection whose last number an access point remembers; the oldest is forgotten first.
+/// A publisher that comes back later than this many others may have its unacknowledged tail delivered twice.
+pub const PUBLISHERS_REMEMBERED_MAX: usize = 65_536;
+
+/// Subscriptions in one chunk of a copy: at some microseconds each, both ends stay away from their notifications
+/// for about a quarter of a millisecond.
+pub const CHUNK_SUBSCRIPTIONS: usize = 64;
+/// Bytes of filters after which a chunk ends.
+pub const CHUNK_BYTES: usize = 64 << 10;
+/// Subscriptions dropped between two turns, for the same reason.
+pub const DROP_PER_TURN: usize = 64;
+
+/// Deliveries sent to a client and not acknowledged by it.
+pub const IN_FLIGHT_DELIVERIES: usize = 4_096;
+/// The same in bytes; bounds what a connection point keeps for a client that does not read.
+pub const IN_FLIGHT_BYTES: usize = 1 << 20;
+/// Bytes of a session's deliveries that wait to be sent. Beyond them the session's policy applies.
+pub const QUEUE_BYTES: usize = 4 << 20;
+/// Deliveries of a session that wait to be sent. Beyond them the session's policy applies.
+pub const QUEUE_DELIVERIES: usize = 65_536;
+/// What a delivery costs beside its content, in the account of windows and queues.
+pub const DELIVERY_OVERHEAD_BYTES: usize = 128;
+/// How long a delivery waits to be sent to a client that is connected.
+pub const QUEUE_AGE_CONNECTED: Duration = Duration::from_secs(10);
+/// How long a delivery, and the session itself, waits for a client that is not connected.
+pub const QUEUE_AGE_OFFLINE: Duration = Duration::from_secs(60);
+/// How often an exit point looks for what has grown too old.
+pub const SWEEP_INTERVAL: Duration = Duration::from_secs(1);

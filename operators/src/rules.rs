@@ -1,0 +1,79 @@
+//! The rules of the protocol that the simulator may take away, one at a time, to prove that its checkers see it.
+//!
+//! Without the feature `mutants` every rule holds and this module compiles to nothing.
+
+/// A rule of the protocol. Each is necessary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// A matcher keeps a hit only where the slot is its own under the stamped epoch.
+    VisibilityFilter,
+    /// An exit point waits for the matchers of the stamped epoch, not for the present ones.
+    JoinUnderStamp,
+    /// An exit point releases in the order of `seq`.
+    ReleaseInOrder,
+    /// An old owner drops a slot only after the FLIP of every access point.
+    DropAfterEveryFlip,
+    /// An exit point keeps a hit only where its list has the subscription, in the life that the hit belongs to.
+    OnlyListed,
+    /// An old owner sends END only after the CLOSE of every access point.
+    CloseBeforeEnd,
+    /// Operations held by an access point go to the new owner.
+    HeldGoToNewOwner,
+    /// A new owner takes up operations only after the FLIP of every access point.
+    TakeUpAfterEveryFlip,
+    /// An old owner passes on every operation that it takes on a slot already copied.
+    FollowTheCopy,
+    /// Access points hold operations on moving slots from CLOSE to FLIP: one owner at any moment.
+    HoldWhileClosed,
+    /// A repeated publication is known by its number and not stamped again.
+    KnowRepeats,
+}
+
+impl Rule {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::VisibilityFilter,
+        Self::JoinUnderStamp,
+        Self::ReleaseInOrder,
+        Self::DropAfterEveryFlip,
+        Self::OnlyListed,
+        Self::CloseBeforeEnd,
+        Self::HeldGoToNewOwner,
+        Self::TakeUpAfterEveryFlip,
+        Self::FollowTheCopy,
+        Self::HoldWhileClosed,
+        Self::KnowRepeats,
+    ];
+}
+
+/// Which rules hold.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Rules {
+    #[cfg(feature = "mutants")]
+    broken: Option<Rule>,
+}
+
+impl Rules {
+    /// All but one.
+    #[cfg(feature = "mutants")]
+    #[must_use]
+    pub fn without(rule: Rule) -> Self {
+        Self { broken: Some(rule) }
+    }
+
+    /// Whether this rule is taken away.
+    #[cfg(feature = "mutants")]
+    pub(crate) fn broken(self, rule: Rule) -> bool {
+        self.broken == Some(rule)
+    }
+
+    /// Whether this rule is taken away: never.
+    #[cfg(not(feature = "mutants"))]
+    #[expect(
+        clippy::unused_self,
+        reason = "the same call as with the feature `mutants`"
+    )]
+    pub(crate) const fn broken(self, _: Rule) -> bool {
+        false
+    }
+}

@@ -1,0 +1,124 @@
+//! `/v1/topology`: who is there, who owns how much, and what that survives.
+
+use std::collections::BTreeMap;
+use std::future::{self, Ready};
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use gomera_coordinator::OperationRecord;
+use gomera_model::{Epoch, HostId, Incarnation, Instance, InstanceId, Layer, Topology};
+use serde::{Deserialize, Serialize};
+
+use super::Problem;
+use crate::broker::{Broker, View};
+
+/// The topology as people and programs see it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TopologyReport {
+    /// Its number.
+    pub epoch: Epoch,
+    /// What the present placement survives without losing what was acknowledged: `nothing`, `instance` or `host`.
+    pub survives: String,
+    /// Whether every instance runs.
+    pub ready: bool,
+    /// Whether the coordinator's store can be read and written.
+    pub available: bool,
+    /// Where it keeps its documents.
+    pub store: String,
+    /// The processes.
+    pub hosts: Vec<HostReport>,
+    /// The instances of each layer, in the order of a notification's way.
+    pub layers: BTreeMap<Layer, Vec<InstanceReport>>,
+    /// The operation under way.
+    pub operation: Option<OperationRecord>,
+}
+
+/// One process.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct HostReport {
+    /// Which.
+    pub id: HostId,
+    /// Its zone, empty where there are none.
+    pub zone: String,
+    /// Where clients connect.
+    pub listening: String,
+    /// For how long it has been running.
+    pub uptime_seconds: f64,
+}
+
+/// One instance.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct InstanceReport {
+    /// Its place in the layer.
+    pub id: InstanceId,
+    /// Which start of it.
+    pub incarnation: Incarnation,
+    /// Where it runs.
+    pub host: HostId,
+    /// Slots that it owns: of subscriptions at a matcher, of sessions at an exit point.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub slots: Option<usize>,
+}
+
+pub(super) fn show(State(broker): State<Broker>) -> Ready<Result<Json<TopologyReport>, Problem>> {
+    let view = broker.view();
+    let unknown = || {
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "no_topology")
+            .detail("the topology has not been read yet")
+            .retry_after(gomera_coordinator::limits::RETRY_AFTER)
+    };
+    let topology = view.topology.as_ref().ok_or_else(unknown);
+    future::ready(topology.map(|topology| Json(report(&broker, &view, topology))))
+}
+
+fn report(broker: &Broker, view: &View, topology: &Topology) -> TopologyReport {
+    let instances = |layer| topology.layer(layer).map(|found| instance(topology, found)).collect();
+    let under_way = view.under_way.and_then(|id| broker.operation(id));
+    TopologyReport {
+        epoch: topology.epoch,
+        // One process has no second one that could hold a copy.
+        survives: "nothing".to_owned(),
+        ready: view.is_ready,
+        available: view.is_available,
+        store: "embedded".to_owned(),
+        hosts: hosts(broker, topology),
+        layers: Layer::ALL.map(|layer| (layer, instances(layer))).into(),
+        operation: under_way,
+    }
+}
+
+fn hosts(broker: &Broker, topology: &Topology) -> Vec<HostReport> {
+    let mut zones: Vec<_> = topology.instances.iter().map(|i| (i.host, i.zone.clone())).collect();
+    zones.sort();
+    zones.dedup();
+    let report = |(id, zone)| HostReport {
+        id,
+        zone,
+        listening: broker.listening().to_string(),
+        uptime_seconds: broker.uptime().as_secs_f64(),
+    };
+    zones.into_iter().map(report).collect()
+}
+
+fn instance(topology: &Topology, instance: &Instance) -> InstanceReport {
+    InstanceReport {
+        id: instance.id,
+        incarnation: instance.incarnation,
+        host: instance.host,
+        slots: slots(topology, instance),
+    }
+}
+
+/// How many slots an instance owns, where its layer has slots.
+pub(crate) fn slots(topology: &Topology, instance: &Instance) -> Option<usize> {
+    let own = instance.incarnation;
+    match instance.layer {
+        Layer::ConnectionPoints | Layer::AccessPoints => None,
+        Layer::Matchers => Some(topology.slots_of(own).count()),
+        Layer::ExitPoints => {
+            let sessions = &topology.exit_points_of;
+            Some(sessions.iter().filter(|points| points.all().any(|point| point == own)).count())
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! What waits for an instance.
+
+use std::sync::Arc;
+
+use gomera_model::Incarnation;
+use gomera_model::control::Control;
+use gomera_model::lane::LaneFrame;
+use gomera_model::silbo::{ClientFrame, Refusal};
+use gomera_operators::{ConnectionId, Stream};
+use tokio::sync::oneshot;
+
+use super::measure::Measured;
+use super::quic::{Gate, Link, Outgoing};
+
+/// One input of an instance.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// A batch that came in a lane.
+    Frames {
+        from: Incarnation,
+        frames: Vec<LaneFrame>,
+    },
+    /// A word of the coordinator.
+    Control(Control),
+    /// Something of a client. Connection points only.
+    Client(ConnectionId, ClientInput),
+    /// Ask every client to connect elsewhere. Connection points only.
+    GoAway,
+    /// Tell what was counted.
+    Measure(oneshot::Sender<Measured>),
+    /// The thread shall end.
+    Stop,
+}
+
+/// What happens on a client's connection.
+#[derive(Debug)]
+pub(crate) enum ClientInput {
+    /// It is there, without a stream yet.
+    Accepted(Arc<Link>),
+    /// One of its streams is there.
+    Opened {
+        stream: Stream,
+        gate: Arc<Gate>,
+        outgoing: Arc<Outgoing>,
+    },
+    /// Frames of one stream, in order.
+    Frames {
+        stream: Stream,
+        frames: Vec<ClientFrame>,
+    },
+    /// The client breaks the rules of the wire: it is told so, and closed.
+    Faulty {
+        stream: Option<Stream>,
+        refusal: Refusal,
+    },
+    /// It is gone.
+    Closed,
+}

@@ -1,0 +1,310 @@
+//! A host of the broker inside this process: all four layers, the embedded coordinator, and the clients' socket.
+//!
+//! ```text
+//! clients ⇄ quic ⇄ ┌ instance ┐ ⇄ router ⇄ ┌ instance ┐ …      one thread each, batches between them
+//!                  └──── ▲ ───┘            └──── ▲ ───┘
+//!                        └──── coordination ─────┘              one thread, the embedded store
+//! ```
+//!
+//! Every thread has the same loop: wait, feed what is there to its machine, carry out the effects. All decisions are
+//! the machines'.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use gomera_coordinator::limits::RETRY_AFTER;
+use gomera_coordinator::{Answer, HostEntry, Layout, OperationRecord, ScaleRequest, Settings};
+use gomera_model::{Layer, OperationId, Topology};
+use tokio::runtime::{self, Runtime};
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+
+use crate::certificates::{CertificateError, Certificates};
+use crate::limits::{CLOSE_WITHIN, MEASURE_WITHIN, SOCKET_THREADS, START_WITHIN, STOP_WITHIN};
+
+mod clients;
+mod clock;
+mod coordination;
+mod inbox;
+mod input;
+mod instance;
+mod measure;
+mod quic;
+mod random;
+mod router;
+
+pub use clients::ClientsStats;
+pub use clock::wall_clock;
+pub use coordination::View;
+pub use measure::{Counts, Measured, Spread};
+pub use quic::EndpointError;
+
+use clock::Clock;
+use coordination::{CoordinatorInput, ONLY_HOST, Office, Window};
+use inbox::Inbox;
+use input::Input;
+use instance::Surroundings;
+use quic::{Doors, Endpoint};
+use router::Router;
+
+/// How a broker starts.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where clients connect; port 0 takes any that is free.
+    pub listen: SocketAddr,
+    /// Where its certificates are, or are made.
+    pub data_directory: PathBuf,
+    /// How many instances of each layer it starts with; one of each that is not named.
+    pub counts: BTreeMap<Layer, u32>,
+}
+
+impl Config {
+    /// On loopback at any free port, with one instance of each layer.
+    #[must_use]
+    pub fn local(data_directory: impl Into<PathBuf>) -> Self {
+        Self {
+            listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            data_directory: data_directory.into(),
+            counts: BTreeMap::new(),
+        }
+    }
+}
+
+/// Why a broker cannot start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// It has no certificates.
+    #[error(transparent)]
+    Certificates(#[from] CertificateError),
+    /// It cannot listen.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    /// The system gives no threads.
+    #[error("cannot start a thread: {0}")]
+    Threads(#[from] io::Error),
+    /// Its instances did not start in time.
+    #[error("not every instance was running after {} s", START_WITHIN.as_secs())]
+    NotReady,
+}
+
+/// A running broker. Dropping it stops it at once; [`Broker::shutdown`] lets its clients go first.
+///
+/// It is cheap to clone: all clones are the same broker.
+#[derive(Clone, Debug)]
+pub struct Broker {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    surroundings: Surroundings,
+    doors: Arc<Doors>,
+    window: Arc<Window>,
+    endpoint: Endpoint,
+    made: Vec<PathBuf>,
+    began: Instant,
+    /// Taken by whoever stops it.
+    running: Mutex<Option<(Runtime, JoinHandle<()>)>>,
+}
+
+impl Broker {
+    /// Starts all that the configuration names, and returns when clients can connect.
+    ///
+    /// # Errors
+    ///
+    /// See [`StartError`]; nothing is left running then.
+    pub fn start(config: &Config) -> Result<Self, StartError> {
+        let certificates = Certificates::open(&config.data_directory)?;
+        let runtime = runtime::Builder::new_multi_thread()
+            .worker_threads(SOCKET_THREADS)
+            .thread_name("sockets")
+            .enable_all()
+            .build()?;
+        let doors = Arc::new(Doors::default());
+        let endpoint = {
+            let _context = runtime.enter();
+            Endpoint::listen(config.listen, &certificates, Arc::clone(&doors))
+        };
+        let endpoint = endpoint?;
+        let surroundings = Surroundings {
+            clock: Clock::start(),
+            router: Arc::new(Router::default()),
+            coordinator: Arc::new(Inbox::new()),
+        };
+        let window = Arc::new(Window::default());
+        let coordination = coordination::start(Office {
+            settings: settings(config),
+            host: HostEntry {
+                id: ONLY_HOST,
+                zone: String::new(),
+                layers: Layer::ALL.to_vec(),
+            },
+            surroundings: surroundings.clone(),
+            doors: Arc::clone(&doors),
+            window: Arc::clone(&window),
+        })?;
+        let broker = Self {
+            shared: Arc::new(Shared {
+                surroundings,
+                doors,
+                window,
+                endpoint,
+                made: certificates.made,
+                began: Instant::now(),
+                running: Mutex::new(Some((runtime, coordination))),
+            }),
+        };
+        let ready = broker
+            .shared
+            .window
+            .wait_for(|view| view.is_ready, START_WITHIN);
+        ready.map(|_| broker).ok_or(StartError::NotReady)
+    }
+
+    /// Where clients connect.
+    #[must_use]
+    pub fn listening(&self) -> SocketAddr {
+        self.shared.endpoint.address()
+    }
+
+    /// Files that were made because there were no certificates.
+    #[must_use]
+    pub fn made(&self) -> &[PathBuf] {
+        &self.shared.made
+    }
+
+    /// For how long it has been running.
+    #[must_use]
+    pub fn uptime(&self) -> Duration {
+        self.shared.began.elapsed()
+    }
+
+    /// What the coordinator knows.
+    #[must_use]
+    pub fn view(&self) -> Arc<View> {
+        self.shared.window.look()
+    }
+
+    /// The topology in force.
+    #[must_use]
+    pub fn topology(&self) -> Option<Arc<Topology>> {
+        self.view().topology.clone()
+    }
+
+    /// An operation that is under way or remembered.
+    #[must_use]
+    pub fn operation(&self, id: OperationId) -> Option<OperationRecord> {
+        let view = self.view();
+        view.operations
+            .iter()
+            .find(|record| record.id == id)
+            .cloned()
+    }
+
+    /// Asks for another number of instances; answered when the operation is under way, or refused.
+    pub async fn scale(&self, request: ScaleRequest) -> Answer {
+        self.ask(|asker| CoordinatorInput::Scale(request, asker))
+            .await
+    }
+
+    /// Asks to give an operation up.
+    pub async fn abort(&self, operation: OperationId) -> Answer {
+        self.ask(|asker| CoordinatorInput::Abort(operation, asker))
+            .await
+    }
+
+    /// What every instance of this host has done, ordered by incarnation. One that does not answer in time is left out.
+    /// Within the context of a runtime with time.
+    pub async fn measure(&self) -> Vec<Measured> {
+        let mut answers = Vec::new();
+        for (_, inbox) in self.shared.surroundings.router.all() {
+            let (asker, answer) = oneshot::channel();
+            if inbox.push(Input::Measure(asker)) {
+                answers.push(answer);
+            }
+        }
+        let deadline = tokio::time::Instant::now() + MEASURE_WITHIN;
+        let mut measured = Vec::with_capacity(answers.len());
+        for answer in answers {
+            if let Ok(Ok(instance)) = tokio::time::timeout_at(deadline, answer).await {
+                measured.push(instance);
+            }
+        }
+        measured
+    }
+
+    /// Frames that went to instances which were gone; they belong to no promise.
+    #[must_use]
+    pub fn frames_dropped(&self) -> u64 {
+        self.shared.surroundings.router.dropped()
+    }
+
+    /// Asks the clients to go, gives them time, and stops. Ends within [`STOP_WITHIN`]; within the context of a runtime
+    /// with time. All clones are of no use afterwards.
+    pub async fn shutdown(self) {
+        let shared = &self.shared;
+        shared.doors.close_all();
+        for (_, inbox) in shared.surroundings.router.all() {
+            inbox.push(Input::GoAway);
+        }
+        let leave = STOP_WITHIN.saturating_sub(2 * CLOSE_WITHIN);
+        // Who has not gone by then is closed.
+        let _ = timeout(leave, shared.clients_gone()).await;
+        let running = shared.take_running();
+        if let Some((runtime, coordination)) = running {
+            shared.surroundings.coordinator.push(CoordinatorInput::Stop);
+            let stopped = tokio::task::spawn_blocking(move || coordination.join());
+            let _ = timeout(CLOSE_WITHIN, stopped).await;
+            shared.endpoint.close(CLOSE_WITHIN).await;
+            runtime.shutdown_background();
+        }
+    }
+
+    async fn ask(&self, input: impl FnOnce(oneshot::Sender<Answer>) -> CoordinatorInput) -> Answer {
+        let (asker, answer) = oneshot::channel();
+        self.shared.surroundings.coordinator.push(input(asker));
+        // A coordinator that is stopping answers nobody.
+        let retry_after = RETRY_AFTER;
+        answer.await.unwrap_or(Answer::Unavailable { retry_after })
+    }
+}
+
+impl Shared {
+    fn take_running(&self) -> Option<(Runtime, JoinHandle<()>)> {
+        self.running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+    }
+
+    async fn clients_gone(&self) {
+        const LOOK_EVERY: Duration = Duration::from_millis(10);
+        while self.endpoint.connections() > 0 {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if let Some((runtime, _)) = self.take_running() {
+            self.surroundings.coordinator.push(CoordinatorInput::Stop);
+            runtime.shutdown_background();
+        }
+    }
+}
+
+fn settings(config: &Config) -> Settings {
+    let mut layout = Layout::of_each(ONLY_HOST, 1);
+    layout.counts.extend(&config.counts);
+    Settings {
+        layout,
+        buffered: false,
+    }
+}

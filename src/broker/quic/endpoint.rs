@@ -1,0 +1,158 @@
+//! The socket on which clients arrive, and which connection point takes them.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use gomera_model::Incarnation;
+use gomera_model::silbo::{self, RefusalCode};
+use gomera_operators::ConnectionId;
+use quinn::crypto::rustls::{NoInitialCipherSuite, QuicServerConfig};
+use quinn::{Incoming, ServerConfig, TransportConfig, VarInt};
+use tokio::time::timeout;
+
+use super::super::inbox::Inbox;
+use super::super::input::Input;
+use super::connection;
+use crate::certificates::Certificates;
+use crate::limits::{
+    CONNECTION_WINDOW_BYTES, CONNECTIONS_MAX, FRAME_WITHIN, IDLE_MAX, KEEP_ALIVE_EVERY, STREAMS_MAX,
+};
+
+/// The connection points of this host that take new connections; each in turn.
+#[derive(Debug, Default)]
+pub(crate) struct Doors {
+    open: RwLock<Vec<(Incarnation, Arc<Inbox<Input>>)>>,
+    next: AtomicUsize,
+}
+
+impl Doors {
+    pub(crate) fn open(&self, incarnation: Incarnation, inbox: Arc<Inbox<Input>>) {
+        let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
+        open.push((incarnation, inbox));
+    }
+
+    pub(crate) fn close(&self, incarnation: Incarnation) {
+        let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
+        open.retain(|(other, _)| *other != incarnation);
+    }
+
+    /// No connection point takes another client.
+    pub(crate) fn close_all(&self) {
+        self.open
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+    }
+
+    fn next(&self) -> Option<Arc<Inbox<Input>>> {
+        let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
+        let turn = self
+            .next
+            .fetch_add(1, Ordering::Relaxed)
+            .checked_rem(open.len())?;
+        open.get(turn).map(|(_, inbox)| Arc::clone(inbox))
+    }
+}
+
+/// Why clients cannot be served.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EndpointError {
+    /// The address cannot be listened at: choose another, or stop who holds it.
+    #[error("cannot listen at {address} (UDP): {source}")]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The certificates do not fit together.
+    #[error("the server's certificate cannot be used: {0}")]
+    Tls(#[from] rustls::Error),
+    /// The TLS library has no cipher for the first packets.
+    #[error("no cipher for QUIC's first packets: {0}")]
+    Cipher(#[from] NoInitialCipherSuite),
+}
+
+/// A listening socket and its connections.
+#[derive(Debug)]
+pub(crate) struct Endpoint {
+    endpoint: quinn::Endpoint,
+    address: SocketAddr,
+}
+
+impl Endpoint {
+    /// Listens; within the context of a runtime, which carries all tasks.
+    pub(crate) fn listen(
+        address: SocketAddr,
+        certificates: &Certificates,
+        doors: Arc<Doors>,
+    ) -> Result<Self, EndpointError> {
+        let tls = QuicServerConfig::try_from(certificates.server_config(silbo::ALPN)?)?;
+        let mut config = ServerConfig::with_crypto(Arc::new(tls));
+        config.transport_config(Arc::new(transport()));
+        let failed = |source| EndpointError::Listen { address, source };
+        let endpoint = quinn::Endpoint::server(config, address).map_err(failed)?;
+        let address = endpoint.local_addr().map_err(failed)?;
+        tokio::spawn(accept(endpoint.clone(), doors));
+        Ok(Self { endpoint, address })
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Connections that are open.
+    pub(crate) fn connections(&self) -> usize {
+        self.endpoint.open_connections()
+    }
+
+    /// Closes what is still open, and waits a little until the clients know.
+    pub(crate) async fn close(&self, wait: Duration) {
+        let code = VarInt::from_u32(RefusalCode::GoingAway.number().into());
+        self.endpoint.close(code, b"the host has stopped");
+        let _ = timeout(wait, self.endpoint.wait_idle()).await;
+    }
+}
+
+async fn accept(endpoint: quinn::Endpoint, doors: Arc<Doors>) {
+    let ids = Arc::new(AtomicU64::new(1));
+    while let Some(incoming) = endpoint.accept().await {
+        match doors.next() {
+            Some(inbox) if endpoint.open_connections() < CONNECTIONS_MAX => {
+                tokio::spawn(shake_hands(incoming, Arc::clone(&ids), inbox));
+            }
+            Some(_) | None => incoming.refuse(),
+        }
+    }
+}
+
+async fn shake_hands(incoming: Incoming, ids: Arc<AtomicU64>, inbox: Arc<Inbox<Input>>) {
+    let from = incoming.remote_address();
+    match timeout(FRAME_WITHIN, incoming).await {
+        Ok(Ok(connection)) => {
+            let id = ConnectionId(ids.fetch_add(1, Ordering::Relaxed));
+            tracing::debug!(%from, connection = id.0, "connected");
+            connection::serve(connection, id, inbox).await;
+        }
+        Ok(Err(error)) => tracing::debug!(%from, %error, "handshake failed"),
+        Err(_) => tracing::debug!(%from, "handshake took too long"),
+    }
+}
+
+fn transport() -> TransportConfig {
+    let idle = u32::try_from(IDLE_MAX.as_millis()).unwrap_or(u32::MAX);
+    let mut transport = TransportConfig::default();
+    transport
+        .max_concurrent_bidi_streams(VarInt::from_u32(STREAMS_MAX))
+        .max_concurrent_uni_streams(VarInt::from_u32(0))
+        .receive_window(VarInt::from_u32(CONNECTION_WINDOW_BYTES))
+        .stream_receive_window(VarInt::from_u32(CONNECTION_WINDOW_BYTES))
+        .send_window(CONNECTION_WINDOW_BYTES.into())
+        .max_idle_timeout(Some(VarInt::from_u32(idle).into()))
+        .keep_alive_interval(Some(KEEP_ALIVE_EVERY))
+        .datagram_receive_buffer_size(None);
+    transport
+}

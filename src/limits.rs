@@ -1,0 +1,40 @@
+//! Every limit of the drivers, with its reason.
+
+use std::time::Duration;
+
+/// Frames fed to an operator before it must hand over what it has. A longer turn batches no better (the cost of a wake
+/// is spread over hundreds of frames already), and lets others wait.
+pub const TURN_FRAMES_MAX: usize = 1024;
+/// Batches of one stream that are handed over and not yet taken: one is worked off while the next is decoded.
+pub const BATCHES_IN_FLIGHT_MAX: u32 = 2;
+/// Chunks taken from a stream at once. A chunk is what one packet carried, so this is some 64 KiB, some hundred
+/// publications, and what one client can make us hold three times over.
+pub const READ_CHUNKS_MAX: usize = 48;
+/// Bytes that wait for a client on one stream. What is outstanding to it is bounded by its session's window (4 MiB);
+/// beyond twice that nobody keeps to the rules.
+pub const OUTGOING_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// A frame that was begun is finished, and a new connection says its first word, within this time.
+pub const FRAME_WITHIN: Duration = Duration::from_secs(10);
+/// What is queued for a client that is being closed is sent within this time.
+pub const CLOSE_WITHIN: Duration = Duration::from_secs(1);
+/// Client connections of one host: 64 KiB each come to 640 MiB when all are idle, and a real host has less.
+pub const CONNECTIONS_MAX: usize = 10_000;
+/// Streams that a client may have open. It needs two; every further one costs memory for each connection.
+pub const STREAMS_MAX: u32 = 16;
+/// Bytes of one connection that the peer has not taken yet, in each direction: 10 MiB a second at 100 ms.
+pub const CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
+/// A connection that is silent for so long is gone.
+pub const IDLE_MAX: Duration = Duration::from_secs(30);
+/// An idle connection is kept open from this side.
+pub const KEEP_ALIVE_EVERY: Duration = Duration::from_secs(10);
+/// Threads for sockets: the work of a connection is some microseconds a flush.
+pub const SOCKET_THREADS: usize = 2;
+/// A host that starts is ready within this time; it takes some milliseconds.
+pub const START_WITHIN: Duration = Duration::from_secs(10);
+/// A host that is asked to stop has stopped within this time: clients are asked to go, what was acknowledged is
+/// delivered, then the rest is closed.
+pub const STOP_WITHIN: Duration = Duration::from_secs(5);
+/// An instance tells what it counted within this time, or the figures of the last time stand.
+pub const MEASURE_WITHIN: Duration = Duration::from_millis(500);
+/// Bytes of a request's body at the admin port: a scale request has some hundred.
+pub const ADMIN_BODY_BYTES_MAX: usize = 16 * 1024;

@@ -2,6 +2,7 @@
 //!
 //! [`commands`] is the command line, [`settings`] where its flags find their values besides it.
 
+pub mod bench_match;
 pub mod broker;
 pub mod certificates;
 pub mod commands;

@@ -2,13 +2,16 @@
 
 use alloc::string::String;
 use alloc::sync::Arc;
+use core::fmt;
 
 use gomera_model::operation::CanonicalFilter;
 
+use crate::canonical;
 use crate::dialect::Dialect;
 use crate::error::FilterError;
 use crate::parse;
-use crate::tree::Expression;
+use crate::print;
+use crate::tree::{Expression, Predicate, Unlike};
 
 /// A filter, parsed and checked.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,20 +47,40 @@ impl Filter {
     /// # Errors
     ///
     /// If it was not made by [`Filter::canonical`] of this version.
-    pub fn from_canonical(_canonical: &CanonicalFilter) -> Result<Self, MalformedFilter> {
-        todo!()
+    pub fn from_canonical(canonical: &CanonicalFilter) -> Result<Self, MalformedFilter> {
+        let (dialect, expression) = canonical::decode(&canonical.0).ok_or(MalformedFilter)?;
+        Ok(Self(Arc::new(Parsed {
+            dialect,
+            expression,
+        })))
     }
 
     /// The form that travels between operators and is stored: short, and read fast.
     #[must_use]
     pub fn canonical(&self) -> CanonicalFilter {
-        todo!()
+        CanonicalFilter(canonical::encode(self.0.dialect, &self.0.expression).into())
     }
 
     /// Canonical text, in the filter's dialect: parsing it gives the same filter.
     #[must_use]
     pub fn text(&self) -> String {
-        todo!()
+        print::print(self.0.dialect, &self.0.expression)
+    }
+
+    /// The filter that is true exactly where this one is false: `NOT (…)`.
+    #[must_use]
+    pub fn negated(&self) -> Self {
+        let mut expression = self.0.expression.clone();
+        // Within NOT that dialect casts, which a verdict as a whole does not.
+        if let Expression::Predicate(Predicate::Holds(_, unlike)) = &mut expression
+            && self.0.dialect == Dialect::Cesql
+        {
+            *unlike = Unlike::Cast;
+        }
+        Self(Arc::new(Parsed {
+            dialect: self.0.dialect,
+            expression: parse::not(expression),
+        }))
     }
 
     /// The language that it was written in.
@@ -70,5 +93,11 @@ impl Filter {
     #[must_use]
     pub fn expression(&self) -> &Expression {
         &self.0.expression
+    }
+}
+
+impl fmt::Display for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text())
     }
 }

@@ -9,11 +9,32 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod access;
+mod arena;
+mod bucket;
+mod cell;
+mod choice;
+mod coverage;
+mod entries;
+mod facets;
+mod frame;
 mod hits;
 mod index;
+mod leaf;
 mod level;
+mod limits;
+mod pass;
+mod record;
+mod residuals;
+mod rows;
+mod scan;
 mod slot_set;
+mod statistics;
+mod symbols;
+mod table;
+mod vocabulary;
 
+pub use coverage::{Coverage, coverage};
 pub use hits::Hits;
 pub use index::Index;
 pub use level::CpuLevel;

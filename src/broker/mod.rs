@@ -25,29 +25,32 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::certificates::{CertificateError, Certificates};
-use crate::limits::{CLOSE_WITHIN, MEASURE_WITHIN, SOCKET_THREADS, START_WITHIN, STOP_WITHIN};
+use crate::limits::{
+    CLOSE_WITHIN, FRAME_WITHIN, MEASURE_WITHIN, SOCKET_THREADS, START_WITHIN, STOP_WITHIN,
+};
 
 mod clients;
 mod clock;
 mod coordination;
+mod gauge;
 mod inbox;
 mod input;
 mod instance;
-mod measure;
+mod link;
+mod measured;
 mod quic;
 mod random;
 mod router;
 
-pub use clients::ClientsStats;
 pub use clock::wall_clock;
 pub use coordination::View;
-pub use measure::{Counts, Measured, Spread};
+pub use measured::{ClientsStats, Counts, Measured, Spread};
 pub use quic::EndpointError;
 
 use clock::Clock;
-use coordination::{CoordinatorInput, ONLY_HOST, Office, Window};
+use coordination::{ONLY_HOST, Office, Window};
 use inbox::Inbox;
-use input::Input;
+use input::{CoordinatorInput, Input};
 use instance::Surroundings;
 use quic::{Doors, Endpoint};
 use router::Router;
@@ -61,6 +64,8 @@ pub struct Config {
     pub data_directory: PathBuf,
     /// How many instances of each layer it starts with; one of each that is not named.
     pub counts: BTreeMap<Layer, u32>,
+    /// Within what time a client that has begun a frame must have finished it, and a new connection say its first word.
+    pub frame_within: Duration,
 }
 
 impl Config {
@@ -71,6 +76,7 @@ impl Config {
             listen: (Ipv4Addr::LOCALHOST, 0).into(),
             data_directory: data_directory.into(),
             counts: BTreeMap::new(),
+            frame_within: FRAME_WITHIN,
         }
     }
 }
@@ -110,7 +116,7 @@ struct Shared {
     made: Vec<PathBuf>,
     began: Instant,
     /// Taken by whoever stops it.
-    running: Mutex<Option<(Runtime, JoinHandle<()>)>>,
+    running: Mutex<Option<(Sockets, JoinHandle<()>)>>,
 }
 
 impl Broker {
@@ -121,15 +127,13 @@ impl Broker {
     /// See [`StartError`]; nothing is left running then.
     pub fn start(config: &Config) -> Result<Self, StartError> {
         let certificates = Certificates::open(&config.data_directory)?;
-        let runtime = runtime::Builder::new_multi_thread()
-            .worker_threads(SOCKET_THREADS)
-            .thread_name("sockets")
-            .enable_all()
-            .build()?;
+        let sockets = Sockets::start()?;
         let doors = Arc::new(Doors::default());
         let endpoint = {
-            let _context = runtime.enter();
-            Endpoint::listen(config.listen, &certificates, Arc::clone(&doors))
+            let _context = sockets.0.as_ref().map(Runtime::enter);
+            let doors = Arc::clone(&doors);
+            let (listen, within) = (config.listen, config.frame_within);
+            Endpoint::listen((listen, within), &certificates, doors)
         };
         let endpoint = endpoint?;
         let surroundings = Surroundings {
@@ -157,7 +161,7 @@ impl Broker {
                 endpoint,
                 made: certificates.made,
                 began: Instant::now(),
-                running: Mutex::new(Some((runtime, coordination))),
+                running: Mutex::new(Some((sockets, coordination))),
             }),
         };
         let ready = broker
@@ -205,6 +209,19 @@ impl Broker {
             .iter()
             .find(|record| record.id == id)
             .cloned()
+    }
+
+    /// Lets the coordinator know what every instance holds: what a dry run expects is founded on it. Within the context
+    /// of a runtime with time.
+    pub async fn tell_loads(&self) {
+        for measured in self.measure().await {
+            let from = measured.instance.incarnation;
+            let load = measured.load();
+            self.shared
+                .surroundings
+                .coordinator
+                .push(CoordinatorInput::Load { from, load });
+        }
     }
 
     /// Asks for another number of instances; answered when the operation is under way, or refused.
@@ -255,14 +272,26 @@ impl Broker {
         }
         let leave = STOP_WITHIN.saturating_sub(2 * CLOSE_WITHIN);
         // Who has not gone by then is closed.
-        let _ = timeout(leave, shared.clients_gone()).await;
+        let _ = timeout(leave, self.settled()).await;
         let running = shared.take_running();
-        if let Some((runtime, coordination)) = running {
+        if let Some((sockets, coordination)) = running {
             shared.surroundings.coordinator.push(CoordinatorInput::Stop);
             let stopped = tokio::task::spawn_blocking(move || coordination.join());
             let _ = timeout(CLOSE_WITHIN, stopped).await;
             shared.endpoint.close(CLOSE_WITHIN).await;
-            runtime.shutdown_background();
+            drop(sockets);
+        }
+    }
+
+    /// Waits until no client is left, or nothing that was acknowledged to a publisher waits for a subscriber.
+    async fn settled(&self) {
+        const LOOK_EVERY: Duration = Duration::from_millis(20);
+        let mut at_rest = 0;
+        while self.shared.endpoint.connections() > 0 && at_rest < LOOKS_AT_REST {
+            tokio::time::sleep(LOOK_EVERY).await;
+            let measured = self.measure().await;
+            let waits = measured.iter().any(|instance| !instance.is_at_rest());
+            at_rest = if waits { 0 } else { at_rest + 1 };
         }
     }
 
@@ -276,35 +305,53 @@ impl Broker {
 }
 
 impl Shared {
-    fn take_running(&self) -> Option<(Runtime, JoinHandle<()>)> {
+    fn take_running(&self) -> Option<(Sockets, JoinHandle<()>)> {
         self.running
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take()
     }
-
-    async fn clients_gone(&self) {
-        const LOOK_EVERY: Duration = Duration::from_millis(10);
-        while self.endpoint.connections() > 0 {
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-    }
 }
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        if let Some((runtime, _)) = self.take_running() {
+        if self.take_running().is_some() {
             self.surroundings.coordinator.push(CoordinatorInput::Stop);
+        }
+    }
+}
+
+/// The runtime of all sockets. It may be dropped anywhere: its tasks end where they wait.
+#[derive(Debug)]
+struct Sockets(Option<Runtime>);
+
+impl Sockets {
+    fn start() -> io::Result<Self> {
+        let runtime = runtime::Builder::new_multi_thread()
+            .worker_threads(SOCKET_THREADS)
+            .thread_name("sockets")
+            .enable_all()
+            .build()?;
+        Ok(Self(Some(runtime)))
+    }
+}
+
+impl Drop for Sockets {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
         }
     }
 }
+
+/// So many looks in a row must find nothing waiting: what lies between two instances is seen by neither.
+const LOOKS_AT_REST: u32 = 5;
 
 fn settings(config: &Config) -> Settings {
     let mut layout = Layout::of_each(ONLY_HOST, 1);
     layout.counts.extend(&config.counts);
     Settings {
         layout,
-        buffered: false,
+        buffered: true,
     }
 }

@@ -123,9 +123,9 @@ impl Source {
             .collect()
     }
 
-    /// A file that does not begin with what it is for.
+    /// A file that does not begin with what it is for. What a `tests.rs` is for, its place says.
     pub fn missing_purpose(&self) -> Vec<Finding> {
-        let begins = self.text.text.starts_with("//! ");
+        let begins = self.text.text.starts_with("//! ") || self.text.path.ends_with("/tests.rs");
         let finding = || {
             self.finding(
                 1,

@@ -413,6 +413,7 @@ impl SubscriberCore {
             self.lost_session = true;
             self.stats.sessions_lost += 1;
             self.requests.begin_again();
+            self.progress.forget_access_points();
         }
     }
 

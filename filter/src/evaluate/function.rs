@@ -3,8 +3,10 @@
 use alloc::borrow::Cow;
 use alloc::string::String;
 
+use gomera_model::{Timestamp, rfc3339};
+
 use super::geometry;
-use super::{Datum, Reason, Scope, Values};
+use super::{Datum, Reason, Scope, Values, cloud};
 use crate::tree::{Function, Operand};
 
 /// The value of `function(arguments)`.
@@ -15,6 +17,9 @@ pub(super) fn call<'a, V: Values>(
 ) -> Result<Datum<'a>, Reason> {
     if function == Function::Distance {
         return distance(scope, arguments);
+    }
+    if let Function::Cloud(function) = function {
+        return cloud::call(scope, function, arguments);
     }
     let argument = |index: usize| match arguments.get(index) {
         Some(operand) => scope.operand(operand),
@@ -51,7 +56,13 @@ pub(super) fn call<'a, V: Values>(
                 substring(&text(argument(0)?)?, number(1)?, count)?.into(),
             ))
         }
-        Function::Distance => Err(Reason::Unlike),
+        Function::Coalesce => arguments
+            .iter()
+            .find_map(|operand| scope.operand(operand).ok())
+            .ok_or(Reason::Missing),
+        Function::Utc => milliseconds(scope.utc()),
+        Function::Date => milliseconds(rfc3339::parse(&text(argument(0)?)?)),
+        Function::Distance | Function::Cloud(_) => Err(Reason::Unlike),
     }
 }
 
@@ -164,6 +175,11 @@ fn whole(value: &Datum<'_>) -> Result<i64, Reason> {
         | Datum::Point(_)
         | Datum::Nested => Err(Reason::Unlike),
     }
+}
+
+fn milliseconds(time: Option<Timestamp>) -> Result<Datum<'static>, Reason> {
+    let time = time.ok_or(Reason::Arithmetic)?;
+    Ok(Datum::Int(time.0.div_euclid(1_000_000)))
 }
 
 fn owned(text: String) -> Datum<'static> {

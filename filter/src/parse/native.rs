@@ -1,13 +1,14 @@
 //! The predicates of the native language that are written as functions.
 
-use alloc::format;
 use alloc::vec::Vec;
 
 use gomera_model::Point;
+use smol_str::SmolStr;
 
 use crate::error::{FilterError, FilterErrorKind};
 use crate::tree::{
-    BoundingBox, Literal, Operand, Polygon, Predicate, Quantifier, Regex, RegexError, TextTest,
+    BoundingBox, Literal, Operand, Path, Polygon, Predicate, Quantifier, Regex, RegexError,
+    TextTest,
 };
 
 use super::lexer::Token;
@@ -95,12 +96,11 @@ impl Parser<'_> {
 
     fn quantified(&mut self, quantifier: Quantifier, start: Span) -> Result<Node, FilterError> {
         self.expect_sign("(")?;
+        let at = self.span;
         let path = self.path()?;
+        self.check_reach(&path, at)?;
         self.expect_sign(",")?;
-        let variable = match self.token {
-            Token::Name(name) if self.keyword.is_none() && !name.contains('.') => name.into(),
-            _ => return Err(self.refuse_here(FilterErrorKind::UnexpectedToken, "a variable")),
-        };
+        let variable = self.variable_name()?;
         self.advance()?;
         self.expect_sign("->")?;
         self.variables.push(variable);
@@ -115,6 +115,28 @@ impl Parser<'_> {
             condition: condition.into(),
         };
         self.close(predicate, start, depth)
+    }
+
+    fn variable_name(&self) -> Result<SmolStr, FilterError> {
+        if let Token::Name(name) = self.token
+            && self.keyword.is_none()
+            && !name.contains('.')
+        {
+            return Ok(name.into());
+        }
+        Err(self.refuse_here(FilterErrorKind::UnexpectedToken, "a variable"))
+    }
+
+    /// Quantifiers one within another range over what belongs to the same member, so that the work is bounded by the
+    /// size of the notification, not by its powers.
+    fn check_reach(&self, path: &Path, at: Span) -> Result<(), FilterError> {
+        let innermost = self.variables.len().checked_sub(1);
+        if innermost.is_none() || path.variable.map(usize::from) == innermost {
+            return Ok(());
+        }
+        let kind = FilterErrorKind::Unsupported;
+        let expected = "a path that begins with the variable of the enclosing ANY or ALL";
+        Err(self.refuse_at(kind, self.behind(at), expected))
     }
 
     fn near(&mut self, start: Span) -> Result<Node, FilterError> {
@@ -180,13 +202,13 @@ impl Parser<'_> {
         let depth = position.depth;
         let position = self.value(position)?;
         self.expect_sign(",")?;
-        match self.token {
-            Token::Name(name) if name.eq_ignore_ascii_case("POLYGON") => self.advance()?,
-            _ => {
-                let kind = FilterErrorKind::UnexpectedToken;
-                return Err(self.refuse_here(kind, "POLYGON((lon lat, …))"));
-            }
+        let is_polygon =
+            matches!(self.token, Token::Name(name) if name.eq_ignore_ascii_case("POLYGON"));
+        if !is_polygon {
+            let kind = FilterErrorKind::UnexpectedToken;
+            return Err(self.refuse_here(kind, "POLYGON((lon lat, …))"));
         }
+        self.advance()?;
         self.expect_sign("(")?;
         let mut rings = Vec::new();
         loop {
@@ -230,6 +252,7 @@ impl Parser<'_> {
         self.expect_sign("(")?;
         let power = self.grammar.powers.sign;
         let lon = self.expression(power)?;
+        self.take_sign(",")?;
         let lat = self.expression(power)?;
         let span = start.to(self.span);
         self.expect_sign(")")?;

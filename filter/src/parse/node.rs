@@ -5,7 +5,10 @@ use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use crate::tree::{Arithmetic, Comparison, Expression, Literal, Operand, Predicate, Truth, Unlike};
+use crate::tree::{
+    Arithmetic, CloudFunction, Comparison, Expression, Function, Literal, Operand, Predicate,
+    Truth, Unlike,
+};
 
 use super::refusal::Span;
 
@@ -64,12 +67,13 @@ pub(super) fn constant(literal: &Literal) -> Option<Truth> {
     }
 }
 
-/// The opposite, without doubled `NOT`.
-pub(super) fn not(expression: Expression) -> Expression {
+/// The opposite. A doubled `NOT` falls away, except above an operand that it casts to a truth value (`cesql`).
+pub(crate) fn not(expression: Expression) -> Expression {
     match expression {
-        Expression::Not(inner) => *inner,
+        Expression::Not(inner) if !is_cast(&inner) => *inner,
         Expression::Constant(truth) => Expression::Constant(!truth),
-        Expression::Predicate(_)
+        Expression::Not(_)
+        | Expression::Predicate(_)
         | Expression::And(_)
         | Expression::Or(_)
         | Expression::AndThen(_)
@@ -77,35 +81,54 @@ pub(super) fn not(expression: Expression) -> Expression {
     }
 }
 
+fn is_cast(expression: &Expression) -> bool {
+    matches!(
+        expression,
+        Expression::Predicate(Predicate::Holds(_, Unlike::Cast))
+    )
+}
+
 /// `left AND right`; `a AND (b AND c)` and `(a AND b) AND c` are the same list.
 pub(super) fn and(left: Expression, right: Expression) -> Expression {
-    Expression::And(list(left, right, |expression| match expression {
-        Expression::And(parts) => Ok(parts),
-        other => Err(other),
+    Expression::And(list(left, right, |expression| {
+        if let Expression::And(parts) = expression {
+            parts
+        } else {
+            vec![expression]
+        }
     }))
 }
 
 /// As [`and`].
 pub(super) fn or(left: Expression, right: Expression) -> Expression {
-    Expression::Or(list(left, right, |expression| match expression {
-        Expression::Or(parts) => Ok(parts),
-        other => Err(other),
+    Expression::Or(list(left, right, |expression| {
+        if let Expression::Or(parts) = expression {
+            parts
+        } else {
+            vec![expression]
+        }
     }))
 }
 
 /// As [`and`].
 pub(super) fn and_then(left: Expression, right: Expression) -> Expression {
-    Expression::AndThen(list(left, right, |expression| match expression {
-        Expression::AndThen(parts) => Ok(parts),
-        other => Err(other),
+    Expression::AndThen(list(left, right, |expression| {
+        if let Expression::AndThen(parts) = expression {
+            parts
+        } else {
+            vec![expression]
+        }
     }))
 }
 
 /// As [`and`].
 pub(super) fn or_else(left: Expression, right: Expression) -> Expression {
-    Expression::OrElse(list(left, right, |expression| match expression {
-        Expression::OrElse(parts) => Ok(parts),
-        other => Err(other),
+    Expression::OrElse(list(left, right, |expression| {
+        if let Expression::OrElse(parts) = expression {
+            parts
+        } else {
+            vec![expression]
+        }
     }))
 }
 
@@ -128,10 +151,10 @@ pub(super) fn parts(expression: &Expression) -> usize {
 fn list(
     left: Expression,
     right: Expression,
-    parts: fn(Expression) -> Result<Vec<Expression>, Expression>,
+    parts: fn(Expression) -> Vec<Expression>,
 ) -> Vec<Expression> {
-    let mut joined = parts(left).unwrap_or_else(|one| vec![one]);
-    joined.extend(parts(right).unwrap_or_else(|one| vec![one]));
+    let mut joined = parts(left);
+    joined.extend(parts(right));
     joined
 }
 
@@ -158,24 +181,30 @@ pub(super) fn compare(
 
 /// The opposite number; that of a literal is a literal.
 pub(super) fn negate(operand: Operand) -> Operand {
-    match operand {
-        Operand::Literal(Literal::Int(value)) if value != i64::MIN => {
+    match operand.literal() {
+        Some(Literal::Int(value)) if *value != i64::MIN => Operand::Literal(Literal::Int(-value)),
+        Some(Literal::Float(value)) => Operand::Literal(Literal::Float(0.0 - value)),
+        Some(_) | None => Operand::Negate(Box::new(operand)),
+    }
+}
+
+/// The opposite whole number of 32 bits (`cesql`).
+pub(super) fn negate_whole(operand: Operand) -> Operand {
+    match operand.literal() {
+        Some(Literal::Int(value)) if *value > i64::from(i32::MIN) => {
             Operand::Literal(Literal::Int(-value))
         }
-        Operand::Literal(Literal::Float(value)) => Operand::Literal(Literal::Float(0.0 - value)),
-        other => Operand::Negate(Box::new(other)),
+        Some(_) | None => Operand::Call(Function::Cloud(CloudFunction::Negate), vec![operand]),
     }
 }
 
 /// The number itself; nothing for what is none.
 pub(super) fn plus(operand: Operand) -> Operand {
-    match operand {
-        Operand::Literal(Literal::Int(_) | Literal::Float(_)) => operand,
-        other => {
-            let zero = Operand::Literal(Literal::Int(0));
-            Operand::Arithmetic(Arithmetic::Add, Box::new([zero, other]))
-        }
+    if let Some(Literal::Int(_) | Literal::Float(_)) = operand.literal() {
+        return operand;
     }
+    let zero = Operand::Literal(Literal::Int(0));
+    Operand::Arithmetic(Arithmetic::Add, Box::new([zero, operand]))
 }
 
 /// The first of each.

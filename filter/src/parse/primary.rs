@@ -17,8 +17,12 @@ use super::refusal::{Span, quoted};
 impl Parser<'_> {
     /// An operand or a condition that no operator takes apart.
     pub(super) fn primary(&mut self) -> Result<Node, FilterError> {
-        if let Some(keyword) = self.keyword {
-            return self.keyword_primary(keyword);
+        match self.keyword {
+            Some(Keyword::Reserved) if self.following() == Token::Sign("(") => {
+                return self.function();
+            }
+            Some(keyword) => return self.keyword_primary(keyword),
+            None => {}
         }
         let span = self.span;
         match &self.token {
@@ -27,7 +31,12 @@ impl Parser<'_> {
             Token::Name(_) | Token::Quoted(_) => {
                 let path = self.path()?;
                 let span = span.to(self.behind(span));
-                Ok(Node::operand(Operand::Attribute(path), span, 1))
+                let operand = (self.grammar.default)(&path);
+                Ok(Node::operand(
+                    operand.unwrap_or(Operand::Attribute(path)),
+                    span,
+                    1,
+                ))
             }
             Token::Text(text) => {
                 let literal = Literal::String(text.as_ref().into());
@@ -277,7 +286,10 @@ impl Parser<'_> {
             return Ok(node);
         }
         let functions = self.grammar.functions;
-        let known = |signature: &&Signature| signature.name.eq_ignore_ascii_case(name);
+        let any_case = !self.grammar.function_case;
+        let known = |signature: &&Signature| {
+            signature.name == name || (any_case && signature.name.eq_ignore_ascii_case(name))
+        };
         let Some(signature) = functions.iter().find(known) else {
             let kind = FilterErrorKind::UnknownFunction;
             let names: Vec<&str> = functions.iter().map(|signature| signature.name).collect();

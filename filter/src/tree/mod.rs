@@ -21,7 +21,7 @@ use alloc::vec::Vec;
 
 pub use like::{LikePart, LikePattern};
 pub use literal::Literal;
-pub use operand::{Arithmetic, Function, Operand};
+pub use operand::{Arithmetic, CloudFunction, Function, Operand};
 pub use path::{Path, Step};
 pub use predicate::{
     BoundingBox, Comparison, Kind, Polygon, Predicate, Quantifier, TextShape, TextTest, Unlike,

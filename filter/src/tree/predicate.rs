@@ -58,7 +58,7 @@ pub enum Predicate {
         operand: Operand,
         /// What its text must look like.
         test: TextTest,
-        /// What a value gives that is no text.
+        /// Whether a value that is no text is cast first, or gives unknown.
         unlike: Unlike,
     },
     /// `operand IS NULL`: true where it has no value, else false; never unknown.
@@ -147,12 +147,14 @@ impl Comparison {
 pub enum Unlike {
     /// Unknown: `sql`, `mqtt`, and most of the others.
     Unknown,
-    /// False, also for `<>` (`jms`). A value that is missing or null still gives unknown.
+    /// False, also for `<>` (`amqp-sql`). A value that is missing or null still gives unknown.
     False,
+    /// As [`Unlike::False`], and only numbers have an order: `<` between texts is false as well (`jms`).
+    FalseUnordered,
     /// They are cast first, as CloudEvents SQL has it (`cesql`); unknown where that fails.
     Cast,
-    /// Text that spells a number counts as that number (`mqtt`, where the literal is a number); else unknown.
-    Number,
+    /// Text that spells a number or a truth value counts as that where the right side is one (`mqtt`); else unknown.
+    Spelled,
 }
 
 /// The kinds that `IS` asks for.
@@ -213,19 +215,18 @@ impl TextTest {
     /// The shape, so that `LIKE 'x%'` and `STARTS_WITH(…, 'x')` are the same to an index.
     #[must_use]
     pub fn shape(&self) -> TextShape<'_> {
-        let text = match self {
-            Self::Like(pattern) => return pattern.shape(),
+        match self {
+            Self::Like(pattern) => pattern.shape(),
             Self::StartsWith(text) | Self::EndsWith(text) | Self::Contains(text)
                 if text.is_empty() =>
             {
-                return TextShape::Anything;
+                TextShape::Anything
             }
             Self::StartsWith(text) => TextShape::Prefix(text),
             Self::EndsWith(text) => TextShape::Suffix(text),
             Self::Contains(text) => TextShape::Contains(text),
             Self::Matches(_) => TextShape::Other,
-        };
-        text
+        }
     }
 }
 

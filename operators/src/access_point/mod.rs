@@ -25,7 +25,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use gomera_filter::{Dialect, Filter};
-use gomera_model::control::Control;
+use gomera_model::control::{Control, Report};
 use gomera_model::flatten::flatten;
 use gomera_model::lane::{
     AccessPointFrame, ConnectionPointFrame, LaneFrame, MatcherFrame, Publication,
@@ -34,13 +34,13 @@ use gomera_model::lane::{
 use gomera_model::operation::{Change, SubscriptionOperation};
 use gomera_model::silbo::{Acknowledgement, Refusal, RefusalCode};
 use gomera_model::{
-    ContentError, Generation, Incarnation, Layer, LookupMap, Notification, PublisherId, Seq,
+    ContentError, Epoch, Generation, Incarnation, Layer, LookupMap, Notification, PublisherId, Seq,
     SessionId, Stamp, SubscriptionId, Time, Topology,
 };
 
 use crate::effect::Effects;
 use crate::rules::{Rule, Rules};
-use operation::{Kept, Phase};
+use operation::{Kept, Phase, flipped_into};
 use publishers::Publishers;
 use retained::Retained;
 
@@ -59,6 +59,8 @@ pub struct AccessPoint {
     batch: Vec<Arc<Notification>>,
     /// The newest connection of each session that has sent an operation.
     sessions: LookupMap<SessionId, Generation>,
+    /// What was reported of the last flip.
+    flipped: Report,
     stats: AccessPointStats,
 }
 
@@ -74,6 +76,7 @@ impl AccessPoint {
             retained: Retained::default(),
             batch: Vec::new(),
             sessions: LookupMap::new(seed),
+            flipped: flipped_into(Epoch(0)),
             stats: AccessPointStats::default(),
         }
     }
@@ -146,7 +149,7 @@ impl AccessPoint {
                     self.route(now, operation, effects);
                 }
             }
-            AccessPointFrame::TakenUp(epoch) => self.taken_up(now, from, epoch),
+            AccessPointFrame::TakenUp(epoch) => self.taken_up(now, (from, epoch), effects),
             AccessPointFrame::Released {
                 epoch: _,
                 seq,
@@ -175,6 +178,12 @@ impl AccessPoint {
     /// A time that it asked for has come: it asks for none.
     pub fn wake(&mut self, _: Time, _: &mut Effects) {}
 
+    /// The newest epoch that it knows; zero before the first topology.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        self.phase.epoch()
+    }
+
     /// What it counted.
     #[must_use]
     pub fn stats(&self) -> AccessPointStats {
@@ -183,6 +192,12 @@ impl AccessPoint {
             publishers: self.publishers.open_count() as u64,
             ..self.stats.clone()
         }
+    }
+
+    /// Where it stands in an operation, as the drawing above names it.
+    #[must_use]
+    pub fn phase(&self) -> &'static str {
+        self.phase.name()
     }
 
     fn publish(

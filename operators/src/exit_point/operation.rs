@@ -26,12 +26,22 @@ pub(super) enum Phase {
     },
 }
 
+impl Phase {
+    /// Its name, as the drawing has it.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Settled => "Settled",
+            Self::Closing { .. } => "Closing",
+        }
+    }
+}
+
 impl ExitPoint {
     /// A topology is in force.
     pub(super) fn topology(&mut self, now: Time, next: &Arc<Topology>, effects: &mut Effects) {
         let is_first = self.epochs.is_empty();
         if !self.epochs.learn(next) {
-            return;
+            return self.report_again(next.epoch, effects);
         }
         for access_point in next.incarnations(Layer::AccessPoints) {
             self.joins
@@ -103,6 +113,13 @@ impl ExitPoint {
             join.keep_marks(|matcher| newest.instance(matcher).is_some());
         }
         effects.push(Effect::Report(Report::Joined(epoch)));
+    }
+
+    /// A new leader tells what an old one told before: it hears what that one heard.
+    fn report_again(&self, epoch: Epoch, effects: &mut Effects) {
+        if matches!(self.phase, Phase::Settled) && self.epochs.newest().epoch == epoch {
+            effects.push(Effect::Report(Report::Joined(epoch)));
+        }
     }
 
     fn knows(&self, epoch: Epoch) -> bool {

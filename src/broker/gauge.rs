@@ -1,70 +1,14 @@
-//! What an instance's thread measures, and what it tells when it is asked.
+//! The measures of a running instance, in its thread's hands: no other thread touches them.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use gomera_model::{Incarnation, Instance};
 use gomera_operators::Operator;
-use gomera_operators::access_point::AccessPointStats;
-use gomera_operators::connection_point::ConnectionPointStats;
-use gomera_operators::exit_point::ExitPointStats;
-use gomera_operators::matcher::MatcherStats;
 use hdrhistogram::Histogram;
 
-use super::clients::{Clients, ClientsStats};
-use super::inbox::Inbox;
-use super::input::Input;
+use super::measured::{ClientsStats, Counts, Measured, Spread};
 
-/// What one instance has done, at a moment.
-#[derive(Clone, Debug)]
-pub struct Measured {
-    /// Which.
-    pub instance: Instance,
-    /// What its operator counted.
-    pub counts: Counts,
-    /// What happened with its clients; all zero but at connection points.
-    pub clients: ClientsStats,
-    /// Turns since its start.
-    pub turns: u64,
-    /// Frames that were fed to it.
-    pub frames: u64,
-    /// How long its turns took, of late: the last 65,536 to 131,072 turns.
-    pub turn: Spread,
-    /// How long the first input of a turn had waited, likewise.
-    pub wait: Spread,
-    /// Batches that wait now.
-    pub waiting: usize,
-    /// For how long the first of them has.
-    pub waiting_age: Duration,
-    /// Processor time of its thread; absent where the system does not tell.
-    pub cpu: Option<Duration>,
-}
-
-/// What an operator counted.
-#[derive(Clone, Debug)]
-pub enum Counts {
-    /// A connection point.
-    ConnectionPoint(ConnectionPointStats),
-    /// An access point.
-    AccessPoint(AccessPointStats),
-    /// A matcher.
-    Matcher(MatcherStats),
-    /// An exit point.
-    ExitPoint(ExitPointStats),
-}
-
-/// The middle and the upper end of many durations.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Spread {
-    /// Half of them took no longer.
-    pub p50: Duration,
-    /// 99 of 100 took no longer.
-    pub p99: Duration,
-    /// None took longer.
-    pub max: Duration,
-}
-
-/// The measures of a running instance, in its thread's hands.
+/// The measures.
 pub(super) struct Gauge {
     instance: Instance,
     turns: u64,
@@ -99,19 +43,18 @@ impl Gauge {
     pub(super) fn read(
         &self,
         operator: &Operator,
-        inbox: &Arc<Inbox<Input>>,
-        clients: &Clients,
+        (waiting, waiting_age): (usize, Duration),
+        clients: ClientsStats,
     ) -> Measured {
-        let (waiting, waiting_age) = inbox.waiting();
         Measured {
             instance: self.instance.clone(),
             counts: match operator {
-                Operator::ConnectionPoint(point) => Counts::ConnectionPoint(point.stats().clone()),
-                Operator::AccessPoint(point) => Counts::AccessPoint(point.stats().clone()),
-                Operator::Matcher(matcher) => Counts::Matcher(matcher.stats().clone()),
-                Operator::ExitPoint(point) => Counts::ExitPoint(point.stats().clone()),
+                Operator::ConnectionPoint(point) => Counts::ConnectionPoint(point.stats()),
+                Operator::AccessPoint(point) => Counts::AccessPoint(point.stats()),
+                Operator::Matcher(matcher) => Counts::Matcher(matcher.stats()),
+                Operator::ExitPoint(point) => Counts::ExitPoint(point.stats()),
             },
-            clients: clients.stats(),
+            clients,
             turns: self.turns,
             frames: self.frames,
             turn: self.turn.spread(),

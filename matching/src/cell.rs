@@ -1,0 +1,252 @@
+//! Numbers and symbols as 32 bits that keep their order, so that every test of the index is two integer comparisons.
+//!
+//! A notification's number lies between two neighbouring 32-bit floats, `low` and `high`, the same one where it is
+//! one itself. A bound is rounded towards the inside of its interval. Then `from <= high && low <= to` is exact
+//! wherever `low == high`; elsewhere it is exact except where a bound touches (`from == high` or `to == low`):
+//! such a hit is *unsure*, and the whole filter is asked.
+
+/// A value of a notification, seen from one facet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Cell {
+    /// Not above the value.
+    pub(crate) low: u32,
+    /// Not below the value.
+    pub(crate) high: u32,
+}
+
+/// The values that a test wants. Empty, if `from > to`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Interval {
+    /// The least.
+    pub(crate) from: u32,
+    /// The greatest.
+    pub(crate) to: u32,
+}
+
+/// Below every value.
+const BOTTOM: u32 = 1;
+/// Above every value.
+const TOP: u32 = u32::MAX - 1;
+
+impl Cell {
+    /// No value: no interval holds it.
+    pub(crate) const MISSING: Self = Self {
+        low: u32::MAX,
+        high: 0,
+    };
+
+    /// A value that has a 32-bit form of its own.
+    pub(crate) const fn exact(value: u32) -> Self {
+        Self {
+            low: value,
+            high: value,
+        }
+    }
+
+    /// A whole number.
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        reason = "the rounding is measured right behind it; a float that was an i64 fits an i128"
+    )]
+    pub(crate) fn of_int(value: i64) -> Self {
+        let near = value as f32;
+        Self::around(near, (near as i128).cmp(&i128::from(value)))
+    }
+
+    /// A finite number.
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the rounding is measured right behind it"
+    )]
+    pub(crate) fn of_float(value: f64) -> Self {
+        let near = value as f32;
+        let order = f64::from(near).partial_cmp(&value);
+        Self::around(near, order.unwrap_or(core::cmp::Ordering::Equal))
+    }
+
+    /// The cell of what was rounded to `near`, which compares to it like `order`.
+    fn around(near: f32, order: core::cmp::Ordering) -> Self {
+        let key = ordered(near);
+        match order {
+            core::cmp::Ordering::Less => Self {
+                low: key,
+                high: key + 1,
+            },
+            core::cmp::Ordering::Equal => Self::exact(key),
+            core::cmp::Ordering::Greater => Self {
+                low: key - 1,
+                high: key,
+            },
+        }
+    }
+
+    pub(crate) fn is_present(self) -> bool {
+        self.low <= self.high
+    }
+
+    pub(crate) fn is_exact(self) -> bool {
+        self.low == self.high
+    }
+}
+
+impl Interval {
+    /// Every value there is.
+    pub(crate) const ALL: Self = Self {
+        from: BOTTOM,
+        to: TOP,
+    };
+
+    /// One value.
+    pub(crate) const fn only(value: u32) -> Self {
+        Self {
+            from: value,
+            to: value,
+        }
+    }
+
+    pub(crate) fn equal(value: Cell) -> Self {
+        Self {
+            from: value.high,
+            to: value.low,
+        }
+    }
+
+    pub(crate) fn less(value: Cell) -> Self {
+        let to = value.low - u32::from(value.is_exact());
+        Self { to, ..Self::ALL }
+    }
+
+    pub(crate) fn less_or_equal(value: Cell) -> Self {
+        let to = value.low;
+        Self { to, ..Self::ALL }
+    }
+
+    pub(crate) fn greater(value: Cell) -> Self {
+        let from = value.high + u32::from(value.is_exact());
+        Self { from, ..Self::ALL }
+    }
+
+    pub(crate) fn greater_or_equal(value: Cell) -> Self {
+        let from = value.high;
+        Self { from, ..Self::ALL }
+    }
+
+    /// What lies in both.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            from: self.from.max(other.from),
+            to: self.to.min(other.to),
+        }
+    }
+
+    /// The only value in it, if it is one: then it can be looked up.
+    pub(crate) fn single(self) -> Option<u32> {
+        (self.from == self.to).then_some(self.from)
+    }
+
+    /// Whether the value lies in it, or may.
+    pub(crate) fn holds(self, cell: Cell) -> bool {
+        (self.from <= cell.high) & (cell.low <= self.to)
+    }
+
+    /// Whether a value that it holds may lie outside.
+    pub(crate) fn is_unsure(self, cell: Cell) -> bool {
+        (cell.low != cell.high) & ((self.from == cell.high) | (self.to == cell.low))
+    }
+}
+
+/// The bits of a float in the order of floats; `-0` is `0`.
+fn ordered(value: f32) -> u32 {
+    const SIGN: u32 = 1 << 31;
+    let bits = (value + 0.0).to_bits();
+    if bits & SIGN == 0 { bits | SIGN } else { !bits }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec::Vec;
+
+    use super::*;
+
+    fn cells() -> Vec<(f64, Cell)> {
+        let numbers = [
+            -1e300,
+            -1e40,
+            -3.5,
+            -1.0,
+            -1e-300,
+            -0.0,
+            0.0,
+            1e-300,
+            1e-40,
+            0.1,
+            0.5,
+            1.0,
+            21.3,
+            21.4,
+            16_777_216.0,
+            16_777_217.0,
+            16_777_218.0,
+            1e40,
+            1e300,
+        ];
+        numbers
+            .map(|number| (number, Cell::of_float(number)))
+            .into()
+    }
+
+    /// The verdict of an interval against the truth: sure ones are right, unsure ones cover it.
+    fn check(interval: Interval, cell: Cell, truth: bool) {
+        if interval.holds(cell) {
+            assert!(truth || interval.is_unsure(cell), "{interval:?} {cell:?}");
+        } else {
+            assert!(!truth, "{interval:?} {cell:?}");
+        }
+    }
+
+    #[test]
+    fn comparisons_are_exact_or_say_that_they_are_unsure() {
+        for (value, cell) in cells() {
+            for (bound, at) in cells() {
+                check(Interval::equal(at), cell, value == bound);
+                check(Interval::less(at), cell, value < bound);
+                check(Interval::less_or_equal(at), cell, value <= bound);
+                check(Interval::greater(at), cell, value > bound);
+                check(Interval::greater_or_equal(at), cell, value >= bound);
+            }
+        }
+    }
+
+    #[test]
+    fn whole_numbers_beyond_the_floats_stay_apart() {
+        let large = (1 << 53) + 1;
+        for value in [large - 1, large, large + 1, i64::MAX, i64::MIN, 16_777_217] {
+            for bound in [large - 1, large, large + 1, i64::MAX, i64::MIN, 16_777_217] {
+                let (cell, at) = (Cell::of_int(value), Cell::of_int(bound));
+                check(Interval::equal(at), cell, value == bound);
+                check(Interval::greater(at), cell, value > bound);
+                check(Interval::less_or_equal(at), cell, value <= bound);
+            }
+        }
+    }
+
+    #[test]
+    fn a_missing_value_lies_nowhere() {
+        assert!(!Interval::ALL.holds(Cell::MISSING));
+        assert!(!Cell::MISSING.is_present());
+        assert!(Interval::ALL.holds(Cell::of_float(f64::MAX)));
+        assert!(Interval::ALL.holds(Cell::of_float(f64::MIN)));
+    }
+
+    #[test]
+    fn small_whole_numbers_are_exact() {
+        for value in [0, 1, -1, 9_999, -16_777_216, 16_777_216] {
+            assert!(Cell::of_int(value).is_exact());
+            assert_eq!(
+                Cell::of_int(value),
+                Cell::of_float(f64::from(i32::try_from(value).unwrap()))
+            );
+        }
+    }
+}

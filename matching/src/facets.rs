@@ -1,0 +1,199 @@
+//! Facets: the ways in which tests look at an attribute. One attribute may have several: its number, its text, the
+//! first three bytes of its text. Each that some subscription speaks of has a cell in the frame of a notification.
+
+use alloc::vec::Vec;
+
+use crate::symbols::Symbols;
+
+/// A facet that some subscription speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct FacetId(pub(crate) u32);
+
+impl FacetId {
+    /// A facet that every notification has, with the value 1: for rows that have nothing to put into a column.
+    pub(crate) const ALWAYS: Self = Self(0);
+
+    #[inline]
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// What a facet shows of its attribute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FacetKind {
+    /// A number's place among numbers.
+    Number,
+    /// The symbol of a text.
+    Text,
+    /// A bool.
+    Flag,
+    /// A point in time, as a number.
+    Time,
+    /// That the attribute is there, null or not.
+    Presence,
+    /// The symbol of a text; of any other value but null that it is none.
+    Member,
+    /// The symbol of the first so many bytes of a text.
+    Prefix(u16),
+    /// The symbol of the last so many bytes of a text.
+    Suffix(u16),
+}
+
+impl FacetKind {
+    /// Whether its values are symbols, which are held by whoever stores them.
+    pub(crate) fn has_symbols(self) -> bool {
+        match self {
+            Self::Text | Self::Member | Self::Prefix(_) | Self::Suffix(_) => true,
+            Self::Number | Self::Flag | Self::Time | Self::Presence => false,
+        }
+    }
+}
+
+/// All facets, by attribute.
+#[derive(Debug)]
+pub(crate) struct Facets {
+    names: Symbols,
+    /// By the symbol of the name.
+    attributes: Vec<Vec<(FacetKind, FacetId)>>,
+    facets: Vec<Facet>,
+    free: Vec<FacetId>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Facet {
+    /// The symbol of the attribute's name.
+    name: u32,
+    kind: FacetKind,
+    uses: u32,
+}
+
+impl Facets {
+    pub(crate) fn new(seed: u64) -> Self {
+        let always = Facet {
+            name: 0,
+            kind: FacetKind::Presence,
+            uses: 1,
+        };
+        Self {
+            names: Symbols::new(seed),
+            attributes: Vec::new(),
+            facets: [always].into(),
+            free: Vec::new(),
+        }
+    }
+
+    /// A facet of an attribute, held once more.
+    pub(crate) fn acquire(&mut self, name: &str, kind: FacetKind) -> FacetId {
+        let symbol = self.names.acquire(name.as_bytes());
+        if self.attributes.len() <= symbol as usize {
+            self.attributes.resize_with(symbol as usize + 1, Vec::new);
+        }
+        if let Some(id) = self.find(symbol, kind) {
+            self.facets[id.index()].uses += 1;
+            return id;
+        }
+        let facet = Facet {
+            name: symbol,
+            kind,
+            uses: 1,
+        };
+        let id = self.put(facet);
+        self.attributes[symbol as usize].push((kind, id));
+        id
+    }
+
+    /// Holds a facet once more.
+    pub(crate) fn hold(&mut self, id: FacetId) {
+        if id != FacetId::ALWAYS {
+            let facet = &mut self.facets[id.index()];
+            facet.uses += 1;
+            self.names.hold(facet.name);
+        }
+    }
+
+    /// Lets go of a facet once.
+    pub(crate) fn release(&mut self, id: FacetId) {
+        if id == FacetId::ALWAYS {
+            return;
+        }
+        let facet = &mut self.facets[id.index()];
+        facet.uses -= 1;
+        let Facet { name, uses, .. } = *facet;
+        if uses == 0 {
+            self.attributes[name as usize].retain(|(_, other)| *other != id);
+            self.free.push(id);
+        }
+        self.names.release(name);
+    }
+
+    pub(crate) fn kind(&self, id: FacetId) -> FacetKind {
+        self.facets[id.index()].kind
+    }
+
+    /// How often a facet is held.
+    pub(crate) fn uses(&self, id: FacetId) -> u32 {
+        self.facets[id.index()].uses
+    }
+
+    /// The facets of an attribute.
+    #[inline]
+    pub(crate) fn of(&self, name: &str) -> &[(FacetKind, FacetId)] {
+        match self.names.find(name.as_bytes()) {
+            Some(symbol) => &self.attributes[symbol as usize],
+            None => &[],
+        }
+    }
+
+    /// Above the number of every facet.
+    pub(crate) fn bound(&self) -> usize {
+        self.facets.len()
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        let lists = self.attributes.iter().map(Vec::capacity).sum::<usize>();
+        self.names.bytes()
+            + lists * size_of::<(FacetKind, FacetId)>()
+            + self.attributes.capacity() * size_of::<Vec<(FacetKind, FacetId)>>()
+            + self.facets.capacity() * size_of::<Facet>()
+    }
+
+    fn find(&self, name: u32, kind: FacetKind) -> Option<FacetId> {
+        self.attributes[name as usize]
+            .iter()
+            .find(|(other, _)| *other == kind)
+            .map(|(_, id)| *id)
+    }
+
+    fn put(&mut self, facet: Facet) -> FacetId {
+        if let Some(id) = self.free.pop() {
+            self.facets[id.index()] = facet;
+            return id;
+        }
+        self.facets.push(facet);
+        let count = u32::try_from(self.facets.len()).expect("fewer than 2^28 facets");
+        assert!(count < 1 << 28, "a test keeps its facet in 28 bits");
+        FacetId(count - 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn facets_come_and_go_with_those_who_hold_them() {
+        let mut facets = Facets::new(1);
+        let number = facets.acquire("a", FacetKind::Number);
+        let text = facets.acquire("a", FacetKind::Text);
+        assert_eq!(facets.acquire("a", FacetKind::Number), number);
+        assert_eq!(facets.of("a").len(), 2);
+        facets.release(number);
+        assert_eq!(facets.of("a").len(), 2);
+        facets.release(number);
+        assert_eq!(facets.of("a"), [(FacetKind::Text, text)]);
+        facets.release(text);
+        assert_eq!(facets.of("a"), []);
+        assert_eq!(facets.acquire("b", FacetKind::Flag), text);
+    }
+}

@@ -1,0 +1,106 @@
+//! A notification as the tests see it: a cell a facet.
+
+use alloc::vec::Vec;
+
+use gomera_model::{Attributes, ValueRef};
+
+use crate::cell::Cell;
+use crate::facets::{FacetId, FacetKind, Facets};
+use crate::symbols::Symbols;
+
+/// The value of a flag that is false.
+pub(crate) const FALSE: u32 = 2;
+/// The value of a flag that is true.
+pub(crate) const TRUE: u32 = 3;
+/// The value of whatever is only there or not.
+const THERE: u32 = 1;
+
+/// The cells of one notification, reused for the next.
+#[derive(Debug)]
+pub(crate) struct Frame {
+    cells: Vec<Cell>,
+    /// The facets that have a value, without [`FacetId::ALWAYS`].
+    present: Vec<FacetId>,
+}
+
+impl Frame {
+    pub(crate) fn new() -> Self {
+        Self {
+            cells: [Cell::exact(THERE)].into(),
+            present: Vec::new(),
+        }
+    }
+
+    /// Reads a notification; what the frame held is forgotten.
+    pub(crate) fn read(&mut self, flat: &Attributes, facets: &Facets, symbols: &Symbols) {
+        for facet in self.present.drain(..) {
+            self.cells[facet.index()] = Cell::MISSING;
+        }
+        if self.cells.len() < facets.bound() {
+            self.cells.resize(facets.bound(), Cell::MISSING);
+        }
+        for (name, value) in flat {
+            for &(kind, facet) in facets.of(name) {
+                let cell = cell_of(value, kind, symbols);
+                if cell.is_present() {
+                    self.cells[facet.index()] = cell;
+                    self.present.push(facet);
+                }
+            }
+        }
+    }
+
+    /// The value of each facet.
+    #[inline]
+    pub(crate) fn cells(&self) -> &[Cell] {
+        &self.cells
+    }
+
+    #[inline]
+    pub(crate) fn cell(&self, facet: FacetId) -> Cell {
+        self.cells[facet.index()]
+    }
+
+    /// The facets that have a value.
+    #[inline]
+    pub(crate) fn present(&self) -> &[FacetId] {
+        &self.present
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.cells.capacity() * size_of::<Cell>() + self.present.capacity() * size_of::<FacetId>()
+    }
+}
+
+/// What a facet shows of a value.
+#[inline]
+fn cell_of(value: ValueRef<'_>, kind: FacetKind, symbols: &Symbols) -> Cell {
+    match (kind, value) {
+        (FacetKind::Number, ValueRef::Int(value)) => Cell::of_int(value),
+        (FacetKind::Number, ValueRef::Float(value)) => Cell::of_float(value),
+        (FacetKind::Text | FacetKind::Member, ValueRef::String(text)) => {
+            symbol(text.as_bytes(), symbols)
+        }
+        (FacetKind::Prefix(length), ValueRef::String(text)) => {
+            symbol_of_part(text.as_bytes().get(..usize::from(length)), symbols)
+        }
+        (FacetKind::Suffix(length), ValueRef::String(text)) => {
+            let start = text.len().checked_sub(usize::from(length));
+            symbol_of_part(start.map(|start| &text.as_bytes()[start..]), symbols)
+        }
+        (FacetKind::Flag, ValueRef::Bool(value)) => Cell::exact(if value { TRUE } else { FALSE }),
+        (FacetKind::Time, ValueRef::Timestamp(time)) => Cell::of_int(time.0),
+        (FacetKind::Presence, _) => Cell::exact(THERE),
+        (FacetKind::Member, ValueRef::Null) => Cell::MISSING,
+        (FacetKind::Member, _) => Cell::exact(Symbols::OTHER),
+        _ => Cell::MISSING,
+    }
+}
+
+fn symbol(text: &[u8], symbols: &Symbols) -> Cell {
+    Cell::exact(symbols.find(text).unwrap_or(Symbols::OTHER))
+}
+
+fn symbol_of_part(part: Option<&[u8]>, symbols: &Symbols) -> Cell {
+    part.map_or(Cell::exact(Symbols::OTHER), |part| symbol(part, symbols))
+}

@@ -1,0 +1,19 @@
+//! Every limit of the index, with its reason.
+
+/// Bytes of a chunk of an arena: one allocation, small enough to cost an insertion nothing that is felt.
+pub(crate) const ARENA_CHUNK_BYTES: usize = 64 * 1024;
+/// Items of the longest run that shares a chunk; longer ones have their own.
+pub(crate) const ARENA_RUN_ITEMS_MAX: usize = 2048;
+/// Postings in a bucket that lie side by side in a few cache lines; beyond, it has columns by facet.
+pub(crate) const SMALL_BUCKET_MAX: usize = 16;
+/// Postings in a bucket from which a second equality is taken into the key: below, scanning them is cheaper than
+/// one more look-up.
+pub(crate) const PAIR_FROM: usize = 8;
+/// Pairs of facets that make keys. Each costs every notification that has both one look-up.
+pub(crate) const PAIR_SHAPES_MAX: usize = 64;
+/// Postings that a pair of lists may make of one row.
+pub(crate) const PAIR_POSTINGS_MAX: usize = 32;
+/// Lengths of prefixes, and of suffixes, that are cut out of one attribute: each costs every notification one look-up.
+pub(crate) const AFFIX_BYTES_MAX: usize = 48;
+/// Sides of an OR that get a key each where the filter has too many rows; beyond, it is asked of every notification.
+pub(crate) const ALTERNATIVES_MAX: usize = 256;

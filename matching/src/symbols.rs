@@ -1,0 +1,184 @@
+//! Texts as numbers: equal texts have the same number as long as somebody holds it.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::hash::{BuildHasher, Hasher};
+
+use foldhash::SharedSeed;
+use foldhash::fast::SeedableRandomState;
+
+use crate::table::{Table, Vacant, low};
+
+/// Texts (bytes) that subscriptions speak of.
+pub(crate) struct Symbols {
+    hasher: SeedableRandomState,
+    table: Table<Place>,
+    texts: Vec<Text>,
+    free: Vec<u32>,
+    text_bytes: usize,
+}
+
+#[derive(Clone, Copy)]
+struct Place {
+    hash: u32,
+    symbol: u32,
+}
+
+struct Text {
+    bytes: Box<[u8]>,
+    hash: u64,
+    uses: u32,
+}
+
+impl Vacant for Place {
+    const VACANT: Self = Self {
+        hash: 0,
+        symbol: u32::MAX,
+    };
+
+    fn is_vacant(&self) -> bool {
+        self.symbol == u32::MAX
+    }
+}
+
+impl Symbols {
+    /// A text that no subscription speaks of.
+    pub(crate) const OTHER: u32 = 1;
+    /// Symbols begin here.
+    const FIRST: u32 = 2;
+
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            hasher: SeedableRandomState::with_seed(seed, SharedSeed::global_fixed()),
+            table: Table::new(),
+            texts: Vec::new(),
+            free: Vec::new(),
+            text_bytes: 0,
+        }
+    }
+
+    /// The symbol of a text, held once more.
+    pub(crate) fn acquire(&mut self, bytes: &[u8]) -> u32 {
+        let hash = self.hash(bytes);
+        if let Some(symbol) = self.find_hashed(hash, bytes) {
+            self.texts[index(symbol)].uses += 1;
+            return symbol;
+        }
+        let text = Text {
+            bytes: bytes.into(),
+            hash,
+            uses: 1,
+        };
+        self.text_bytes += bytes.len();
+        let symbol = self.put(text);
+        let place = Place {
+            hash: low(hash),
+            symbol,
+        };
+        self.table
+            .segment_mut(hash)
+            .insert(place, |place| place.hash);
+        symbol
+    }
+
+    /// Holds a symbol once more.
+    pub(crate) fn hold(&mut self, symbol: u32) {
+        self.texts[index(symbol)].uses += 1;
+    }
+
+    /// Lets go of a symbol once; whether that was the last.
+    pub(crate) fn release(&mut self, symbol: u32) -> bool {
+        let text = &mut self.texts[index(symbol)];
+        text.uses -= 1;
+        if text.uses > 0 {
+            return false;
+        }
+        let hash = text.hash;
+        self.text_bytes -= text.bytes.len();
+        text.bytes = Box::default();
+        let segment = self.table.segment_mut(hash);
+        if let Some(place) = segment.find(low(hash), |place| place.symbol == symbol) {
+            segment.remove(place, |place| place.hash);
+        }
+        self.free.push(symbol);
+        true
+    }
+
+    /// The symbol of a text that somebody holds.
+    #[inline]
+    pub(crate) fn find(&self, bytes: &[u8]) -> Option<u32> {
+        self.find_hashed(self.hash(bytes), bytes)
+    }
+
+    /// How many hold a symbol.
+    pub(crate) fn uses(&self, symbol: u32) -> u32 {
+        self.texts[index(symbol)].uses
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.table.bytes()
+            + self.texts.capacity() * size_of::<Text>()
+            + self.free.capacity() * size_of::<u32>()
+            + self.text_bytes
+    }
+
+    fn put(&mut self, text: Text) -> u32 {
+        if let Some(symbol) = self.free.pop() {
+            self.texts[index(symbol)] = text;
+            return symbol;
+        }
+        self.texts.push(text);
+        let count = u32::try_from(self.texts.len()).expect("fewer than 2^32 texts fit the memory");
+        count - 1 + Self::FIRST
+    }
+
+    #[inline]
+    fn find_hashed(&self, hash: u64, bytes: &[u8]) -> Option<u32> {
+        let segment = self.table.segment(hash);
+        let is = |place: &Place| {
+            place.hash == low(hash) && *self.texts[index(place.symbol)].bytes == *bytes
+        };
+        segment
+            .find(low(hash), is)
+            .map(|place| segment.at(place).symbol)
+    }
+
+    #[inline]
+    fn hash(&self, bytes: &[u8]) -> u64 {
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write(bytes);
+        hasher.finish()
+    }
+}
+
+impl core::fmt::Debug for Symbols {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Symbols({})", self.texts.len() - self.free.len())
+    }
+}
+
+#[inline]
+fn index(symbol: u32) -> usize {
+    (symbol - Symbols::FIRST) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_symbol_lives_as_long_as_it_is_held() {
+        let mut symbols = Symbols::new(3);
+        let a = symbols.acquire(b"a");
+        let b = symbols.acquire(b"b");
+        assert_ne!(a, b);
+        assert_eq!(symbols.acquire(b"a"), a);
+        assert!(!symbols.release(a));
+        assert_eq!(symbols.find(b"a"), Some(a));
+        assert!(symbols.release(a));
+        assert_eq!(symbols.find(b"a"), None);
+        assert_eq!(symbols.find(b"b"), Some(b));
+        assert_eq!(symbols.acquire(b"c"), a);
+        assert_eq!(symbols.uses(a), 1);
+    }
+}

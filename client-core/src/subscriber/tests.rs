@@ -501,6 +501,7 @@ fn after_goaway_the_session_moves_before_the_old_connection_closes() {
     let close = Effect::Close {
         connection: Generation(1),
         code: RefusalCode::Ended,
+        by_broker: false,
     };
     assert_eq!(subscriber.done()[0], close);
     subscriber.receive(2, delivery);
@@ -532,7 +533,13 @@ fn its_end_is_told_to_the_broker() {
     let connection = Generation(1);
     let frame = ClientFrame::Bye;
     assert_eq!(effects[0], Effect::Send { connection, frame });
-    assert!(matches!(effects[1], Effect::Close { .. }));
+    assert!(matches!(
+        effects[1],
+        Effect::Close {
+            by_broker: true,
+            ..
+        }
+    ));
     let number = SubscriptionNumber(1);
     let late = subscriber.core.unsubscribe(number, &mut subscriber.effects);
     assert_eq!(late, Err(RequestError::Ended));

@@ -145,7 +145,7 @@ fn product(left: Vec<Row>, right: Vec<Row>) -> Option<Vec<Row>> {
 }
 
 /// The predicate in the form in which an index knows it: true exactly where the original is.
-fn truthful(predicate: &Predicate) -> Predicate {
+pub(crate) fn truthful(predicate: &Predicate) -> Predicate {
     let mut predicate = predicate.clone();
     let number = |operand: &Operand| {
         matches!(

@@ -61,7 +61,7 @@ fn mistakes_are_found() {
 
 #[track_caller]
 fn explained(text: &str, event: &str, verdict: Truth, deciding: &[&str]) {
-    let filter = Filter::parse(Dialect::Sql, text).unwrap();
+    let filter = parse(Dialect::Sql, text);
     let flat = flat(event);
     let explanation = explain(&filter, &Prepared::new(&flat));
     assert_eq!(explanation.verdict, verdict, "{text}");

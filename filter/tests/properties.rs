@@ -25,7 +25,7 @@ impl Random {
     }
 
     fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.next() % bound as u64).unwrap()
+        usize::try_from(self.next() % bound as u64).expect("below a usize")
     }
 
     fn one_of<'t>(&mut self, choices: &[&'t str]) -> &'t str {

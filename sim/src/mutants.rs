@@ -30,6 +30,7 @@ pub enum Broken {
 pub const MUTANTS: &[Mutant] = &[
     mutant("no-visibility-filter", Rule::VisibilityFilter, 20),
     mutant("join-present-matchers", Rule::JoinUnderStamp, 40),
+    mutant("release-at-first-flip", Rule::ReleaseAfterEveryFlip, 4000),
     mutant("release-out-of-order", Rule::ReleaseInOrder, 10),
     mutant("drop-at-first-flip", Rule::DropAfterEveryFlip, 40),
     mutant("deliver-unlisted", Rule::OnlyListed, 20),

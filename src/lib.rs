@@ -6,6 +6,7 @@ pub mod admin;
 pub mod broker;
 pub mod certificates;
 pub mod commands;
+pub mod demo;
 pub mod limits;
 pub mod metrics;
 pub mod records;

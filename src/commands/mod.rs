@@ -12,6 +12,7 @@ use crate::settings;
 
 mod admin;
 mod console;
+mod demo;
 mod filter;
 mod operations;
 mod publish;
@@ -57,6 +58,8 @@ struct Gomera {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run the main job alone: broker, clients, real readings, scaling, checker; ends with a report.
+    Demo(demo::Arguments),
     /// Run a host of the broker until it is told to stop.
     Serve(serve::Arguments),
     /// Publish a file, or standard input.
@@ -75,6 +78,7 @@ enum Command {
 
 fn dispatch(command: Command, console: &mut Console) -> Exit {
     match command {
+        Command::Demo(arguments) => demo::run(&arguments, console),
         Command::Serve(arguments) => serve::run(&arguments, console),
         Command::Publish(arguments) => publish::run(&arguments, console),
         Command::Subscribe(arguments) => subscribe::run(&arguments, console),

@@ -1,5 +1,7 @@
 //! The admin port, asked over HTTP.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
+
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 

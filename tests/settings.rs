@@ -1,5 +1,7 @@
 //! Flags from the configuration file and the environment.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
+
 use std::ffi::OsString;
 use std::fs;
 

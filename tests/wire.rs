@@ -1,5 +1,10 @@
 //! What the broker does with what comes over the wire, good and bad.
 
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test may fail where it stands"
+)]
+
 use std::time::Duration;
 
 use gomera_model::PublisherSeq;

@@ -67,18 +67,18 @@ async fn write<M: Machine>(
                     written = send.write_all_chunks(&mut chunks) => if written.is_err() {
                         return;
                     },
-                    () = closing => {
-                        quic.close(VarInt::from_u32(RefusalCode::Ended.number().into()), b"");
-                        return;
-                    }
+                    () = closing => return close(&quic, RefusalCode::Ended),
                 }
             }
             Some(ToWrite::Close(code)) => {
                 if send.finish().is_ok() {
                     let _ = timeout(CLOSE_WITHIN, send.stopped()).await;
                 }
-                quic.close(VarInt::from_u32(code.number().into()), b"");
-                return;
+                return close(&quic, code);
+            }
+            Some(ToWrite::AwaitClose) => {
+                let _ = timeout(CLOSE_WITHIN, quic.closed()).await;
+                return close(&quic, RefusalCode::Ended);
             }
         }
     }
@@ -142,7 +142,7 @@ async fn read<M: Machine>(
                 let (frames, fault) = decode(&mut reader);
                 engine.received(connection, frames);
                 if let Some(refusal) = fault {
-                    quic.close(VarInt::from_u32(refusal.code.number().into()), b"");
+                    close(quic, refusal.code);
                     return End {
                         error: None,
                         refusal: Some(refusal),
@@ -177,10 +177,13 @@ async fn stream_ended(quic: &quinn::Connection) -> End {
     if let Ok(error) = timeout(CLOSE_WITHIN, quic.closed()).await {
         return error.into();
     }
-    let code = RefusalCode::Ended.number();
-    quic.close(VarInt::from_u32(code.into()), b"");
+    close(quic, RefusalCode::Ended);
     End {
         error: None,
         refusal: None,
     }
+}
+
+fn close(quic: &quinn::Connection, code: RefusalCode) {
+    quic.close(VarInt::from_u32(code.number().into()), b"");
 }

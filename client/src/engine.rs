@@ -90,7 +90,8 @@ struct State<M: Machine> {
 #[derive(Debug, Default)]
 struct Outgoing {
     frames: FrameWriter,
-    closing: Option<RefusalCode>,
+    /// With which code, and whether by the broker.
+    closing: Option<(RefusalCode, bool)>,
     /// There is something to write, or to close.
     ready: Arc<Notify>,
     /// Once it is there.
@@ -101,7 +102,10 @@ struct Outgoing {
 pub(crate) enum ToWrite {
     Chunks(Vec<Bytes>),
     Nothing,
+    /// Close with this code.
     Close(RefusalCode),
+    /// Wait a while until the broker closes.
+    AwaitClose,
 }
 
 impl<M: Machine> Engine<M> {
@@ -231,7 +235,8 @@ impl<M: Machine> Engine<M> {
         let outgoing = state.connections.get_mut(&connection)?;
         Some(match outgoing.closing {
             _ if !outgoing.frames.is_empty() => ToWrite::Chunks(outgoing.frames.take_chunks()),
-            Some(code) => ToWrite::Close(code),
+            Some((_, true)) => ToWrite::AwaitClose,
+            Some((code, false)) => ToWrite::Close(code),
             None => ToWrite::Nothing,
         })
     }
@@ -277,9 +282,13 @@ impl<M: Machine> Engine<M> {
                         outgoing.ready.notify_one();
                     }
                 }
-                Effect::Close { connection, code } => {
+                Effect::Close {
+                    connection,
+                    code,
+                    by_broker,
+                } => {
                     if let Some(outgoing) = state.connections.get_mut(&connection) {
-                        outgoing.closing.get_or_insert(code);
+                        outgoing.closing.get_or_insert((code, by_broker));
                         outgoing.ready.notify_one();
                     }
                 }

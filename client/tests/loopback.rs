@@ -16,8 +16,10 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
+use gomera_client::limits::{EVENTS_MAX, READ_CHUNKS};
 use gomera_client::{
-    Attachment, Client, Event, OpenError, Publisher, PublisherEvent, SubscribeError, Subscriber,
+    Attachment, Client, Event, OpenError, PublishError, Publisher, PublisherEvent, SubscribeError,
+    Subscriber,
 };
 use gomera_model::silbo::{RefusalCode, ServerFrame};
 use gomera_model::{AttributesBuilder, Body, Content, PublisherSeq, SubscriptionNumber};
@@ -229,8 +231,62 @@ async fn an_end_by_the_broker_is_told_to_everyone_who_waits() {
     assert_eq!(next(&mut subscriber).await, None);
     let late = subscriber.subscribe("true").await;
     assert!(matches!(late, Err(SubscribeError::Ended(_))));
-    while publisher.publish(content(1)).await.is_ok() {}
-    assert!(publisher.flush().await.is_ok() || publisher.outstanding() > 0);
+    let waiting = async {
+        while publisher.publish(content(1)).await.is_ok() {}
+        publisher.publish(content(1)).await.unwrap_err()
+    };
+    let error = timeout(PATIENCE, waiting).await.unwrap();
+    assert!(matches!(error, PublishError::Ended(_)), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_not_taken_stays_with_the_broker() {
+    const COUNT: u64 = 3 * EVENTS_MAX as u64;
+    let broker = Broker::start();
+    let client = broker.client();
+    let mut subscriber = client.subscriber().open().await.unwrap();
+    subscriber.subscribe("true").await.unwrap();
+    let publisher = client.publisher().open().await.unwrap();
+    for number in 0..COUNT {
+        publisher
+            .publish(content(number.cast_signed()))
+            .await
+            .unwrap();
+    }
+    publisher.finish().await.unwrap();
+    while subscriber.stats().deliveries < EVENTS_MAX as u64 {
+        tokio::task::yield_now().await;
+    }
+    // Time enough for it to read on, if it did.
+    let mut other = client.subscriber().open().await.unwrap();
+    for _ in 0..2_000 {
+        other.subscribe("true").await.unwrap();
+    }
+    let read = subscriber.stats().deliveries;
+    let batch = (READ_CHUNKS * 1_500 / 30) as u64;
+    assert!(read < EVENTS_MAX as u64 + batch, "{read} were read");
+    let others = take(&mut subscriber, COUNT).await;
+    assert_eq!(others, []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_comes_through_however_much_waits_before_it() {
+    const COUNT: u64 = 2 * EVENTS_MAX as u64;
+    let broker = Broker::start();
+    let client = broker.client();
+    let mut subscriber = client.subscriber().open().await.unwrap();
+    subscriber.subscribe("true").await.unwrap();
+    let publisher = client.publisher().open().await.unwrap();
+    for number in 0..COUNT {
+        publisher
+            .publish(content(number.cast_signed()))
+            .await
+            .unwrap();
+    }
+    publisher.finish().await.unwrap();
+    let answer = timeout(PATIENCE, subscriber.subscribe("true")).await;
+    assert!(answer.unwrap().is_ok());
+    assert_eq!(take(&mut subscriber, COUNT).await, []);
 }
 
 #[tokio::test]

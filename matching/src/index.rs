@@ -95,6 +95,23 @@ impl Index {
         self.pass = pass;
     }
 
+    /// Reads a notification and does nothing with it: what [`Self::find`] begins with, so that it can be measured alone.
+    pub fn prepare(&mut self, flat: &Attributes) {
+        let mut pass = core::mem::take(&mut self.pass);
+        pass.prepare(self, flat);
+        self.pass = pass;
+    }
+
+    /// The subscriptions that match, whatever their slots, as dense numbers of this index's own, in no order, some maybe
+    /// twice: what [`Self::match_batch`] does before it asks whose they are.
+    pub fn find(&mut self, flat: &Attributes) -> &[u32] {
+        let mut pass = core::mem::take(&mut self.pass);
+        pass.prepare(self, flat);
+        pass.run(self, flat);
+        self.pass = pass;
+        self.pass.handles()
+    }
+
     /// Whether a subscription is there.
     #[must_use]
     pub fn contains(&self, id: SubscriptionId) -> bool {

@@ -71,6 +71,11 @@ impl Pass {
         self.test_unsure(index, flat);
     }
 
+    /// The subscriptions that match, in no order, some maybe twice.
+    pub(crate) fn handles(&self) -> &[u32] {
+        &self.handles
+    }
+
     /// Appends the hits, sorted, each once.
     pub(crate) fn collect(&mut self, index: &Index, visible: &SlotSet, hits: &mut Hits) {
         self.found.clear();

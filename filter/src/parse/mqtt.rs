@@ -3,7 +3,7 @@
 //! ```text
 //! filter     := comparison {& comparison}
 //! comparison := key operator value              operator := = | != | <> | < | <= | > | >=
-//! key, value := bare text without & = < > ! ' "    or  'text'  or  "text", quotes inside doubled
+//! key, value := bare text without & = < > ! ( ) ' "  or  'text'  or  "text", quotes inside doubled
 //! ```
 //!
 //! Space around keys and values does not count. A bare value that spells a number or a truth value is one.
@@ -166,7 +166,10 @@ fn bare_literal(text: &str) -> Literal {
 }
 
 fn is_special(character: char) -> bool {
-    matches!(character, '&' | '=' | '<' | '>' | '!' | '\'' | '"')
+    matches!(
+        character,
+        '&' | '=' | '<' | '>' | '!' | '\'' | '"' | '(' | ')'
+    )
 }
 
 /// Longer ones first.

@@ -67,17 +67,25 @@ pub(super) fn constant(literal: &Literal) -> Option<Truth> {
     }
 }
 
-/// The opposite, without doubled `NOT`.
+/// The opposite. A doubled `NOT` falls away, except above an operand that it casts to a truth value (`cesql`).
 pub(crate) fn not(expression: Expression) -> Expression {
     match expression {
-        Expression::Not(inner) => *inner,
+        Expression::Not(inner) if !is_cast(&inner) => *inner,
         Expression::Constant(truth) => Expression::Constant(!truth),
-        Expression::Predicate(_)
+        Expression::Not(_)
+        | Expression::Predicate(_)
         | Expression::And(_)
         | Expression::Or(_)
         | Expression::AndThen(_)
         | Expression::OrElse(_) => Expression::Not(Box::new(expression)),
     }
+}
+
+fn is_cast(expression: &Expression) -> bool {
+    matches!(
+        expression,
+        Expression::Predicate(Predicate::Holds(_, Unlike::Cast))
+    )
 }
 
 /// `left AND right`; `a AND (b AND c)` and `(a AND b) AND c` are the same list.

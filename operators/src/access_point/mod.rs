@@ -149,7 +149,7 @@ impl AccessPoint {
                     self.route(now, operation, effects);
                 }
             }
-            AccessPointFrame::TakenUp(epoch) => self.taken_up(now, from, epoch),
+            AccessPointFrame::TakenUp(epoch) => self.taken_up(now, (from, epoch), effects),
             AccessPointFrame::Released {
                 epoch: _,
                 seq,
@@ -177,6 +177,12 @@ impl AccessPoint {
 
     /// A time that it asked for has come: it asks for none.
     pub fn wake(&mut self, _: Time, _: &mut Effects) {}
+
+    /// The newest epoch that it knows; zero before the first topology.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        self.phase.epoch()
+    }
 
     /// What it counted.
     #[must_use]

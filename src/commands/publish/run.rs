@@ -27,6 +27,8 @@ pub(super) struct Run {
     output: String,
     /// Nothing can be published before something is acknowledged.
     is_full: bool,
+    /// A connection was lost.
+    was_lost: bool,
     /// The publisher cannot go on.
     is_over: bool,
     /// Interrupted: what was sent is waited for until then.
@@ -53,6 +55,7 @@ impl Run {
             prints,
             output: String::new(),
             is_full: false,
+            was_lost: false,
             is_over: false,
             until: None,
         }
@@ -147,8 +150,13 @@ impl Run {
 
     fn event(&mut self, event: PublisherEvent, console: &mut Console) {
         match event {
-            PublisherEvent::Connected => console.progress("connected"),
+            PublisherEvent::Connected => {
+                if self.was_lost {
+                    console.progress("connected again");
+                }
+            }
             PublisherEvent::Disconnected => {
+                self.was_lost = true;
                 console.progress("the connection is lost; trying again");
             }
             PublisherEvent::Acknowledged { seq, matched } => {

@@ -17,6 +17,7 @@ mod choice;
 mod entries;
 mod facets;
 mod frame;
+mod group;
 mod hits;
 mod index;
 mod leaf;

@@ -3,6 +3,7 @@
 //! [`commands`] is the command line, [`settings`] where its flags find their values besides it.
 
 pub mod admin;
+pub mod bench_match;
 pub mod broker;
 pub mod certificates;
 pub mod commands;

@@ -71,6 +71,11 @@ impl Pass {
         self.test_unsure(index, flat);
     }
 
+    /// The subscriptions that match, in no order, some maybe twice.
+    pub(crate) fn handles(&self) -> &[u32] {
+        &self.handles
+    }
+
     /// Appends the hits, sorted, each once.
     pub(crate) fn collect(&mut self, index: &Index, visible: &SlotSet, hits: &mut Hits) {
         self.found.clear();
@@ -154,9 +159,7 @@ impl Pass {
     fn test_unsure(&mut self, index: &mut Index, flat: &Attributes) {
         let (rows, residuals) = (&index.rows, &mut index.vocabulary.residuals);
         for &target in &self.targets.unsure {
-            let handle = Target(target)
-                .handle()
-                .unwrap_or_else(|| rows.handle(target));
+            let handle = rows.handle_of(Target(target));
             let cells = self.frame.cells();
             let may_hold = Target(target).handle().is_some()
                 || rows.verdict(target, cells, |number| residuals.truth(number, flat))

@@ -53,6 +53,12 @@ pub(super) fn is_member(
     Ok(equality(value, member, unlike).is_some_and(Ordering::is_eq))
 }
 
+/// The order of two values of like types; of truth values and positions only whether they are equal.
+#[must_use]
+pub fn order_of(left: &Datum<'_>, right: &Datum<'_>) -> Option<Ordering> {
+    order(left, right, Unlike::Unknown).or_else(|| equality(left, right, Unlike::Unknown))
+}
+
 /// Equal, or something else; nothing for unlike types.
 fn equality(left: &Datum<'_>, right: &Datum<'_>, unlike: Unlike) -> Option<Ordering> {
     let equal = match (left, right) {

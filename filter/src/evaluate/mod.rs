@@ -15,7 +15,7 @@ use gomera_model::{Attributes, LookupMap, Timestamp, ValueRef};
 
 use crate::tree::{Expression, Path, Predicate, Step, Truth};
 
-pub use compare::compare_int_float;
+pub use compare::{compare_int_float, order_of as order};
 pub use datum::Datum;
 
 /// Where the values of a notification are found, by their full name.

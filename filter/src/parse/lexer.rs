@@ -94,6 +94,11 @@ impl<'t> Lexer<'t> {
         self.text
     }
 
+    /// What has not been taken yet, without the space before it.
+    pub(super) fn rest(&self) -> &'t str {
+        self.text[self.at..].trim_start_matches(is_space)
+    }
+
     /// The next token and where it stands.
     pub(super) fn next(&mut self) -> Result<(Token<'t>, Span), FilterError> {
         self.skip_space();
@@ -254,7 +259,7 @@ impl<'t> Lexer<'t> {
 
     fn sign(&mut self) -> Result<Token<'t>, FilterError> {
         let rest = &self.text[self.at..];
-        if let Some(sign) = SIGNS.iter().find(|sign| rest.starts_with(**sign)) {
+        if let Some(sign) = sign_at(rest.as_bytes()) {
             self.at += sign.len();
             return Ok(Token::Sign(sign));
         }
@@ -363,11 +368,35 @@ pub(super) fn is_name(text: &str, lexis: &'static Lexis) -> bool {
         && matches!(lexer.token(text.as_bytes()[0]), Ok(Token::Name(name)) if name == text)
 }
 
-/// Longer ones first.
-const SIGNS: [&str; 20] = [
-    "<>", "!=", "<=", ">=", "->", "=", "<", ">", "+", "-", "*", "/", "%", "(", ")", ",", ".", "[",
-    "]", ":",
-];
+fn sign_at(text: &[u8]) -> Option<&'static str> {
+    Some(match (text.first()?, text.get(1)) {
+        (b'<', Some(b'>')) => "<>",
+        (b'!', Some(b'=')) => "!=",
+        (b'<', Some(b'=')) => "<=",
+        (b'>', Some(b'=')) => ">=",
+        (b'-', Some(b'>')) => "->",
+        (b'=', _) => "=",
+        (b'<', _) => "<",
+        (b'>', _) => ">",
+        (b'+', _) => "+",
+        (b'-', _) => "-",
+        (b'*', _) => "*",
+        (b'/', _) => "/",
+        (b'%', _) => "%",
+        (b'(', _) => "(",
+        (b')', _) => ")",
+        (b',', _) => ",",
+        (b'.', _) => ".",
+        (b'[', _) => "[",
+        (b']', _) => "]",
+        (b':', _) => ":",
+        _ => return None,
+    })
+}
+
+fn is_space(character: char) -> bool {
+    matches!(character, ' ' | '\t' | '\n' | '\r' | '\x0c')
+}
 
 fn is_name_start(character: char) -> bool {
     character.is_alphabetic() || matches!(character, '_' | '$')

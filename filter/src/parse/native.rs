@@ -42,7 +42,7 @@ impl Parser<'_> {
     pub(super) fn geometry(&mut self) -> Result<Node, FilterError> {
         let start = self.span;
         let is_point = matches!(self.token, Token::Name(name) if name.eq_ignore_ascii_case("POINT"))
-            && self.following() == Token::Sign("(");
+            && self.precedes('(');
         if is_point {
             self.advance()?;
             return self.point(start);
@@ -112,7 +112,7 @@ impl Parser<'_> {
             quantifier,
             path,
             variable,
-            condition: condition.into(),
+            condition,
         };
         self.close(predicate, start, depth)
     }

@@ -34,7 +34,7 @@ pub const START_WITHIN: Duration = Duration::from_secs(10);
 /// A host that is asked to stop has stopped within this time: clients are asked to go, what was acknowledged is
 /// delivered, then the rest is closed.
 pub const STOP_WITHIN: Duration = Duration::from_secs(5);
-/// An instance tells what it counted within this time, or the figures of the last time stand.
+/// An instance tells what it counted within this time, or is left out: it is in a turn that takes longer.
 pub const MEASURE_WITHIN: Duration = Duration::from_millis(500);
 /// Bytes of a request's body at the admin port: a scale request has some hundred.
 pub const ADMIN_BODY_BYTES_MAX: usize = 16 * 1024;

@@ -7,7 +7,7 @@ use gomera_model::operation::StoredSubscription;
 use gomera_model::{Attributes, OperationNumber, SlotId, SubscriptionId};
 
 use crate::access::{Access, Key};
-use crate::bucket::{Buckets, Moved, Posting, Target};
+use crate::bucket::{Buckets, Moved, Posting, Target, Whereabouts};
 use crate::cell::Interval;
 use crate::choice::{Choice, Chooser};
 use crate::entries::{Entries, Entry, NOWHERE};
@@ -164,15 +164,23 @@ impl Index {
     /// About how many bytes it holds, all told.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.vocabulary.bytes()
-            + self.entries.bytes()
-            + self.records.bytes()
-            + self.rows.bytes()
-            + self.buckets.bytes()
-            + self.access.bytes()
-            + self.statistics.bytes()
-            + self.pass.bytes()
-            + size_of::<Self>()
+        let parts = self.bytes_by_part();
+        parts.iter().map(|(_, bytes)| bytes).sum::<usize>() + size_of::<Self>()
+    }
+
+    /// About how many bytes each part holds.
+    #[must_use]
+    pub fn bytes_by_part(&self) -> [(&'static str, usize); 8] {
+        [
+            ("entries and slots", self.entries.bytes()),
+            ("records", self.records.bytes()),
+            ("keys", self.access.bytes()),
+            ("postings", self.buckets.bytes()),
+            ("rows", self.rows.bytes()),
+            ("vocabulary", self.vocabulary.bytes()),
+            ("statistics", self.statistics.bytes()),
+            ("scratch", self.pass.bytes()),
+        ]
     }
 
     /// Puts rows and postings of a filter under a handle.
@@ -270,7 +278,7 @@ impl Index {
         };
         let before = bucket;
         let (rows, entries) = (&self.rows, &mut self.entries);
-        self.buckets.add(&mut bucket, posting, |moved| {
+        self.buckets.add(&mut bucket, posting, rows, |moved| {
             remember(rows, entries, moved);
         });
         if bucket != before {
@@ -310,7 +318,12 @@ impl Index {
             .find(key)
             .expect("what is recorded of a subscription has a bucket");
         let mut bucket = before;
-        let removed = self.buckets.remove(&mut bucket, facet, target, place);
+        let posting = Whereabouts {
+            facet,
+            target,
+            place,
+        };
+        let removed = self.buckets.remove(&mut bucket, posting, &self.rows);
         if let Some(moved) = removed.moved {
             remember(&self.rows, &mut self.entries, moved);
         }
@@ -331,11 +344,7 @@ impl Index {
 
 /// Keeps the place of a subscription's only posting.
 fn remember(rows: &Rows, entries: &mut Entries, moved: Moved) {
-    let handle = moved
-        .target
-        .handle()
-        .unwrap_or_else(|| rows.handle(moved.target.0));
-    let entry = entries.get_mut(handle);
+    let entry = entries.get_mut(rows.handle_of(moved.target));
     if entry.is_alone {
         entry.place = moved.place;
     }

@@ -18,6 +18,7 @@ mod coverage;
 mod entries;
 mod facets;
 mod frame;
+mod group;
 mod hits;
 mod index;
 mod leaf;

@@ -17,3 +17,7 @@ pub(crate) const PAIR_POSTINGS_MAX: usize = 32;
 pub(crate) const AFFIX_BYTES_MAX: usize = 48;
 /// Sides of an OR that get a key each where the filter has too many rows; beyond, it is asked of every notification.
 pub(crate) const ALTERNATIVES_MAX: usize = 256;
+/// Columns of a group: more bounds than that are rare, and a comparison of them all costs more than a row.
+pub(crate) const COLUMNS_MAX: usize = 4;
+/// Sizes at which a group of one column is looked at whether it should have more.
+pub(crate) const WIDEN_AT: [usize; 5] = [64, 128, 256, 512, 1024];

@@ -159,9 +159,7 @@ impl Pass {
     fn test_unsure(&mut self, index: &mut Index, flat: &Attributes) {
         let (rows, residuals) = (&index.rows, &mut index.vocabulary.residuals);
         for &target in &self.targets.unsure {
-            let handle = Target(target)
-                .handle()
-                .unwrap_or_else(|| rows.handle(target));
+            let handle = rows.handle_of(Target(target));
             let cells = self.frame.cells();
             let may_hold = Target(target).handle().is_some()
                 || rows.verdict(target, cells, |number| residuals.truth(number, flat))

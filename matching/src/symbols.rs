@@ -132,12 +132,16 @@ impl Symbols {
         count - 1 + Self::FIRST
     }
 
+    /// Whether a symbol that somebody holds, or once held, stands for this text.
+    #[inline]
+    pub(crate) fn is_text(&self, symbol: u32, bytes: &[u8]) -> bool {
+        same(&self.texts[index(symbol)].bytes, bytes)
+    }
+
     #[inline]
     fn find_hashed(&self, hash: u64, bytes: &[u8]) -> Option<u32> {
         let segment = self.table.segment(hash);
-        let is = |place: &Place| {
-            place.hash == low(hash) && *self.texts[index(place.symbol)].bytes == *bytes
-        };
+        let is = |place: &Place| place.hash == low(hash) && self.is_text(place.symbol, bytes);
         segment
             .find(low(hash), is)
             .map(|place| segment.at(place).symbol)
@@ -155,6 +159,29 @@ impl core::fmt::Debug for Symbols {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "Symbols({})", self.texts.len() - self.free.len())
     }
+}
+
+/// Whether two texts are equal; short ones, which most are, without a call.
+#[inline]
+fn same(left: &[u8], right: &[u8]) -> bool {
+    if left.len() != right.len() {
+        return false;
+    }
+    if let (Some((first, _)), Some((_, last))) =
+        (left.split_first_chunk::<8>(), left.split_last_chunk::<8>())
+        && let (Some((other_first, _)), Some((_, other_last))) = (
+            right.split_first_chunk::<8>(),
+            right.split_last_chunk::<8>(),
+        )
+        && left.len() <= 16
+    {
+        return (u64::from_ne_bytes(*first) == u64::from_ne_bytes(*other_first))
+            & (u64::from_ne_bytes(*last) == u64::from_ne_bytes(*other_last));
+    }
+    if left.len() < 8 {
+        return left.iter().zip(right).all(|(one, other)| one == other);
+    }
+    left == right
 }
 
 #[inline]

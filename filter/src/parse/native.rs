@@ -11,10 +11,10 @@ use crate::tree::{
     TextTest,
 };
 
-use super::lexer::Token;
 use super::node::Node;
 use super::parser::Parser;
 use super::refusal::Span;
+use super::token::Token;
 
 impl Parser<'_> {
     /// A predicate of the native language, if `name`, which stands here before a bracket, is one.

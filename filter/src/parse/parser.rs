@@ -14,9 +14,10 @@ use crate::tree::{
 };
 
 use super::grammar::{Conditions, Grammar, Keyword};
-use super::lexer::{Lexer, Token};
+use super::lexer::Lexer;
 use super::node::{self, Meaning, Node};
 use super::refusal::{Span, refuse};
+use super::token::Token;
 
 /// A parser over one text.
 #[derive(Debug)]

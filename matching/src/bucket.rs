@@ -4,13 +4,13 @@
 use alloc::vec::Vec;
 
 use crate::arena::Arena;
-use crate::cell::Interval;
+use crate::cell::{Cell, Interval};
 use crate::facets::FacetId;
 use crate::frame::Frame;
 use crate::group::{Group, Intervals};
 use crate::limits::SMALL_BUCKET_MAX;
 use crate::rows::Rows;
-use crate::scan::{Scanner, fetch};
+use crate::scan::{Columns, Scanner, fetch};
 
 /// What is asked of a notification that has the key, and where to go on where it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,8 +29,10 @@ pub(crate) struct Target(pub(crate) u32);
 pub(crate) struct Targets {
     pub(crate) sure: Vec<u32>,
     pub(crate) unsure: Vec<u32>,
-    /// For the difference of the two.
-    pub(crate) either: Vec<u32>,
+    /// Subscriptions that match without any further test.
+    pub(crate) handles: Vec<u32>,
+    /// What holds or may; for the difference.
+    either: Vec<u32>,
 }
 
 /// Which bucket: so many postings at that offset, or a large one.
@@ -105,21 +107,46 @@ impl Targets {
     pub(crate) fn clear(&mut self) {
         self.sure.clear();
         self.unsure.clear();
+        self.handles.clear();
     }
 
-    /// Adds to the unsure ones what is in `either` and not among the sure ones from `before` on; both are in order of
-    /// places.
-    pub(crate) fn keep_unsure(&mut self, before: usize) {
-        let mut sure = self.sure[before..].iter().peekable();
+    /// Selects from the columns of a group. Where a value has a 32-bit form of its own, every answer is sure. Elsewhere
+    /// those are that hold for both of its neighbours; the others that hold are unsure.
+    #[inline]
+    pub(crate) fn select<const WIDTH: usize>(
+        &mut self,
+        columns: Columns<'_, WIDTH>,
+        cells: [Cell; WIDTH],
+        scanner: Scanner,
+    ) {
+        let strict = cells.map(|cell| Cell {
+            low: cell.high,
+            high: cell.low,
+        });
+        let sure = if WIDTH == 1 {
+            &mut self.sure
+        } else {
+            &mut self.handles
+        };
+        let before = sure.len();
+        scanner.select(columns, strict, sure);
+        if cells == strict {
+            return;
+        }
+        self.either.clear();
+        scanner.select(columns, cells, &mut self.either);
+        let mut sure = sure[before..].iter().peekable();
         for &target in &self.either {
             if sure.next_if_eq(&&target).is_none() {
-                self.unsure.push(target);
+                let direct = if WIDTH == 1 { 0 } else { Target::DIRECT };
+                self.unsure.push(target | direct);
             }
         }
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        (self.sure.capacity() + self.unsure.capacity() + self.either.capacity()) * size_of::<u32>()
+        let lists = [&self.sure, &self.unsure, &self.handles, &self.either];
+        lists.iter().map(|list| list.capacity()).sum::<usize>() * size_of::<u32>()
     }
 }
 
@@ -357,12 +384,12 @@ impl Large {
             && intervals.len() > 1
             && let Some(wide) = self.groups.iter_mut().find(|group| group.is_of(&intervals))
         {
+            let place = wide.push(&intervals, handle);
             let target = Target::subscription(handle);
-            let place = wide.push(&intervals, target);
             return moved(Moved { target, place });
         }
         let narrow = self.narrow(posting.facet);
-        let place = narrow.push(&Intervals::of(&posting), posting.target);
+        let place = narrow.push(&Intervals::of(&posting), posting.target.0);
         let target = posting.target;
         moved(Moved { target, place });
         if is_whole && intervals.len() > 1 && narrow.is_worth_widening(&intervals, rows) {
@@ -373,12 +400,12 @@ impl Large {
     }
 
     fn remove(&mut self, wanted: Whereabouts, rows: &Rows) -> Removed {
-        let direct = Target::subscription(rows.handle_of(wanted.target));
+        let handle = rows.handle_of(wanted.target);
         let found = self.groups.iter().enumerate().find_map(|(at, group)| {
             let target = if group.is_wide() {
-                direct
+                handle
             } else {
-                wanted.target
+                wanted.target.0
             };
             let place = group.find(wanted.facet, target, wanted.place)?;
             Some((at, place))

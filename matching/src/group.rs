@@ -1,8 +1,8 @@
 //! Groups of a large bucket: columns of bounds, and a target each.
 //!
 //! A *narrow* group has one column, and leads to rows of further tests. Where most of its rows ask for the same facets
-//! and for nothing but intervals, they become a *wide* group, with a column for each facet: it leads straight to the
-//! subscriptions, and their rows are not read.
+//! and for nothing but intervals, they become a *wide* group, with a column for each facet: what it keeps of them are
+//! the handles of the subscriptions, and their rows are not read.
 
 use alloc::vec::Vec;
 
@@ -27,6 +27,7 @@ pub(crate) struct Intervals {
 pub(crate) struct Group {
     facets: [FacetId; COLUMNS_MAX],
     columns: Vec<Column>,
+    /// Targets; handles in a wide group.
     targets: Vec<u32>,
 }
 
@@ -89,7 +90,7 @@ impl Group {
     }
 
     /// Appends what is asked and where it leads; the place.
-    pub(crate) fn push(&mut self, intervals: &Intervals, target: Target) -> u32 {
+    pub(crate) fn push(&mut self, intervals: &Intervals, target: u32) -> u32 {
         let len = self.targets.len();
         if len == self.targets.capacity() {
             let more = (len / 4).max(4);
@@ -103,7 +104,7 @@ impl Group {
             column.from.push(interval.from);
             column.to.push(interval.to);
         }
-        self.targets.push(target.0);
+        self.targets.push(target);
         u32::try_from(len).expect("a bucket has fewer postings than there are targets")
     }
 
@@ -114,14 +115,15 @@ impl Group {
             interval.from = column.from.swap_remove(place);
             interval.to = column.to.swap_remove(place);
         }
+        let taken = self.targets.swap_remove(place);
         let posting = Posting {
             facet: self.facet(),
             interval: intervals[0],
-            target: Target(self.targets.swap_remove(place)),
+            target: self.target(taken),
         };
         self.shrink();
         let moved = self.targets.get(place).map(|&target| Moved {
-            target: Target(target),
+            target: self.target(target),
             place: u32::try_from(place).expect("it was a place before"),
         });
         (posting, moved)
@@ -151,13 +153,12 @@ impl Group {
             let posting = self.posting(place);
             let mut all = Intervals::of(&posting);
             let is_whole = all.extend(posting.target, rows);
-            let (group, target) = if is_whole && all.facets() == intervals.facets() {
+            let (place, target) = if is_whole && all.facets() == intervals.facets() {
                 let handle = rows.handle_of(posting.target);
-                (&mut wide, Target::subscription(handle))
+                (wide.push(&all, handle), Target::subscription(handle))
             } else {
-                (&mut narrow, posting.target)
+                (narrow.push(&all, posting.target.0), posting.target)
             };
-            let place = group.push(&all, target);
             moved(Moved { target, place });
         }
         *self = narrow;
@@ -183,14 +184,14 @@ impl Group {
     }
 
     /// The place of a target, if it is here; it may be known.
-    pub(crate) fn find(&self, facet: FacetId, target: Target, place: Option<u32>) -> Option<usize> {
+    pub(crate) fn find(&self, facet: FacetId, target: u32, place: Option<u32>) -> Option<usize> {
         if self.facet() != facet {
             return None;
         }
         let known = place
             .map(|place| place as usize)
-            .filter(|&place| self.targets.get(place) == Some(&target.0));
-        known.or_else(|| self.targets.iter().position(|other| *other == target.0))
+            .filter(|&place| self.targets.get(place) == Some(&target));
+        known.or_else(|| self.targets.iter().position(|other| *other == target))
     }
 
     /// Collects the targets of the postings that hold.
@@ -213,8 +214,6 @@ impl Group {
             + self.columns.capacity() * size_of::<Column>()
     }
 
-    /// Where a value has a 32-bit form of its own, every answer is sure. Elsewhere those are that hold for both of its
-    /// neighbours; the others that hold are unsure.
     #[inline]
     fn scan_columns<const WIDTH: usize>(
         &self,
@@ -235,17 +234,7 @@ impl Group {
             to: columns.map(|column| column.to.as_slice()),
             targets: &self.targets,
         };
-        let strict = cells.map(|cell| Cell {
-            low: cell.high,
-            high: cell.low,
-        });
-        let before = targets.sure.len();
-        scanner.select(columns, strict, &mut targets.sure);
-        if cells != strict {
-            targets.either.clear();
-            scanner.select(columns, cells, &mut targets.either);
-            targets.keep_unsure(before);
-        }
+        targets.select(columns, cells, scanner);
     }
 
     fn posting(&self, place: usize) -> Posting {
@@ -255,7 +244,16 @@ impl Group {
                 from: self.columns[0].from[place],
                 to: self.columns[0].to[place],
             },
-            target: Target(self.targets[place]),
+            target: self.target(self.targets[place]),
+        }
+    }
+
+    /// What is kept as a target, as one.
+    fn target(&self, kept: u32) -> Target {
+        if self.is_wide() {
+            Target::subscription(kept)
+        } else {
+            Target(kept)
         }
     }
 

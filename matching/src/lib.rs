@@ -31,6 +31,7 @@ mod rows;
 mod scan;
 mod slot_set;
 mod statistics;
+mod sweep;
 mod symbols;
 mod table;
 mod vocabulary;

@@ -11,8 +11,10 @@ pub(crate) const SMALL_BUCKET_MAX: usize = 16;
 pub(crate) const PAIR_FROM: usize = 8;
 /// Pairs of facets that make keys. Each costs every notification that has both one look-up.
 pub(crate) const PAIR_SHAPES_MAX: usize = 64;
+/// Part of the notifications from which a key is looked at again, when there is traffic to learn from.
+pub(crate) const SHARE_DEAR: f32 = 0.001;
 /// Postings that a pair of lists may make of one row.
-pub(crate) const PAIR_POSTINGS_MAX: usize = 32;
+pub(crate) const PAIR_POSTINGS_MAX: usize = 8;
 /// Lengths of prefixes, and of suffixes, that are cut out of one attribute: each costs every notification one look-up.
 pub(crate) const AFFIX_BYTES_MAX: usize = 48;
 /// Sides of an OR that get a key each where the filter has too many rows; beyond, it is asked of every notification.

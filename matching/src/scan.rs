@@ -137,9 +137,9 @@ mod x86 {
         let whole = columns.targets.len() / LANES * LANES;
         for start in (0..whole).step_by(LANES) {
             let mut mask = 0xff_u32;
-            for column in 0..WIDTH {
-                let high = _mm256_set1_epi32(cells[column].high.cast_signed());
-                let low = _mm256_set1_epi32(cells[column].low.cast_signed());
+            for (column, cell) in cells.iter().enumerate() {
+                let high = _mm256_set1_epi32(cell.high.cast_signed());
+                let low = _mm256_set1_epi32(cell.low.cast_signed());
                 // SAFETY: `start + 8 <= whole`, which is not beyond the end of any column.
                 let (from, to) = unsafe {
                     let from = columns.from[column].as_ptr().add(start);

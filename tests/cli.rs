@@ -365,3 +365,20 @@ fn filters_are_explained_without_a_broker() {
         "the second fails: {text}"
     );
 }
+
+#[test]
+fn flags_of_commands_below_a_command_can_be_set_too() {
+    let directory = Directory::new();
+    let check = |dialect: &str, expected: &str| {
+        let mut command = gomera(directory.path());
+        let command = command.args(["filter", "check", "--json", "a = 1"]);
+        let output = command
+            .env("GOMERA__FILTER__DIALECT", dialect)
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stdout.clone()).unwrap() + &stderr(&output);
+        assert!(said.contains(expected), "{said}");
+    };
+    check("jms", "\"dialect\":\"jms\"");
+    check("latin", "no such dialect");
+}

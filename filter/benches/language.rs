@@ -31,12 +31,17 @@ const EVENT: &str = r#"{"type":"temperature","site":"madrid-017","value":32.5,"b
     "path":"building/4/floor/2","vendor":"acme","status":"degraded","uptime_seconds":1200,"muted":false,
     "temperature":90,"firmware":"1.0.4","device":"a4:cf:12:9b:00:41","topic":"plant/7/x","load_1m":0.5}"#;
 
-fn main() {
-    let budget = if std::env::args().any(|argument| argument == "--test") {
+/// How long each work is repeated.
+fn budget() -> Duration {
+    if std::env::args().any(|argument| argument == "--test") {
         Duration::from_millis(1)
     } else {
         Duration::from_millis(300)
-    };
+    }
+}
+
+fn main() {
+    let budget = budget();
     let filters: Vec<Filter> = TEXTS
         .iter()
         .map(|text| Filter::parse(Dialect::Sql, text).expect("a filter of this file"))

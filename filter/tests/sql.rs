@@ -1,12 +1,12 @@
 //! The native language: what is read, how it is printed, what it means.
 
-mod common;
+mod language;
 
 use gomera_filter::{Dialect, Filter, FilterErrorKind, Truth};
 
 #[track_caller]
 fn check(text: &str, event: &str, expected: Truth) {
-    common::check(Dialect::Sql, text, event, expected);
+    language::check(Dialect::Sql, text, event, expected);
 }
 
 fn holds(text: &str, event: &str) {

@@ -2,7 +2,7 @@
 
 #![no_main]
 
-#[path = "../../filter/tests/common/mod.rs"]
+#[path = "../../filter/tests/language/mod.rs"]
 mod common;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| common::fuzz::canonical(bytes));

@@ -2,7 +2,7 @@
 
 #![no_main]
 
-#[path = "../../filter/tests/common/mod.rs"]
+#[path = "../../filter/tests/language/mod.rs"]
 mod common;
 
 use gomera_filter::Dialect;

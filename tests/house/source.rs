@@ -89,6 +89,9 @@ impl Source {
         let allowed = UNSAFE_PLACES
             .iter()
             .any(|place| self.text.path.starts_with(place));
+        if !self.text.text.contains("unsafe") {
+            return Vec::new();
+        }
         let lines = words(&self.file, "unsafe");
         let code = self
             .text

@@ -227,7 +227,12 @@ impl Played {
                 reference::evaluate_prepared(filter, reading).is_true()
             },
         };
-        checker::check(&history, scope, seed, &judge)
+        let mut verdict = checker::check(&history, scope, seed, &judge);
+        if self.outcome.reconnects == 0 {
+            // The library has hidden them, but without a reconnection there is no reason for a repeat.
+            verdict.doubled += self.outcome.repeats_dropped;
+        }
+        verdict
     }
 }
 
@@ -250,3 +255,44 @@ const HEAD_START: Duration = Duration::from_millis(200);
 /// Notifications that are checked exhaustively, at least.
 const EXHAUSTIVE_MIN: u64 = 5_000;
 const SECOND_NS: u64 = 1_000_000_000;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn operation(span_ns: Range<u64>) -> Operation {
+        Operation {
+            layers: BTreeMap::new(),
+            span_ns,
+            phases: Vec::new(),
+            slots_moved: 0,
+            subscriptions_moved: 0,
+            bytes_moved: 0,
+            gap_quiet_ns: None,
+            gap_operation_ns: None,
+            deliveries: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_window_holds_all_operations_and_enough_notifications() {
+        let check = |spans: &[Range<u64>], rate, expected: Range<u64>| {
+            let operations: Vec<Operation> = spans.iter().cloned().map(operation).collect();
+            assert_eq!(window(&operations, rate), expected);
+        };
+        let second = SECOND_NS;
+        let short = [
+            8 * second..8 * second + 1_000,
+            11 * second..11 * second + 500,
+        ];
+        check(&short, 2_000, 8 * second - 1_000..11 * second + 500 + 1_000);
+        check(
+            &short[..1],
+            5_000,
+            7 * second + second / 2 + 500..8 * second + second / 2 + 500,
+        );
+        check(&[], 5_000, 0..second);
+    }
+}

@@ -15,7 +15,7 @@ use gomera_model::{
 use super::snapshot::Giving;
 use super::{Matcher, Phase};
 use crate::effect::{Effect, Effects};
-use crate::limits::DROP_PER_TURN;
+use crate::limits::{DROP_PAUSE, DROP_PER_TURN};
 use crate::rules::Rule;
 
 impl Phase {
@@ -241,7 +241,7 @@ impl Matcher {
                 self.index.remove(subscription);
             }
         }
-        effects.push(Effect::WakeAt(now));
+        effects.push(Effect::WakeAt(now + DROP_PAUSE));
     }
 
     /// The operation under way, if it is this one.

@@ -7,6 +7,7 @@ pub mod bench_match;
 pub mod broker;
 pub mod certificates;
 pub mod commands;
+pub mod cpu;
 pub mod demo;
 pub mod limits;
 pub mod metrics;

@@ -135,6 +135,35 @@ async fn a_connection_that_says_nothing_is_closed() {
 }
 
 #[tokio::test]
+async fn content_that_cannot_be_is_refused_by_its_number() {
+    let broker = TestBroker::start();
+    let client = broker.connect().await;
+    let mut publisher = client.publisher(7).await;
+    // Attributes that are no attributes, then a publication as it should be.
+    let mut bytes = encoded(&[publication(1)]);
+    let value = bytes.len() - 2;
+    bytes[value] = 0xff;
+    publisher.send_bytes(&bytes).await;
+    publisher.send(&publication(2)).await;
+    loop {
+        match publisher.next().await {
+            ServerFrame::PublicationRefused { seq, refusal } => {
+                assert_eq!(seq, PublisherSeq(1));
+                assert_eq!(
+                    refusal.code,
+                    RefusalCode::InvalidContent,
+                    "{}",
+                    refusal.reason
+                );
+            }
+            ServerFrame::Published { last, .. } if last == PublisherSeq(2) => break,
+            ServerFrame::Published { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_second_control_stream_costs_the_connection() {
     let broker = TestBroker::start();
     let client = broker.connect().await;

@@ -14,8 +14,6 @@ use gomera_model::Generation;
 use crate::address::ServerUrl;
 use crate::error::{BuildError, ConnectError};
 use crate::limits::{CLOSE_WITHIN, HANDSHAKE_WITHIN};
-use crate::publisher::PublisherBuilder;
-use crate::subscriber::SubscriberBuilder;
 use crate::tls::{self, Identity};
 
 /// Makes publishers and subscribers. Cloned cheaply; all of one client share a socket, each has its own connection.
@@ -32,16 +30,6 @@ impl Client {
     /// Begins to make one.
     pub fn builder() -> ClientBuilder {
         ClientBuilder::default()
-    }
-
-    /// Begins to make a publisher.
-    pub fn publisher(&self) -> PublisherBuilder {
-        PublisherBuilder::new(self.clone())
-    }
-
-    /// Begins to make a subscriber.
-    pub fn subscriber(&self) -> SubscriberBuilder {
-        SubscriberBuilder::new(self.clone())
     }
 
     /// The servers, in the order in which they are tried.

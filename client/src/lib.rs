@@ -14,7 +14,6 @@
 
 mod address;
 mod client;
-mod connection;
 mod engine;
 mod error;
 pub mod limits;

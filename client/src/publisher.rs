@@ -157,6 +157,13 @@ impl Drop for PublisherEvents {
     }
 }
 
+impl Client {
+    /// Begins to make a publisher.
+    pub fn publisher(&self) -> PublisherBuilder {
+        PublisherBuilder::new(self.clone())
+    }
+}
+
 /// What a publisher is made of.
 #[derive(Clone, Debug)]
 #[must_use]

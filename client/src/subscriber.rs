@@ -230,6 +230,13 @@ impl Future for Subscribing {
     }
 }
 
+impl Client {
+    /// Begins to make a subscriber.
+    pub fn subscriber(&self) -> SubscriberBuilder {
+        SubscriberBuilder::new(self.clone())
+    }
+}
+
 /// What a subscriber is made of.
 #[derive(Clone, Debug)]
 #[must_use]

@@ -1,5 +1,6 @@
 //! A parsed filter: immutable, cheap to clone.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use core::fmt;
@@ -79,7 +80,7 @@ impl Filter {
         }
         Self(Arc::new(Parsed {
             dialect: self.0.dialect,
-            expression: parse::not(expression),
+            expression: *parse::not(Box::new(expression)),
         }))
     }
 

@@ -173,7 +173,7 @@ fn sides(predicate: &Predicate) -> Option<Vec<Row>> {
 }
 
 /// The predicate in the form in which an index knows it: true exactly where the original is.
-fn truthful(predicate: &Predicate) -> Predicate {
+pub(crate) fn truthful(predicate: &Predicate) -> Predicate {
     let mut predicate = predicate.clone();
     let number = |operand: &Operand| {
         matches!(

@@ -2,6 +2,10 @@
 
 mod common;
 
+use gomera_filter::evaluate::Prepared;
+use gomera_filter::explain::explain;
+use gomera_filter::lint::{FindingKind, lint};
+use gomera_filter::reference::evaluate;
 use gomera_filter::{Dialect, Filter};
 use gomera_model::json::attributes_from_json;
 use proptest::prelude::*;
@@ -21,7 +25,7 @@ impl Random {
     }
 
     fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.next() % bound as u64).unwrap()
+        usize::try_from(self.next() % bound as u64).expect("below a usize")
     }
 
     fn one_of<'t>(&mut self, choices: &[&'t str]) -> &'t str {
@@ -235,10 +239,24 @@ proptest! {
         let text = filter_text(dialect, &mut random);
         let accepted = Filter::parse(dialect, &text);
         if let Ok(filter) = accepted {
+            let findings = lint(&filter);
+            let is_found = |kind| {
+                findings.iter().any(|finding| finding.kind == kind && finding.clause == filter.text())
+            };
             for _ in 0..4 {
                 let event = event(&mut random);
                 prop_assert!(attributes_from_json(event.as_bytes()).is_ok(), "{}", event);
-                assert_forms_agree(&filter, &common::flat(&event));
+                let flat = common::flat(&event);
+                assert_forms_agree(&filter, &flat);
+                let explanation = explain(&filter, &Prepared::new(&flat));
+                prop_assert_eq!(explanation.verdict, evaluate(&filter, &flat));
+                prop_assert!(!explanation.deciding().is_empty());
+                if is_found(FindingKind::NeverTrue) {
+                    prop_assert!(!explanation.verdict.is_true(), "{} on {}", filter, event);
+                }
+                if is_found(FindingKind::AlwaysTrue) {
+                    prop_assert!(explanation.verdict.is_true(), "{} on {}", filter, event);
+                }
             }
         }
     }

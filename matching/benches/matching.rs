@@ -108,6 +108,10 @@ fn fill(workload: &Workload) -> (Index, Vec<Filter>) {
         (measure::bytes() - before) / count,
         index.bytes() / count,
     );
+    let parts = index
+        .bytes_by_part()
+        .map(|(name, bytes)| format!("{name} {}", bytes / count));
+    println!("  bytes: {}", parts.join(", "));
     (index, filters)
 }
 

@@ -18,6 +18,10 @@ pub const PUBLISHERS_MAX: usize = 65_536;
 /// A publisher that comes back later than this many others may have its unacknowledged tail delivered twice.
 pub const PUBLISHERS_REMEMBERED_MAX: usize = 65_536;
 
+/// Refused publications of one publisher that are said again when it comes back. If more than these were refused and
+/// the connection was lost before the publisher heard, it takes the older ones for acknowledged.
+pub const REFUSALS_REMEMBERED_MAX: usize = 64;
+
 /// Subscriptions in one chunk of a copy: at some microseconds each, both ends stay away from their notifications
 /// for about a tenth of a millisecond.
 pub const CHUNK_SUBSCRIPTIONS: usize = 32;

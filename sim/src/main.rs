@@ -1,5 +1,4 @@
 //! Runs seeds, tells one, or proves that mutants are caught.
-#![expect(clippy::print_stdout, reason = "this is what the command is for")]
 
 mod command;
 
@@ -19,7 +18,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match parse(&arguments) {
         Ok(Task::Help) => {
-            println!("{USAGE}");
+            say(USAGE);
             ExitCode::SUCCESS
         }
         Ok(Task::Seeds {
@@ -53,10 +52,14 @@ fn seeds(from: u64, count: u64, mutant: Option<Mutant>) -> ExitCode {
         total += &verdict.reach;
     }
     let seconds = begin.elapsed().as_secs_f64();
-    println!("{count} seeds from {from}: no promise broken\n{total}");
+    say(&format!(
+        "{count} seeds from {from}: no promise broken\n{total}"
+    ));
     #[expect(clippy::cast_precision_loss, reason = "rates are for people")]
     let (seeds_rate, steps_rate) = (count as f64 / seconds, total.steps as f64 / seconds);
-    println!("{seconds:.1} s, {seeds_rate:.1} seeds/s, {steps_rate:.0} steps/s");
+    say(&format!(
+        "{seconds:.1} s, {seeds_rate:.1} seeds/s, {steps_rate:.0} steps/s"
+    ));
     ExitCode::SUCCESS
 }
 
@@ -69,17 +72,17 @@ fn told(seed: u64, mutant: Option<Mutant>) -> ExitCode {
     let lines = outcome.story.lines();
     if !outcome.breaches.is_empty() {
         for line in lines {
-            println!("{line}");
+            say(&format!("{line}"));
         }
         for breach in &outcome.breaches {
-            println!("\nbroken: {breach}");
+            say(&format!("\nbroken: {breach}"));
         }
         return ExitCode::from(BROKEN);
     }
     let chapter = |chapter, title: &str| {
-        println!("\n{title}\n");
+        say(&format!("\n{title}\n"));
         for line in lines.iter().filter(|line| line.chapter == chapter) {
-            println!("{line}");
+            say(&format!("{line}"));
         }
     };
     chapter(Chapter::Notification, "A NOTIFICATION'S WAY");
@@ -87,8 +90,8 @@ fn told(seed: u64, mutant: Option<Mutant>) -> ExitCode {
         Chapter::Operation,
         "AN OPERATION: ANOTHER NUMBER OF MATCHERS, UNDER LOAD",
     );
-    println!("\nWHAT THE RUN REACHED\n\n{}", outcome.reach);
-    println!("seed {seed}: no promise broken");
+    say(&format!("\nWHAT THE RUN REACHED\n\n{}", outcome.reach));
+    say(&format!("seed {seed}: no promise broken"));
     ExitCode::SUCCESS
 }
 
@@ -101,10 +104,10 @@ fn mutants() -> ExitCode {
             Some(how) => format!("caught: {how}"),
             None => "NOT CAUGHT".to_owned(),
         };
-        println!(
+        say(&format!(
             "{:<24} within {:>5} seeds  {verdict}",
             mutant.name, mutant.seeds_max
-        );
+        ));
         all_caught &= caught.is_some();
     }
     if all_caught {
@@ -133,11 +136,14 @@ fn options(mutant: Option<Mutant>) -> Options {
 
 fn print_breaches(verdict: &Verdict, mutant: Option<Mutant>) {
     let first = &verdict.breaches[0];
-    println!("seed {}: {first}", verdict.seed);
+    say(&format!("seed {}: {first}", verdict.seed));
     for breach in &verdict.breaches[1..] {
-        println!("and {breach}");
+        say(&format!("and {breach}"));
     }
-    println!("to see it again: {}", repeat(verdict.seed, mutant));
+    say(&format!(
+        "to see it again: {}",
+        repeat(verdict.seed, mutant)
+    ));
 }
 
 fn repeat(seed: u64, mutant: Option<Mutant>) -> String {
@@ -149,9 +155,16 @@ fn repeat(seed: u64, mutant: Option<Mutant>) -> String {
 fn say_the_seed_on_panic(seed: u64, mutant: Option<Mutant>) {
     std::panic::set_hook(Box::new(move |panic| {
         let repeat = repeat(seed, mutant);
-        println!("seed {seed}: panicked: {panic}\nto see it again: {repeat}");
-        // Nothing is lost if standard output is gone: the exit code says the same.
-        drop(std::io::stdout().flush());
+        say(&format!(
+            "seed {seed}: failed: {panic}\nto see it again: {repeat}"
+        ));
         std::process::exit(i32::from(BROKEN));
     }));
+}
+
+/// Prints a line. Who closes the pipe has read enough: the command ends.
+fn say(line: &str) {
+    if writeln!(std::io::stdout(), "{line}").is_err() {
+        std::process::exit(0);
+    }
 }

@@ -2,7 +2,7 @@
 //! session asked for.
 
 use core::fmt;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gomera_client_core::Attachment;
 use gomera_model::control::{Control, Report};
@@ -13,7 +13,7 @@ use gomera_model::operation::{Change, SubscriptionOperation};
 use gomera_model::silbo::Deliver;
 use gomera_model::{
     Attributes, Epoch, Incarnation, Instance, Layer, Notification, OperationNumber, PublisherId,
-    PublisherSeq, SessionId, Stamp, SubscriptionNumber, Time, Topology,
+    PublisherSeq, Seq, SessionId, Stamp, SubscriptionNumber, Time, Topology,
 };
 
 use crate::checker::history::Asked;
@@ -61,7 +61,14 @@ pub struct Story {
     stamp: Option<Stamp>,
     epoch: Epoch,
     is_operating: bool,
-    stamped: u64,
+    /// Whether the operation that is told is over.
+    is_over: bool,
+    /// Matchers that the notification has reached.
+    carriers: BTreeSet<Incarnation>,
+    /// Pairs of instances whose part in the notification's way is told already.
+    passed: BTreeSet<(Incarnation, Incarnation)>,
+    /// The last number that each access point stamped.
+    stamped: BTreeMap<Incarnation, Seq>,
     delivered: u64,
     lines: Vec<Line>,
 }
@@ -112,6 +119,8 @@ impl Story {
             Control::Topology(topology) => format!("learns epoch {}", topology.epoch),
             Control::Prepare(plan) => {
                 self.is_operating = true;
+                let last = self.focus().epochs.map(|(_, last)| last);
+                self.is_over |= last == Some(self.epoch);
                 let slots: usize = plan.moves.iter().map(|moved| moved.slots.len()).sum();
                 format!("learns the plan: {slots} slots will move")
             }
@@ -150,10 +159,8 @@ impl Story {
                 held_ns_max / 1000
             ),
         };
-        let traffic = format!(
-            "[{} notifications stamped, {} delivered so far]",
-            self.stamped, self.delivered
-        );
+        let stamped: u64 = self.stamped.values().map(|seq| seq.0).sum();
+        let traffic = format!("[so far {stamped} stamped, {} delivered]", self.delivered);
         self.operation(now, || {
             format!("coordinator hears: {who} {words}  {traffic}")
         });
@@ -169,7 +176,10 @@ impl Story {
             return;
         }
         if let LaneFrame::Matcher(MatcherFrame::Notifications(batch)) = frame {
-            self.stamped += batch.len() as u64;
+            for notification in batch {
+                let stamp = notification.stamp;
+                self.stamped.insert(stamp.access_point, stamp.seq);
+            }
             if let Some(notification) = batch.iter().find(|n| self.is_focus(n)) {
                 let stamp = notification.stamp;
                 if self.stamp.is_none() {
@@ -202,7 +212,15 @@ impl Story {
             return;
         }
         let (who, whom) = (self.name(from), self.name(to));
-        if let Some(words) = self.on_the_way(frame) {
+        let way = self.on_the_way(frame);
+        let is_new = |story: &mut Self| {
+            let is_way = story.carriers.contains(&from) || !is_of_matcher(frame);
+            is_way && story.passed.insert((from, to))
+        };
+        if let Some(words) = way.filter(|_| !is_progress(frame) || is_new(self)) {
+            if let LaneFrame::Matcher(_) = frame {
+                self.carriers.insert(to);
+            }
             self.notification(now, || format!("{who:<18} ─► {whom:<18} {words}"));
         }
         if let Some(words) = self.marker(frame, "") {
@@ -344,27 +362,6 @@ impl Story {
             | LaneFrame::ExitPoint(_)
             | LaneFrame::ConnectionPoint(_) => None,
         }
-        .filter(|_| self.has_begun(frame))
-    }
-
-    /// Progress of others' earlier frames is not part of the way.
-    fn has_begun(&self, frame: &LaneFrame) -> bool {
-        match frame {
-            LaneFrame::AccessPoint(AccessPointFrame::Released { .. }) => {
-                self.stamp.is_some() && !self.is_released()
-            }
-            LaneFrame::ExitPoint(ExitPointFrame::Hits { .. }) => !self.is_released(),
-            LaneFrame::AccessPoint(_)
-            | LaneFrame::Matcher(_)
-            | LaneFrame::ExitPoint(_)
-            | LaneFrame::ConnectionPoint(_) => true,
-        }
-    }
-
-    fn is_released(&self) -> bool {
-        self.lines
-            .iter()
-            .any(|l| l.chapter == Chapter::Notification && l.text.contains("acknowledgement"))
     }
 
     /// What a frame means for the operation.
@@ -377,7 +374,8 @@ impl Story {
             MatcherFrame::End(_) => "the END".to_owned(),
             MatcherFrame::Flip { epoch, first } => format!("the FLIP into {epoch} at {first}"),
             MatcherFrame::Chunk { subscriptions, .. } => {
-                format!("a chunk of {} subscriptions", subscriptions.len())
+                let count = subscriptions.len();
+                format!("a chunk of {count} subscription{}", plural(count))
             }
             MatcherFrame::Follow { taken, .. } => {
                 format!("operation {} that followed the copy,", taken.number)
@@ -445,7 +443,7 @@ impl Story {
     }
 
     fn operation(&mut self, now: Time, words: impl FnOnce() -> String) {
-        let wanted = self.focus().epochs;
+        let wanted = self.focus().epochs.filter(|_| !self.is_over);
         if wanted.is_some_and(|(first, last)| (first..=last).contains(&self.epoch)) {
             self.tell(now, Chapter::Operation, words());
         }
@@ -462,6 +460,19 @@ impl fmt::Display for Line {
         let (millis, rest) = (micros / 1000, micros % 1000);
         write!(f, "{millis:>6}.{rest:03} ms  {}", self.text)
     }
+}
+
+/// Whether a frame tells how far its sender is: then only the first that reaches the notification is part of its way.
+fn is_progress(frame: &LaneFrame) -> bool {
+    matches!(
+        frame,
+        LaneFrame::AccessPoint(AccessPointFrame::Released { .. })
+            | LaneFrame::ExitPoint(ExitPointFrame::Hits { .. })
+    )
+}
+
+fn is_of_matcher(frame: &LaneFrame) -> bool {
+    matches!(frame, LaneFrame::ExitPoint(ExitPointFrame::Hits { .. }))
 }
 
 fn words_of(operation: &SubscriptionOperation) -> String {

@@ -9,7 +9,6 @@ use gomera_coordinator::{
     Answer, Coordinator, Effect, Effects, EmbeddedStore, HostEntry, OperationRecord, RequestId,
     Settings,
 };
-use gomera_matching::CpuLevel;
 use gomera_model::{HostId, Incarnation, Instance, Layer, OperationId, Time, Topology};
 use gomera_operators::{AccessPoint, ConnectionPoint, ExitPoint, Matcher, Operator};
 use tokio::sync::oneshot;
@@ -304,26 +303,14 @@ fn operator(instance: &Instance) -> Operator {
             Operator::ConnectionPoint(Box::new(ConnectionPoint::new(incarnation, seed)))
         }
         Layer::AccessPoints => Operator::AccessPoint(Box::new(AccessPoint::new(incarnation, seed))),
-        Layer::Matchers => {
-            Operator::Matcher(Box::new(Matcher::new(incarnation, seed, cpu_level())))
-        }
+        Layer::Matchers => Operator::Matcher(Box::new(Matcher::new(
+            incarnation,
+            seed,
+            crate::cpu::level(),
+        ))),
         Layer::ExitPoints => Operator::ExitPoint(Box::new(ExitPoint::new(incarnation, seed))),
     }
 }
 
 /// The one host of a process without a cluster.
 pub(crate) const ONLY_HOST: HostId = HostId(1);
-
-/// The widest instructions of this processor that matching can use.
-fn cpu_level() -> CpuLevel {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl") {
-            return CpuLevel::Avx512;
-        }
-        if is_x86_feature_detected!("avx2") {
-            return CpuLevel::Avx2;
-        }
-    }
-    CpuLevel::Scalar
-}

@@ -11,6 +11,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use crate::settings;
 
 mod admin;
+mod bench;
 mod console;
 mod demo;
 mod filter;
@@ -68,6 +69,8 @@ enum Command {
     Subscribe(subscribe::Arguments),
     /// Ask what a filter means, without a broker.
     Filter(filter::Arguments),
+    /// Measure a part alone.
+    Bench(bench::Arguments),
     /// Ask for another number of instances of a layer.
     Scale(scale::Arguments),
     /// Show who is there, what they do, and what is under way.
@@ -83,6 +86,7 @@ fn dispatch(command: Command, console: &mut Console) -> Exit {
         Command::Publish(arguments) => publish::run(&arguments, console),
         Command::Subscribe(arguments) => subscribe::run(&arguments, console),
         Command::Filter(arguments) => filter::run(&arguments, console),
+        Command::Bench(arguments) => bench::run(&arguments, console),
         Command::Scale(arguments) => scale::run(&arguments, console),
         Command::Status(arguments) => status::run(&arguments, console),
         Command::Operations(arguments) => operations::run(&arguments, console),

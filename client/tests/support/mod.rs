@@ -226,7 +226,8 @@ impl World {
             (ClientFrame::OpenPublisher { publisher, .. }, _) => {
                 *of = Of::Publisher(publisher);
                 let last = *self.publishers.entry(publisher).or_default();
-                Some(ServerFrame::PublisherOpened { last })
+                let _ = out.send(ServerFrame::PublisherOpened { last });
+                Some(published(last, Vec::new()))
             }
             (ClientFrame::Publish(publication), Of::Publisher(publisher)) => {
                 Some(self.publish(*publisher, publication))

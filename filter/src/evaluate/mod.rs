@@ -2,6 +2,7 @@
 //! index itself, and decides what it does index by code of its own.
 
 mod arithmetic;
+mod characters;
 mod cloud;
 mod compare;
 mod datum;
@@ -15,7 +16,7 @@ use gomera_model::{Attributes, LookupMap, Timestamp, ValueRef};
 
 use crate::tree::{Expression, Path, Predicate, Step, Truth};
 
-pub use compare::compare_int_float;
+pub use compare::{compare_int_float, order_of as order};
 pub use datum::Datum;
 
 /// Where the values of a notification are found, by their full name.

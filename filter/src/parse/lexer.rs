@@ -2,12 +2,12 @@
 
 use alloc::borrow::Cow;
 use alloc::string::String;
-use alloc::vec::Vec;
 
 use crate::error::{FilterError, FilterErrorKind};
 
 use super::number;
 use super::refusal::{Span, quoted, refuse};
+use super::token::Token;
 
 /// How a dialect spells its words.
 #[derive(Debug)]
@@ -40,43 +40,6 @@ pub(super) enum Names {
     Alphanumeric,
 }
 
-/// A token; what is not ASCII stands only in names and text.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Token<'t> {
-    /// A bare name or keyword.
-    Name(&'t str),
-    /// A quoted name.
-    Quoted(Cow<'t, str>),
-    /// Text.
-    Text(Cow<'t, str>),
-    /// Digits: a whole number without its sign.
-    Whole(u64),
-    /// A number with a point or exponent.
-    Float(f64),
-    /// Bytes.
-    Bytes(Vec<u8>),
-    /// A sign of one or two characters.
-    Sign(&'static str),
-    /// Nothing follows.
-    End,
-}
-
-impl Token<'_> {
-    /// The token as an error names it.
-    pub(super) fn describe(&self, text: &str, span: Span) -> String {
-        match self {
-            Self::End => "the end".into(),
-            Self::Name(_)
-            | Self::Quoted(_)
-            | Self::Text(_)
-            | Self::Whole(_)
-            | Self::Float(_)
-            | Self::Bytes(_)
-            | Self::Sign(_) => quoted(text.get(span.start..span.end).unwrap_or("")),
-        }
-    }
-}
-
 /// Takes tokens off a text, one after the other.
 #[derive(Clone, Debug)]
 pub(super) struct Lexer<'t> {
@@ -92,6 +55,11 @@ impl<'t> Lexer<'t> {
 
     pub(super) fn text(&self) -> &'t str {
         self.text
+    }
+
+    /// What has not been taken yet, without the space before it.
+    pub(super) fn rest(&self) -> &'t str {
+        self.text[self.at..].trim_start_matches(is_space)
     }
 
     /// The next token and where it stands.
@@ -254,7 +222,7 @@ impl<'t> Lexer<'t> {
 
     fn sign(&mut self) -> Result<Token<'t>, FilterError> {
         let rest = &self.text[self.at..];
-        if let Some(sign) = SIGNS.iter().find(|sign| rest.starts_with(**sign)) {
+        if let Some(sign) = sign_at(rest.as_bytes()) {
             self.at += sign.len();
             return Ok(Token::Sign(sign));
         }
@@ -363,11 +331,35 @@ pub(super) fn is_name(text: &str, lexis: &'static Lexis) -> bool {
         && matches!(lexer.token(text.as_bytes()[0]), Ok(Token::Name(name)) if name == text)
 }
 
-/// Longer ones first.
-const SIGNS: [&str; 20] = [
-    "<>", "!=", "<=", ">=", "->", "=", "<", ">", "+", "-", "*", "/", "%", "(", ")", ",", ".", "[",
-    "]", ":",
-];
+fn sign_at(text: &[u8]) -> Option<&'static str> {
+    Some(match (text.first()?, text.get(1)) {
+        (b'<', Some(b'>')) => "<>",
+        (b'!', Some(b'=')) => "!=",
+        (b'<', Some(b'=')) => "<=",
+        (b'>', Some(b'=')) => ">=",
+        (b'-', Some(b'>')) => "->",
+        (b'=', _) => "=",
+        (b'<', _) => "<",
+        (b'>', _) => ">",
+        (b'+', _) => "+",
+        (b'-', _) => "-",
+        (b'*', _) => "*",
+        (b'/', _) => "/",
+        (b'%', _) => "%",
+        (b'(', _) => "(",
+        (b')', _) => ")",
+        (b',', _) => ",",
+        (b'.', _) => ".",
+        (b'[', _) => "[",
+        (b']', _) => "]",
+        (b':', _) => ":",
+        _ => return None,
+    })
+}
+
+fn is_space(character: char) -> bool {
+    matches!(character, ' ' | '\t' | '\n' | '\r' | '\x0c')
+}
 
 fn is_name_start(character: char) -> bool {
     character.is_alphabetic() || matches!(character, '_' | '$')

@@ -11,10 +11,10 @@ use crate::tree::{
     TextTest,
 };
 
-use super::lexer::Token;
 use super::node::Node;
 use super::parser::Parser;
 use super::refusal::Span;
+use super::token::Token;
 
 impl Parser<'_> {
     /// A predicate of the native language, if `name`, which stands here before a bracket, is one.
@@ -42,7 +42,7 @@ impl Parser<'_> {
     pub(super) fn geometry(&mut self) -> Result<Node, FilterError> {
         let start = self.span;
         let is_point = matches!(self.token, Token::Name(name) if name.eq_ignore_ascii_case("POINT"))
-            && self.following() == Token::Sign("(");
+            && self.precedes('(');
         if is_point {
             self.advance()?;
             return self.point(start);
@@ -112,7 +112,7 @@ impl Parser<'_> {
             quantifier,
             path,
             variable,
-            condition: condition.into(),
+            condition,
         };
         self.close(predicate, start, depth)
     }

@@ -5,6 +5,8 @@ use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
 
+use gomera_model::LookupSet;
+
 use crate::tree::{
     Arithmetic, CloudFunction, Comparison, Expression, Function, Literal, Operand, Predicate,
     Truth, Unlike,
@@ -25,7 +27,8 @@ pub(super) struct Node {
 
 #[derive(Clone, Debug)]
 pub(super) enum Meaning {
-    Condition(Expression),
+    /// Boxed: a node is handed on many times.
+    Condition(Box<Expression>),
     Operand(Operand),
 }
 
@@ -39,7 +42,7 @@ impl Node {
         }
     }
 
-    pub(super) fn condition(expression: Expression, span: Span, depth: usize) -> Self {
+    pub(super) fn condition(expression: Box<Expression>, span: Span, depth: usize) -> Self {
         Self {
             meaning: Meaning::Condition(expression),
             span,
@@ -49,7 +52,7 @@ impl Node {
     }
 
     pub(super) fn predicate(predicate: Predicate, span: Span, depth: usize) -> Self {
-        Self::condition(Expression::Predicate(predicate), span, depth)
+        Self::condition(Box::new(Expression::Predicate(predicate)), span, depth)
     }
 }
 
@@ -68,16 +71,16 @@ pub(super) fn constant(literal: &Literal) -> Option<Truth> {
 }
 
 /// The opposite. A doubled `NOT` falls away, except above an operand that it casts to a truth value (`cesql`).
-pub(crate) fn not(expression: Expression) -> Expression {
-    match expression {
-        Expression::Not(inner) if !is_cast(&inner) => *inner,
-        Expression::Constant(truth) => Expression::Constant(!truth),
+pub(crate) fn not(expression: Box<Expression>) -> Box<Expression> {
+    match *expression {
+        Expression::Not(inner) if !is_cast(&inner) => inner,
+        Expression::Constant(truth) => Box::new(Expression::Constant(!truth)),
         Expression::Not(_)
         | Expression::Predicate(_)
         | Expression::And(_)
         | Expression::Or(_)
         | Expression::AndThen(_)
-        | Expression::OrElse(_) => Expression::Not(Box::new(expression)),
+        | Expression::OrElse(_) => Box::new(Expression::Not(expression)),
     }
 }
 
@@ -89,52 +92,49 @@ fn is_cast(expression: &Expression) -> bool {
 }
 
 /// `left AND right`; `a AND (b AND c)` and `(a AND b) AND c` are the same list.
-pub(super) fn and(left: Expression, right: Expression) -> Expression {
+pub(super) fn and(left: Box<Expression>, right: Box<Expression>) -> Expression {
     Expression::And(list(left, right, |expression| {
         if let Expression::And(parts) = expression {
-            parts
-        } else {
-            vec![expression]
+            return Some(core::mem::take(parts));
         }
+        None
     }))
 }
 
 /// As [`and`].
-pub(super) fn or(left: Expression, right: Expression) -> Expression {
+pub(super) fn or(left: Box<Expression>, right: Box<Expression>) -> Expression {
     Expression::Or(list(left, right, |expression| {
         if let Expression::Or(parts) = expression {
-            parts
-        } else {
-            vec![expression]
+            return Some(core::mem::take(parts));
         }
+        None
     }))
 }
 
 /// As [`and`].
-pub(super) fn and_then(left: Expression, right: Expression) -> Expression {
+pub(super) fn and_then(left: Box<Expression>, right: Box<Expression>) -> Expression {
     Expression::AndThen(list(left, right, |expression| {
         if let Expression::AndThen(parts) = expression {
-            parts
-        } else {
-            vec![expression]
+            return Some(core::mem::take(parts));
         }
+        None
     }))
 }
 
 /// As [`and`].
-pub(super) fn or_else(left: Expression, right: Expression) -> Expression {
+pub(super) fn or_else(left: Box<Expression>, right: Box<Expression>) -> Expression {
     Expression::OrElse(list(left, right, |expression| {
         if let Expression::OrElse(parts) = expression {
-            parts
-        } else {
-            vec![expression]
+            return Some(core::mem::take(parts));
         }
+        None
     }))
 }
 
 /// `left XOR right`.
-pub(super) fn differ(left: Expression, right: Expression) -> Expression {
-    Expression::Predicate(Predicate::Differ([left, right].into()))
+#[allow(clippy::boxed_local, reason = "of one shape with the functions above")]
+pub(super) fn differ(left: Box<Expression>, right: Box<Expression>) -> Expression {
+    Expression::Predicate(Predicate::Differ([*left, *right].into()))
 }
 
 /// How many parts a list has; none if it is no list.
@@ -148,13 +148,24 @@ pub(super) fn parts(expression: &Expression) -> usize {
     }
 }
 
+/// The parts of both sides; `parts` takes them out of a list of the same kind.
 fn list(
-    left: Expression,
-    right: Expression,
-    parts: fn(Expression) -> Vec<Expression>,
+    mut left: Box<Expression>,
+    mut right: Box<Expression>,
+    parts: fn(&mut Expression) -> Option<Vec<Expression>>,
 ) -> Vec<Expression> {
-    let mut joined = parts(left);
-    joined.extend(parts(right));
+    let mut joined = match parts(&mut left) {
+        Some(parts) => parts,
+        None => {
+            let mut joined = Vec::with_capacity(4);
+            joined.push(*left);
+            joined
+        }
+    };
+    match parts(&mut right) {
+        Some(parts) => joined.extend(parts),
+        None => joined.push(*right),
+    }
     joined
 }
 
@@ -210,7 +221,15 @@ pub(super) fn plus(operand: Operand) -> Operand {
 /// The first of each.
 pub(super) fn without_repetitions(literals: Vec<Literal>) -> Vec<Literal> {
     let mut kept: Vec<Literal> = Vec::with_capacity(literals.len());
-    let mut seen = gomera_model::LookupSet::new(0);
+    if literals.len() <= FEW {
+        for literal in literals {
+            if !kept.contains(&literal) {
+                kept.push(literal);
+            }
+        }
+        return kept;
+    }
+    let mut seen = LookupSet::new(0);
     for literal in literals {
         if seen.insert(format!("{literal:?}")) {
             kept.push(literal);
@@ -218,3 +237,6 @@ pub(super) fn without_repetitions(literals: Vec<Literal>) -> Vec<Literal> {
     }
     kept
 }
+
+/// So many literals are compared each with each faster than hashed.
+const FEW: usize = 16;

@@ -1,5 +1,6 @@
 //! Operators by their binding power, over the pieces of `primary` and `predicate`. Depth is bounded.
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -13,9 +14,10 @@ use crate::tree::{
 };
 
 use super::grammar::{Conditions, Grammar, Keyword};
-use super::lexer::{Lexer, Token};
+use super::lexer::Lexer;
 use super::node::{self, Meaning, Node};
 use super::refusal::{Span, refuse};
+use super::token::Token;
 
 /// A parser over one text.
 #[derive(Debug)]
@@ -73,6 +75,7 @@ impl<'t> Parser<'t> {
             ));
         }
         self.condition_as(whole, Unlike::Unknown)
+            .map(|whole| *whole)
     }
 
     /// What stands here, up to an operator that binds less than `least`.
@@ -165,7 +168,7 @@ impl<'t> Parser<'t> {
     }
 
     /// The node as a condition.
-    pub(super) fn condition(&mut self, node: Node) -> Result<Expression, FilterError> {
+    pub(super) fn condition(&mut self, node: Node) -> Result<Box<Expression>, FilterError> {
         let unlike = match self.grammar.unlike {
             Unlike::Cast => Unlike::Cast,
             Unlike::Unknown | Unlike::False | Unlike::FalseUnordered | Unlike::Spelled => {
@@ -175,13 +178,13 @@ impl<'t> Parser<'t> {
         self.condition_as(node, unlike)
     }
 
-    fn condition_as(&mut self, node: Node, unlike: Unlike) -> Result<Expression, FilterError> {
+    fn condition_as(&mut self, node: Node, unlike: Unlike) -> Result<Box<Expression>, FilterError> {
         let operand = match node.meaning {
             Meaning::Condition(expression) => return Ok(expression),
             Meaning::Operand(operand) => operand,
         };
         if let Some(truth) = operand.literal().and_then(node::constant) {
-            return Ok(Expression::Constant(truth));
+            return Ok(Box::new(Expression::Constant(truth)));
         }
         let plausible = match self.grammar.conditions {
             Conditions::Names => matches!(operand, Operand::Attribute(_)),
@@ -195,7 +198,9 @@ impl<'t> Parser<'t> {
                 .hint("compare it with something"));
         }
         self.count_predicate(node.span)?;
-        Ok(Expression::Predicate(Predicate::Holds(operand, unlike)))
+        Ok(Box::new(Expression::Predicate(Predicate::Holds(
+            operand, unlike,
+        ))))
     }
 
     /// The node as a value.
@@ -205,7 +210,7 @@ impl<'t> Parser<'t> {
             Meaning::Condition(expression) => expression,
         };
         if self.grammar.conditions_are_values {
-            return Ok(Operand::Condition(condition.into()));
+            return Ok(Operand::Condition(condition));
         }
         let kind = FilterErrorKind::TypeMismatch;
         Err(self
@@ -249,10 +254,9 @@ impl<'t> Parser<'t> {
         self.lexer.text()
     }
 
-    /// What comes after the token that stands here.
-    pub(super) fn following(&self) -> Token<'t> {
-        let mut ahead = self.lexer.clone();
-        ahead.next().map_or(Token::End, |(token, _)| token)
+    /// Whether this character follows the token that stands here, after space.
+    pub(super) fn precedes(&self, character: char) -> bool {
+        self.lexer.rest().starts_with(character)
     }
 
     fn operand_or_prefix(&mut self) -> Result<Node, FilterError> {
@@ -353,7 +357,7 @@ impl<'t> Parser<'t> {
         };
         // A chain of one operator is one list, however long: its parts go no level deeper.
         let (left_parts, right_parts) = (node::parts(&left), node::parts(&right));
-        let joined = join(left, right);
+        let joined = Box::new(join(left, right));
         let extends = |parts: usize| parts > 0 && parts < node::parts(&joined);
         let level = |depth: usize, parts: usize| depth + usize::from(!extends(parts));
         let depth = level(left_depth, left_parts).max(level(right_depth, right_parts));

@@ -9,16 +9,16 @@ use gomera_model::rfc3339;
 use crate::tree::{Function, Literal, Operand, Path, Predicate, Step};
 
 use super::grammar::{BadName, Keyword, Signature};
-use super::lexer::Token;
 use super::node::Node;
 use super::parser::Parser;
 use super::refusal::{Span, quoted};
+use super::token::Token;
 
 impl Parser<'_> {
     /// An operand or a condition that no operator takes apart.
     pub(super) fn primary(&mut self) -> Result<Node, FilterError> {
         match self.keyword {
-            Some(Keyword::Reserved) if self.following() == Token::Sign("(") => {
+            Some(Keyword::Reserved) if self.precedes('(') => {
                 return self.function();
             }
             Some(keyword) => return self.keyword_primary(keyword),
@@ -26,7 +26,7 @@ impl Parser<'_> {
         }
         let span = self.span;
         match &self.token {
-            Token::Name(_) if self.following() == Token::Sign("(") => self.function(),
+            Token::Name(_) if self.precedes('(') => self.function(),
             Token::Name(name) if self.is_timestamp(name) => self.timestamp(),
             Token::Name(_) | Token::Quoted(_) => {
                 let path = self.path()?;
@@ -155,9 +155,7 @@ impl Parser<'_> {
     }
 
     fn is_timestamp(&self, name: &str) -> bool {
-        self.grammar.native
-            && name.eq_ignore_ascii_case("TIMESTAMP")
-            && matches!(self.following(), Token::Text(_))
+        self.grammar.native && name.eq_ignore_ascii_case("TIMESTAMP") && self.precedes('\'')
     }
 
     fn timestamp(&mut self) -> Result<Node, FilterError> {

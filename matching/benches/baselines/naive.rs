@@ -1,27 +1,30 @@
-//! A compiled scan: every filter is asked, on values that are numbers already.
+//! A compiled scan: every filter is asked, on values that are numbers already, in memory that is read front to back.
 
 use std::collections::HashMap;
 
 use crate::workloads::{Node, Op, Reading, Test, Value, Workload};
 
-/// All filters, compiled.
+/// All filters, compiled: the parts of each node stand side by side.
 pub(crate) struct Naive {
-    texts: HashMap<String, i64>,
-    filters: Vec<Compiled>,
+    symbols: HashMap<String, i64>,
+    nodes: Vec<Compiled>,
+    roots: Vec<u32>,
+    lists: Vec<i64>,
+    texts: Vec<String>,
     attributes: usize,
 }
 
+#[derive(Clone, Copy)]
 enum Compiled {
-    And(Box<[Compiled]>),
-    Or(Box<[Compiled]>),
-    Not(Box<Compiled>),
-    Equal(usize, i64),
-    NotEqual(usize, i64),
-    In(usize, Box<[i64]>),
-    Range(usize, i64, i64),
-    Prefix(usize, Box<str>),
-    Suffix(usize, Box<str>),
-    Contains(usize, Box<str>),
+    And(u32, u32),
+    Or(u32, u32),
+    Not(u32),
+    NotEqual(u32, i64),
+    In(u32, u32, u32),
+    Range(u32, i64, i64),
+    Prefix(u32, u32),
+    Suffix(u32, u32),
+    Contains(u32, u32),
 }
 
 /// A notification, laid out by attribute.
@@ -33,13 +36,16 @@ pub(crate) struct Laid<'a> {
 impl Naive {
     pub(crate) fn new(workload: &Workload) -> Self {
         let mut naive = Self {
-            texts: HashMap::new(),
-            filters: Vec::new(),
+            symbols: HashMap::new(),
+            nodes: Vec::new(),
+            roots: Vec::new(),
+            lists: Vec::new(),
+            texts: Vec::new(),
             attributes: workload.attributes.len(),
         };
         for node in &workload.subscriptions {
-            let compiled = naive.compile(node);
-            naive.filters.push(compiled);
+            let root = naive.compile_all(std::slice::from_ref(node));
+            naive.roots.push(root);
         }
         naive
     }
@@ -54,7 +60,7 @@ impl Naive {
                 Value::Int(value) => *value,
                 Value::Text(text) => {
                     laid.texts[*attribute] = text;
-                    self.texts.get(text).copied().unwrap_or(-1)
+                    self.symbols.get(text).copied().unwrap_or(-1)
                 }
             });
         }
@@ -62,39 +68,50 @@ impl Naive {
     }
 
     pub(crate) fn matches(&self, laid: &Laid<'_>, out: &mut Vec<u32>) {
-        for (number, filter) in (0..).zip(&self.filters) {
-            if filter.is_true(laid) {
+        for (number, root) in (0..).zip(&self.roots) {
+            if self.is_true(*root, laid) {
                 out.push(number);
             }
         }
     }
 
-    fn compile(&mut self, node: &Node) -> Compiled {
-        match node {
-            Node::And(parts) => {
-                Compiled::And(parts.iter().map(|part| self.compile(part)).collect())
-            }
-            Node::Or(parts) => Compiled::Or(parts.iter().map(|part| self.compile(part)).collect()),
-            Node::Not(inner) => Compiled::Not(Box::new(self.compile(inner))),
-            Node::Test(test) => self.compile_test(test),
+    /// Compiles nodes to places side by side; the first of them.
+    fn compile_all(&mut self, nodes: &[Node]) -> u32 {
+        let first = self.nodes.len();
+        self.nodes.resize(first + nodes.len(), Compiled::Not(0));
+        for (place, node) in (first..).zip(nodes) {
+            self.nodes[place] = match node {
+                Node::And(parts) => Compiled::And(self.compile_all(parts), small(parts.len())),
+                Node::Or(parts) => Compiled::Or(self.compile_all(parts), small(parts.len())),
+                Node::Not(inner) => Compiled::Not(self.compile_all(std::slice::from_ref(inner))),
+                Node::Test(test) => self.compile_test(test),
+            };
         }
+        small(first)
     }
 
     fn compile_test(&mut self, test: &Test) -> Compiled {
-        let attribute = test.attribute;
+        let attribute = small(test.attribute);
         match &test.op {
-            Op::Equal(value) => Compiled::Equal(attribute, self.number(value)),
+            Op::Equal(value) => {
+                let number = self.number(value);
+                Compiled::Range(attribute, number, number)
+            }
             Op::NotEqual(value) => Compiled::NotEqual(attribute, self.number(value)),
             Op::In(values) => {
-                let values = values.iter().map(|value| self.number(value));
-                Compiled::In(attribute, values.collect())
+                let start = small(self.lists.len());
+                for value in values {
+                    let number = self.number(value);
+                    self.lists.push(number);
+                }
+                Compiled::In(attribute, start, small(self.lists.len()))
             }
             Op::AtLeast(bound) => Compiled::Range(attribute, *bound, i64::MAX),
             Op::AtMost(bound) => Compiled::Range(attribute, i64::MIN, *bound),
             Op::Between(low, high) => Compiled::Range(attribute, *low, *high),
-            Op::Prefix(text) => Compiled::Prefix(attribute, text.as_str().into()),
-            Op::Suffix(text) => Compiled::Suffix(attribute, text.as_str().into()),
-            Op::Contains(text) => Compiled::Contains(attribute, text.as_str().into()),
+            Op::Prefix(text) => Compiled::Prefix(attribute, self.text(text)),
+            Op::Suffix(text) => Compiled::Suffix(attribute, self.text(text)),
+            Op::Contains(text) => Compiled::Contains(attribute, self.text(text)),
         }
     }
 
@@ -102,57 +119,73 @@ impl Naive {
         match value {
             Value::Int(value) => *value,
             Value::Text(text) => {
-                let next = i64::try_from(self.texts.len()).unwrap();
-                *self.texts.entry(text.clone()).or_insert(next)
+                let next = i64::try_from(self.symbols.len()).unwrap();
+                *self.symbols.entry(text.clone()).or_insert(next)
             }
         }
+    }
+
+    fn text(&mut self, text: &str) -> u32 {
+        self.texts.push(text.into());
+        small(self.texts.len() - 1)
+    }
+
+    /// Whether a node holds: an AND may stop at the first part that does not, known or not.
+    fn is_true(&self, node: u32, laid: &Laid<'_>) -> bool {
+        match self.nodes[node as usize] {
+            Compiled::And(first, count) => {
+                (first..first + count).all(|part| self.is_true(part, laid))
+            }
+            Compiled::Or(first, count) => {
+                (first..first + count).any(|part| self.is_true(part, laid))
+            }
+            _ => self.holds(node, laid) == Some(true),
+        }
+    }
+
+    /// Whether it holds, if that is known.
+    fn holds(&self, node: u32, laid: &Laid<'_>) -> Option<bool> {
+        let number = |attribute: u32| laid.numbers[attribute as usize];
+        let text = |attribute: u32| number(attribute).map(|_| laid.texts[attribute as usize]);
+        let affix = |affix: u32| self.texts[affix as usize].as_str();
+        match self.nodes[node as usize] {
+            Compiled::And(first, count) => self.fold(first, count, laid, false),
+            Compiled::Or(first, count) => self.fold(first, count, laid, true),
+            Compiled::Not(inner) => self.holds(inner, laid).map(|holds| !holds),
+            Compiled::NotEqual(attribute, value) => number(attribute).map(|number| number != value),
+            Compiled::In(attribute, start, end) => {
+                let list = &self.lists[start as usize..end as usize];
+                number(attribute).map(|number| list.contains(&number))
+            }
+            Compiled::Range(attribute, low, high) => {
+                number(attribute).map(|number| low <= number && number <= high)
+            }
+            Compiled::Prefix(attribute, part) => {
+                text(attribute).map(|text| text.starts_with(affix(part)))
+            }
+            Compiled::Suffix(attribute, part) => {
+                text(attribute).map(|text| text.ends_with(affix(part)))
+            }
+            Compiled::Contains(attribute, part) => {
+                text(attribute).map(|text| text.contains(affix(part)))
+            }
+        }
+    }
+
+    /// An OR is decided by a part that is true, an AND by one that is false.
+    fn fold(&self, first: u32, count: u32, laid: &Laid<'_>, decides: bool) -> Option<bool> {
+        let mut is_known = true;
+        for part in first..first + count {
+            match self.holds(part, laid) {
+                Some(holds) if holds == decides => return Some(decides),
+                Some(_) => {}
+                None => is_known = false,
+            }
+        }
+        is_known.then_some(!decides)
     }
 }
 
-impl Compiled {
-    /// Whether it holds: an AND may stop at the first part that does not, known or not.
-    fn is_true(&self, laid: &Laid<'_>) -> bool {
-        match self {
-            Self::And(parts) => parts.iter().all(|part| part.is_true(laid)),
-            _ => self.holds(laid) == Some(true),
-        }
-    }
-
-    fn holds(&self, laid: &Laid<'_>) -> Option<bool> {
-        let number = |attribute: &usize| laid.numbers[*attribute];
-        let text = |attribute: &usize| number(attribute).map(|_| laid.texts[*attribute]);
-        match self {
-            Self::And(parts) => parts
-                .iter()
-                .try_fold(true, |all, part| match part.holds(laid) {
-                    Some(true) => Some(all),
-                    Some(false) => None,
-                    None => Some(false),
-                })
-                .map_or(Some(false), |all| all.then_some(true)),
-            Self::Or(parts) => {
-                let mut all_known = true;
-                for part in parts {
-                    match part.holds(laid) {
-                        Some(true) => return Some(true),
-                        Some(false) => {}
-                        None => all_known = false,
-                    }
-                }
-                all_known.then_some(false)
-            }
-            Self::Not(inner) => inner.holds(laid).map(|holds| !holds),
-            Self::Equal(attribute, value) => number(attribute).map(|number| number == *value),
-            Self::NotEqual(attribute, value) => number(attribute).map(|number| number != *value),
-            Self::In(attribute, values) => number(attribute).map(|number| values.contains(&number)),
-            Self::Range(attribute, low, high) => {
-                number(attribute).map(|number| *low <= number && number <= *high)
-            }
-            Self::Prefix(attribute, affix) => {
-                text(attribute).map(|text| text.starts_with(&**affix))
-            }
-            Self::Suffix(attribute, affix) => text(attribute).map(|text| text.ends_with(&**affix)),
-            Self::Contains(attribute, affix) => text(attribute).map(|text| text.contains(&**affix)),
-        }
-    }
+fn small(number: usize) -> u32 {
+    u32::try_from(number).unwrap()
 }

@@ -10,10 +10,11 @@ const OF_PROFILE: usize = 40;
 const OF_READING: usize = 30;
 
 pub(crate) fn generate(count: usize, random: &mut Random) -> Workload {
+    let attributes = Zipf::new(ATTRIBUTES, 0.8);
     let profiles = (0..PROFILES)
-        .map(|_| random.distinct(OF_PROFILE, ATTRIBUTES))
+        .map(|_| attributes.draw_distinct(OF_PROFILE, random))
         .collect::<Vec<_>>();
-    let values = Zipf::new(VALUES, 1.0);
+    let values = Zipf::new(VALUES, 1.2);
     let subscriptions = (0..count).map(|_| subscription(&profiles, &values, random));
     Workload {
         kind: Kind::Wide,
@@ -52,9 +53,9 @@ fn subscription(profiles: &[Vec<usize>], values: &Zipf, random: &mut Random) -> 
 fn range(random: &mut Random) -> Op {
     let bound = i64::try_from(random.below(VALUES)).unwrap();
     match random.below(3) {
-        0 => Op::AtLeast(bound.min(10)),
+        0 => Op::AtLeast(bound.min(2)),
         1 => Op::AtMost(bound),
-        _ => Op::Between(bound / 4, bound / 4 + 20),
+        _ => Op::Between(bound / 20, bound / 4 + 20),
     }
 }
 

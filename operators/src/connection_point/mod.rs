@@ -117,12 +117,7 @@ impl ConnectionPoint {
             }
             ClientFrame::Publish(publication) => self.publish(connection, publication, effects),
             ClientFrame::Unacceptable { seq, refusal } => {
-                self.stats.publications_refused += 1;
-                effects.push(Effect::ToClient {
-                    connection,
-                    stream: Stream::Publish,
-                    frame: ServerFrame::PublicationRefused { seq, refusal },
-                });
+                self.unacceptable(connection, seq, refusal, effects);
             }
         }
     }

@@ -257,11 +257,12 @@ impl ExitPoint {
         effects: &mut Effects,
     ) {
         let under_stamp = !self.rules.broken(Rule::JoinUnderStamp);
+        let held_back = self.held_back(access_point);
         let Some(join) = self.joins.get_mut(&access_point) else {
             return;
         };
         join.done(matcher, done);
-        let released = join.release(&self.epochs, under_stamp);
+        let released = join.release(&self.epochs, under_stamp, held_back);
         for pending in released {
             self.deliver(now, pending, effects);
         }

@@ -54,6 +54,7 @@ impl World {
             let pace = *self.rng.pick(&SLOW);
             let until = self.until();
             self.slow(Route::Order(lazy), pace, until);
+            self.slow_lanes_of(lazy, pace);
         }
     }
 
@@ -83,6 +84,22 @@ impl World {
         }
     }
 
+    /// Some lanes from or to an instance that has part in a step.
+    fn slow_lanes_of(&mut self, instance: Incarnation, pace: u64) {
+        let lanes: Vec<_> = self
+            .post
+            .routes()
+            .filter(|route| is_lane_of(*route, instance))
+            .collect();
+        for _ in 0..self.rng.below(3) {
+            if !lanes.is_empty() {
+                let lane = *self.rng.pick(&lanes);
+                let until = self.until();
+                self.slow(lane, pace, until);
+            }
+        }
+    }
+
     fn slow(&mut self, route: Route, pace: u64, until: u64) {
         self.post.set_pace(route, pace);
         self.weather.queues.insert(route, until);
@@ -98,5 +115,17 @@ impl World {
             let receiver = Receiver::Instance(*self.rng.pick(&instances));
             self.weather.receivers.insert(receiver, (pace, until));
         }
+    }
+}
+
+fn is_lane_of(route: Route, instance: Incarnation) -> bool {
+    match route {
+        Route::Lane { from, to } => from == instance || to == instance,
+        Route::Order(_)
+        | Route::Report(_)
+        | Route::Up(_)
+        | Route::Down(_)
+        | Route::Store
+        | Route::Host => false,
     }
 }

@@ -1,12 +1,13 @@
 //! `gomera filter check`: canonical text, what the index looks up and what it has to ask, and what looks like a mistake.
 
 use clap::Args;
+use gomera_filter::lint::{self, lint};
 use gomera_filter::normalise::{self, Test};
 use gomera_filter::{Dialect, Filter, print_predicate};
 use gomera_matching::{Coverage, coverage};
 use serde::Serialize;
 
-use super::{FilterArgument, lint};
+use super::FilterArgument;
 use crate::commands::{Console, Exit};
 
 /// What `filter check` takes.
@@ -45,7 +46,25 @@ struct Checked {
     indexable: Vec<String>,
     /// Tests that are asked where the looked-up ones of the same alternative hold.
     residual: Vec<String>,
-    lint: Vec<String>,
+    lint: Vec<Advice>,
+}
+
+/// Something that looks like a mistake.
+#[derive(Debug, Serialize)]
+struct Advice {
+    kind: &'static str,
+    clause: String,
+    advice: String,
+}
+
+impl From<lint::Finding> for Advice {
+    fn from(finding: lint::Finding) -> Self {
+        Self {
+            kind: finding.kind.name(),
+            clause: finding.clause,
+            advice: finding.advice,
+        }
+    }
 }
 
 /// What matching it costs.
@@ -80,7 +99,7 @@ impl Checked {
             alternatives: rows.as_ref().map(Vec::len),
             indexable: parts.indexable,
             residual: parts.residual,
-            lint: lint::of(filter.expression()),
+            lint: lint(filter).into_iter().map(Advice::from).collect(),
         }
     }
 
@@ -91,14 +110,18 @@ impl Checked {
             CostClass::Never => "never true",
         };
         let mut text = format!("{}\n  cost: {class}\n", self.text);
-        for (name, parts) in [
-            ("indexable", &self.indexable),
-            ("residual", &self.residual),
-            ("lint", &self.lint),
-        ] {
+        for (name, parts) in [("indexable", &self.indexable), ("residual", &self.residual)] {
             for part in parts {
                 text += &format!("  {name}: {part}\n");
             }
+        }
+        for Advice {
+            kind,
+            clause,
+            advice,
+        } in &self.lint
+        {
+            text += &format!("  {kind}: {clause}: {advice}\n");
         }
         text
     }
@@ -170,5 +193,16 @@ mod tests {
         );
         check("FALSE", CostClass::Never, &[], &[]);
         check("TRUE", CostClass::Scan, &[], &[]);
+    }
+
+    #[test]
+    fn what_looks_like_a_mistake_is_said() {
+        let filter = Filter::parse(Dialect::Sql, "a = NULL").unwrap();
+        let kinds: Vec<_> = Checked::of(&filter)
+            .lint
+            .iter()
+            .map(|advice| advice.kind)
+            .collect();
+        assert!(kinds.contains(&"null-comparison"), "{kinds:?}");
     }
 }

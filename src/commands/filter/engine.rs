@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 use gomera_filter::{Filter, reference};
-use gomera_matching::{CpuLevel, Hits, Index, SlotSet};
+use gomera_matching::{Hits, Index, SlotSet};
 use gomera_model::{Attributes, OperationNumber, SessionId, SubscriptionId, SubscriptionNumber};
 
 /// Which one.
@@ -27,7 +27,7 @@ impl Engine {
     /// Begins.
     pub(super) fn new(name: EngineName) -> Self {
         match name {
-            EngineName::Index => Self::Index(Box::new(Index::new(0, CpuLevel::Scalar))),
+            EngineName::Index => Self::Index(Box::new(Index::new(0, crate::cpu::level()))),
             EngineName::Reference => Self::Reference,
         }
     }

@@ -1,14 +1,15 @@
 //! `gomera filter explain`: the verdict, and every clause with its reason.
 
 use clap::Args;
-use gomera_filter::evaluate::{self, Prepared};
-use gomera_filter::{Dialect, Filter, Predicate, Truth, print_predicate, reference};
+use gomera_filter::evaluate::{Prepared, Reason};
+use gomera_filter::explain::{self, explain};
+use gomera_filter::{Filter, Truth};
 use gomera_model::flatten::flatten;
-use gomera_model::json::attributes_from_json;
-use gomera_model::{Attributes, Body, Content, ContentError};
+use gomera_model::json::{attributes_from_json, attributes_to_json};
+use gomera_model::{Attributes, AttributesBuilder, Body, Content, ContentError};
 use serde::Serialize;
 
-use super::{FilterArgument, each_predicate};
+use super::FilterArgument;
 use crate::commands::{Console, Exit};
 
 /// What `filter explain` takes.
@@ -57,52 +58,85 @@ struct Explained {
 }
 
 /// One predicate of the filter, as it stands there: an outer NOT is not applied.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, Serialize)]
 struct Clause {
     clause: String,
     result: &'static str,
     /// Why there is no answer: missing, null, unlike, arithmetic.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
+    /// Whether the verdict rests on it.
+    deciding: bool,
+    /// Whether an odd number of NOT stands above it.
+    negated: bool,
+    /// The attributes that it looks at, those that are there.
+    seen: serde_json::Value,
 }
 
 impl Explained {
     fn of(filter: &Filter, flat: &Attributes) -> Self {
-        let verdict = reference::evaluate(filter, flat);
+        let explanation = explain(filter, &Prepared::new(flat));
         let mut clauses = Vec::new();
-        let values = Prepared::new(flat);
-        each_predicate(filter.expression(), &mut |predicate| {
-            clauses.push(clause(filter.dialect(), predicate, &values));
-        });
+        gather(&explanation.root, &mut clauses);
         Self {
-            verdict: name(verdict),
-            delivered: verdict.is_true(),
+            verdict: name(explanation.verdict),
+            delivered: explanation.verdict.is_true(),
             clauses,
         }
     }
 
     fn for_people(&self) -> String {
-        let delivered = if self.delivered {
-            "delivered"
-        } else {
-            "not delivered"
+        let delivered = match self.delivered {
+            true => "delivered",
+            false => "not delivered",
         };
         let mut text = format!("{}: {delivered}\n", self.verdict);
         for clause in &self.clauses {
+            let mark = if clause.deciding { '*' } else { ' ' };
             let reason = clause.reason.map(|reason| format!(" ({reason})"));
             let result = format!("{}{}", clause.result, reason.unwrap_or_default());
-            text += &format!("  {result:<20} {}\n", clause.clause);
+            let not = if clause.negated { "under NOT: " } else { "" };
+            text += &format!(
+                "{mark} {result:<20} {not}{}   {}\n",
+                clause.clause, clause.seen
+            );
+        }
+        if self.clauses.iter().any(|clause| clause.deciding) {
+            text += "* the verdict rests on these\n";
         }
         text
     }
 }
 
-fn clause(dialect: Dialect, predicate: &Predicate, values: &Prepared<'_>) -> Clause {
-    let answer = evaluate::answer(predicate, values);
-    Clause {
-        clause: print_predicate(dialect, predicate),
-        result: name(evaluate::truth(answer)),
-        reason: answer.err().map(evaluate::Reason::name),
+impl Clause {
+    fn new(clause: &explain::Clause) -> Self {
+        let mut seen = AttributesBuilder::new();
+        for attribute in &clause.seen {
+            if let Some(value) = &attribute.value {
+                seen.push(&attribute.name, value);
+            }
+        }
+        // What was part of a notification can be shown as JSON.
+        let seen = seen.build().ok();
+        let seen = seen.and_then(|seen| serde_json::from_str(&attributes_to_json(&seen)).ok());
+        Self {
+            clause: clause.text.clone(),
+            result: name(clause.truth),
+            reason: clause.reason.map(Reason::name),
+            deciding: clause.is_deciding,
+            negated: clause.is_negated,
+            seen: seen.unwrap_or_default(),
+        }
+    }
+}
+
+/// The predicates, in the order of the filter.
+fn gather(clause: &explain::Clause, clauses: &mut Vec<Clause>) {
+    if clause.predicate.is_some() {
+        clauses.push(Clause::new(clause));
+    }
+    for part in &clause.parts {
+        gather(part, clauses);
     }
 }
 
@@ -116,6 +150,8 @@ fn name(truth: Truth) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use gomera_filter::Dialect;
+
     use super::*;
 
     fn explained(text: &str, event: &str) -> String {
@@ -132,14 +168,20 @@ mod tests {
             ),
             concat!(
                 "unknown: not delivered\n",
-                "  false                a > 1\n",
-                "  unknown (unlike)     b = 'x'\n",
-                "  unknown (missing)    c.d < 2\n",
+                "  false                under NOT: a > 1   {\"a\":1}\n",
+                "* unknown (unlike)     b = 'x'   {\"b\":5}\n",
+                "  unknown (missing)    c.d < 2   {}\n",
+                "* the verdict rests on these\n",
             )
         );
         assert_eq!(
             explained("a IS NULL OR a > 1", r#"{"a":null}"#),
-            "true: delivered\n  true                 a IS NULL\n  unknown (null)       a > 1\n"
+            concat!(
+                "true: delivered\n",
+                "* true                 a IS NULL   {\"a\":null}\n",
+                "  unknown (null)       a > 1   {\"a\":null}\n",
+                "* the verdict rests on these\n",
+            )
         );
     }
 }

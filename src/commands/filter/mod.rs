@@ -4,13 +4,12 @@ mod case;
 mod check;
 mod engine;
 mod explain;
-mod lint;
 mod test;
 
 use std::fmt;
 
 use clap::{Args, Subcommand};
-use gomera_filter::{Dialect, Expression, Filter, FilterError, Predicate};
+use gomera_filter::{Dialect, Filter, FilterError};
 use serde::Serialize;
 
 use super::{Common, Console, Exit};
@@ -104,22 +103,5 @@ struct Pointed<'a> {
 impl fmt::Display for Pointed<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}\n{}", self.error, self.error.caret(self.text))
-    }
-}
-
-/// Every predicate of an expression, in the order of the text.
-fn each_predicate(expression: &Expression, each: &mut impl FnMut(&Predicate)) {
-    match expression {
-        Expression::Constant(_) => {}
-        Expression::Predicate(predicate) => each(predicate),
-        Expression::Not(inner) => each_predicate(inner, each),
-        Expression::And(parts)
-        | Expression::Or(parts)
-        | Expression::AndThen(parts)
-        | Expression::OrElse(parts) => {
-            for part in parts {
-                each_predicate(part, each);
-            }
-        }
     }
 }

@@ -116,15 +116,17 @@ impl Run {
             }
             Event::Gap(gap) => self.output.gap(&gap),
             Event::Disconnected => console.progress("the connection is lost; trying again"),
-            Event::Resumed(Attachment::Continued) => self.output.resumed("continued"),
-            Event::Resumed(Attachment::Fresh | Attachment::New) => self.output.resumed("fresh"),
+            Event::Resumed(attachment) => self.output.resumed(match attachment {
+                Attachment::Continued => "continued",
+                Attachment::Fresh | Attachment::New => "fresh",
+            }),
             Event::Resubscribed => self.output.subscribed(self.numbers.iter().copied()),
             Event::SubscriptionLost { number, refusal } => {
                 self.numbers.retain(|kept| *kept != number);
                 console.error(&format!("filter {number}: {}", refusal.reason));
             }
             Event::Ended(refusal) => return Some(console.fail(&refusal.reason)),
-            other => console.progress(format!("not known to this command: {other:?}")),
+            event => console.progress(format!("not known to this command: {event:?}")),
         }
         None
     }

@@ -6,6 +6,8 @@
 //! clock ────────┘     (under the lock)  └──► events, for the application to take
 //! ```
 
+mod connection;
+
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::mem;
@@ -23,7 +25,6 @@ use gomera_model::silbo::{Refusal, RefusalCode, ServerFrame};
 use gomera_model::{Generation, Time};
 
 use crate::client::Client;
-use crate::connection;
 use crate::error::{ConnectError, OpenError};
 
 /// A machine of `client-core` with its application's side. Its methods are those of the machine.

@@ -12,7 +12,7 @@ use gomera_model::Generation;
 use gomera_model::silbo::codec::FrameReader;
 use gomera_model::silbo::{Refusal, RefusalCode, ServerFrame};
 
-use crate::engine::{Engine, Machine, ToWrite};
+use super::{Engine, Machine, ToWrite};
 use crate::error::ConnectError;
 use crate::limits::{CLOSE_WITHIN, READ_CHUNKS};
 

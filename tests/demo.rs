@@ -9,7 +9,7 @@ use serde_json::Value;
 /// Runs a demonstration of two seconds in a directory of its own.
 fn demo(name: &str, arguments: &[&str]) -> (Output, PathBuf) {
     let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
-    fs::create_dir_all(&directory).unwrap();
+    fs::create_dir_all(&directory).expect("tests may write to their directory");
     let output = Command::new(env!("CARGO_BIN_EXE_gomera"))
         .args(["demo", "--seconds", "2", "--rate", "400"])
         .args([
@@ -24,7 +24,7 @@ fn demo(name: &str, arguments: &[&str]) -> (Output, PathBuf) {
         .env("TMPDIR", &directory)
         .current_dir(&directory)
         .output()
-        .unwrap();
+        .expect("the program is built for its tests");
     (output, directory)
 }
 

@@ -24,7 +24,7 @@ mod index;
 mod leaf;
 mod level;
 mod limits;
-mod pass;
+mod posting;
 mod record;
 mod residuals;
 mod rows;

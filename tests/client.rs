@@ -11,11 +11,6 @@ use gomera::broker::{Broker, Config};
 use gomera_client::{Attachment, Client, Event};
 use gomera_model::{AttributesBuilder, Body, Content, PublisherSeq};
 
-#[allow(
-    dead_code,
-    unreachable_pub,
-    reason = "other tests use more of it, or the documentation shows it as a program of its own"
-)]
 mod raw;
 #[allow(
     dead_code,

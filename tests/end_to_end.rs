@@ -1,6 +1,7 @@
 //! Real clients, real QUIC on loopback, a broker in this process.
 
 #![allow(
+    clippy::unwrap_used,
     clippy::wildcard_enum_match_arm,
     reason = "a test may fail where it stands"
 )]

@@ -156,7 +156,10 @@ async fn content_that_cannot_be_is_refused_by_its_number() {
                     refusal.reason
                 );
             }
-            ServerFrame::Published { last, .. } if last == PublisherSeq(2) => break,
+            ServerFrame::Published {
+                last: PublisherSeq(2),
+                ..
+            } => break,
             ServerFrame::Published { .. } => {}
             other => panic!("{other:?}"),
         }

@@ -337,9 +337,9 @@ impl Large {
 
 /// Room that is kept for so many postings of a small bucket.
 fn capacity(len: usize) -> usize {
-    if len <= 4 {
-        len
-    } else {
-        len.next_multiple_of(4)
+    match len {
+        0..=4 => len,
+        5..=16 => len.next_multiple_of(4),
+        _ => len.next_multiple_of(8),
     }
 }

@@ -45,6 +45,10 @@ pub(crate) enum FacetKind {
     Presence,
     /// The symbol of a text; of any other value but null that it is none.
     Member,
+    /// Degrees east of a position.
+    Longitude,
+    /// Degrees north of a position.
+    Latitude,
     /// The symbol of the first so many bytes of a text.
     Prefix(u16),
     /// The symbol of the last so many bytes of a text.
@@ -56,7 +60,12 @@ impl FacetKind {
     pub(crate) fn has_symbols(self) -> bool {
         match self {
             Self::Text | Self::Member | Self::Prefix(_) | Self::Suffix(_) => true,
-            Self::Number | Self::Flag | Self::Time | Self::Presence => false,
+            Self::Number
+            | Self::Flag
+            | Self::Time
+            | Self::Presence
+            | Self::Longitude
+            | Self::Latitude => false,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use gomera_filter::evaluate::geometry::position;
 use gomera_model::{Attributes, ValueRef};
 
 use crate::cell::Cell;
@@ -130,6 +131,12 @@ fn cell_of(value: ValueRef<'_>, kind: FacetKind, symbols: &Symbols) -> Cell {
         }
         (FacetKind::Flag, ValueRef::Bool(value)) => Cell::exact(if value { TRUE } else { FALSE }),
         (FacetKind::Time, ValueRef::Timestamp(time)) => Cell::of_int(time.0),
+        (FacetKind::Longitude, ValueRef::Point(_) | ValueRef::Object(_)) => {
+            position(value).map_or(Cell::MISSING, |point| Cell::of_float(point.lon))
+        }
+        (FacetKind::Latitude, ValueRef::Point(_) | ValueRef::Object(_)) => {
+            position(value).map_or(Cell::MISSING, |point| Cell::of_float(point.lat))
+        }
         (FacetKind::Presence, _) => Cell::exact(THERE),
         (FacetKind::Member, ValueRef::Null) => Cell::MISSING,
         (FacetKind::Member, _) => Cell::exact(Symbols::OTHER),

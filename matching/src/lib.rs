@@ -10,6 +10,7 @@ extern crate alloc;
 extern crate std;
 
 mod access;
+mod area;
 mod arena;
 mod bucket;
 mod cell;
@@ -29,6 +30,7 @@ mod record;
 mod residuals;
 mod rows;
 mod scan;
+mod sketch;
 mod slot_set;
 mod statistics;
 mod sweep;

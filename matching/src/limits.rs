@@ -4,8 +4,9 @@
 pub(crate) const ARENA_CHUNK_BYTES: usize = 64 * 1024;
 /// Items of the longest run that shares a chunk; longer ones have their own.
 pub(crate) const ARENA_RUN_ITEMS_MAX: usize = 2048;
-/// Postings in a bucket that lie side by side in a few cache lines; beyond, it has columns by facet.
-pub(crate) const SMALL_BUCKET_MAX: usize = 16;
+/// Postings in a bucket that lie side by side; beyond, it has columns by facet. Columns are scanned many at a time, but
+/// where facets are many, each has few postings, and going from one to the next costs more than it saves.
+pub(crate) const SMALL_BUCKET_MAX: usize = 192;
 /// Postings in a bucket from which a second equality is taken into the key: below, scanning them is cheaper than
 /// one more look-up.
 pub(crate) const PAIR_FROM: usize = 8;
@@ -14,7 +15,7 @@ pub(crate) const PAIR_SHAPES_MAX: usize = 64;
 /// Part of the notifications from which a key is looked at again, when there is traffic to learn from.
 pub(crate) const SHARE_DEAR: f32 = 0.001;
 /// Postings that a pair of lists may make of one row.
-pub(crate) const PAIR_POSTINGS_MAX: usize = 8;
+pub(crate) const PAIR_POSTINGS_MAX: usize = 16;
 /// Lengths of prefixes, and of suffixes, that are cut out of one attribute: each costs every notification one look-up.
 pub(crate) const AFFIX_BYTES_MAX: usize = 48;
 /// Sides of an OR that get a key each where the filter has too many rows; beyond, it is asked of every notification.

@@ -51,14 +51,14 @@ impl Scanner {
         out.reserve(len + LANES_MAX);
         match self.level {
             CpuLevel::Scalar => select_scalar(columns, cells, out),
-            #[cfg(target_arch = "x86_64")]
+            #[cfg(all(target_arch = "x86_64", not(miri)))]
             // SAFETY: the level is one that the processor has (`new`), the columns are of one length, and `out` has
             // room for as many targets and a vector more; both are seen to above.
             CpuLevel::Avx2 => unsafe { x86::select_avx2(columns, cells, out) },
-            #[cfg(target_arch = "x86_64")]
+            #[cfg(all(target_arch = "x86_64", not(miri)))]
             // SAFETY: as for AVX2.
             CpuLevel::Avx512 => unsafe { x86::select_avx512(columns, cells, out) },
-            #[cfg(not(target_arch = "x86_64"))]
+            #[cfg(any(not(target_arch = "x86_64"), miri))]
             CpuLevel::Avx2 | CpuLevel::Avx512 => select_scalar(columns, cells, out),
         }
     }
@@ -97,7 +97,7 @@ fn select_scalar<const WIDTH: usize>(
     }
 }
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(target_arch = "x86_64", not(miri)))]
 fn has(level: CpuLevel) -> bool {
     match level {
         CpuLevel::Scalar => true,
@@ -106,12 +106,12 @@ fn has(level: CpuLevel) -> bool {
     }
 }
 
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(any(not(target_arch = "x86_64"), miri))]
 fn has(level: CpuLevel) -> bool {
     level == CpuLevel::Scalar
 }
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(target_arch = "x86_64", not(miri)))]
 mod x86 {
     use core::arch::x86_64::{
         __cpuid, __cpuid_count, __m256i, __m512i, _mm256_and_si256, _mm256_castsi256_ps,

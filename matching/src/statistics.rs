@@ -1,13 +1,12 @@
 //! What the traffic looks like: how often a facet is there, how often it has a value, and how its numbers are spread.
 //! Learnt as it goes, and forgotten at the same pace.
 
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::cell::Interval;
 use crate::facets::FacetId;
 use crate::frame::Frame;
-use crate::table::{low, mix};
+use crate::sketch::Sketch;
 
 /// Learnt from the notifications, one in [`STRIDE`] after the first ones.
 pub(crate) struct Statistics {
@@ -16,8 +15,7 @@ pub(crate) struct Statistics {
     /// Notifications sampled, halved together with all counts.
     samples: f32,
     facets: Vec<FacetStatistics>,
-    /// Counts of (facet, value), two rows of a count-min sketch.
-    sketch: Box<[[u16; WIDTH]; 2]>,
+    values: Sketch,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -30,8 +28,6 @@ struct FacetStatistics {
 
 /// Values that are kept of a facet.
 const VALUES: usize = 32;
-/// Counters in a row of the sketch.
-const WIDTH: usize = 8192;
 /// Each so many notifications one is sampled.
 const STRIDE: u64 = 16;
 /// So many are all sampled at first.
@@ -47,7 +43,7 @@ impl Statistics {
             seen: 0,
             samples: 0.0,
             facets: Vec::new(),
-            sketch: Box::new([[0; WIDTH]; 2]),
+            values: Sketch::new(),
         }
     }
 
@@ -67,8 +63,8 @@ impl Statistics {
 
     /// What part of the notifications has the facet with this value; `prior` is the guess without any traffic.
     pub(crate) fn share(&self, facet: FacetId, value: u32, prior: f32) -> f32 {
-        let [first, second] = places(facet, value);
-        let count = f32::from(self.sketch[0][first].min(self.sketch[1][second]));
+        #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+        let count = self.values.count(facet, value) as f32;
         (count + BELIEF * prior) / (self.samples + BELIEF)
     }
 
@@ -92,7 +88,7 @@ impl Statistics {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        size_of_val(&*self.sketch) + self.facets.capacity() * size_of::<FacetStatistics>()
+        self.values.bytes() + self.facets.capacity() * size_of::<FacetStatistics>()
     }
 
     fn sample(&mut self, frame: &Frame) {
@@ -106,9 +102,7 @@ impl Statistics {
             }
             let value = frame.cell(facet).low;
             self.facets[facet.index()].put(value);
-            for (row, place) in self.sketch.iter_mut().zip(places(facet, value)) {
-                row[place] = row[place].saturating_add(1);
-            }
+            self.values.add(facet, value);
         }
     }
 
@@ -117,9 +111,7 @@ impl Statistics {
         for facet in &mut self.facets {
             facet.present /= 2.0;
         }
-        for count in self.sketch.as_flattened_mut() {
-            *count /= 2;
-        }
+        self.values.halve();
     }
 }
 
@@ -141,11 +133,6 @@ impl core::fmt::Debug for Statistics {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "Statistics({} seen)", self.seen)
     }
-}
-
-fn places(facet: FacetId, value: u32) -> [usize; 2] {
-    let hash = mix(0, u64::from(facet.0), u64::from(value));
-    [low(hash) as usize % WIDTH, (hash >> 32) as usize % WIDTH]
 }
 
 #[cfg(test)]

@@ -18,8 +18,8 @@ const FIRST: u64 = 1024;
 const PERIOD: u64 = 1 << 20;
 /// A look costs some 100 nanoseconds: one in so many notifications is not felt.
 const PAUSE: u32 = 4;
-/// A new choice costs some microseconds.
-const REST: u32 = 64;
+/// A new choice costs some microseconds, as much as so many candidates.
+const REST: usize = 1024;
 
 impl Sweep {
     pub(crate) fn new() -> Self {
@@ -53,9 +53,10 @@ impl Sweep {
         Some(next)
     }
 
-    /// The last step was dear.
-    pub(crate) fn rest(&mut self) {
-        self.pause = REST;
+    /// The last step was dear. The next comes when notifications have had more work than it, if each has so many
+    /// candidates.
+    pub(crate) fn rest(&mut self, candidates: usize) {
+        self.pause = u32::try_from(REST / (candidates + 8)).unwrap_or(u32::MAX);
     }
 }
 

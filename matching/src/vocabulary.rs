@@ -5,12 +5,14 @@ use alloc::vec::Vec;
 use gomera_filter::normalise::{self, Row};
 use gomera_filter::{Expression, Filter, Predicate, Truth};
 
+use crate::area;
 use crate::cell::Interval;
 use crate::facets::{FacetId, Facets};
 use crate::leaf::{Atom, Leaf, Values};
 use crate::limits::ALTERNATIVES_MAX;
 use crate::residuals::{Condition, Residuals};
 use crate::rows::Test;
+use crate::sketch::Sketch;
 use crate::symbols::Symbols;
 
 /// Facets, symbols and conditions.
@@ -19,6 +21,8 @@ pub(crate) struct Vocabulary {
     pub(crate) facets: Facets,
     pub(crate) symbols: Symbols,
     pub(crate) residuals: Residuals,
+    /// How often values that are no symbols were asked for.
+    asked: Sketch,
 }
 
 impl Vocabulary {
@@ -27,6 +31,7 @@ impl Vocabulary {
             facets: Facets::new(seed),
             symbols: Symbols::new(seed),
             residuals: Residuals::new(seed),
+            asked: Sketch::new(),
         }
     }
 
@@ -78,24 +83,20 @@ impl Vocabulary {
 
     /// How likely a subscriber is to ask for this value among those who ask for the facet: a first guess at how often
     /// a notification has it.
+    #[expect(clippy::cast_precision_loss, reason = "an estimate")]
     pub(crate) fn popularity(&self, facet: FacetId, value: u32) -> f32 {
-        /// For values that nobody counts.
-        const GUESS: f32 = 1.0 / 64.0;
         if facet == FacetId::ALWAYS {
             return 1.0;
         }
-        match self.symbol_in(facet, Interval::only(value)) {
-            #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-            Some(symbol) => {
-                let uses = self.symbols.uses(symbol) as f32;
-                (uses / (self.facets.uses(facet) as f32 + 16.0)).min(1.0)
-            }
-            None => GUESS,
-        }
+        let (times, of) = match self.symbol_in(facet, Interval::only(value)) {
+            Some(symbol) => (self.symbols.uses(symbol), self.facets.uses(facet)),
+            None => (self.asked.count(facet, value), self.asked.count(facet, ANY)),
+        };
+        ((times as f32 + 1.0) / (of as f32 + 16.0)).min(1.0)
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.facets.bytes() + self.symbols.bytes() + self.residuals.bytes()
+        self.facets.bytes() + self.symbols.bytes() + self.residuals.bytes() + self.asked.bytes()
     }
 
     /// The only row of an AND of predicates, which most filters are; nothing is copied for it.
@@ -184,10 +185,12 @@ impl Vocabulary {
             let test = self.acquire_values(&leaf);
             self.put(test, tests);
         }
+        self.acquire_box(predicate, negated, tests);
     }
 
     fn acquire_test(&mut self, predicate: &Predicate, negated: bool, tests: &mut Vec<Test>) {
         let leaf = Leaf::of(predicate, negated);
+        self.acquire_box(predicate, negated, tests);
         if let Some(leaf) = &leaf {
             let test = self.acquire_values(leaf);
             self.put(test, tests);
@@ -199,19 +202,43 @@ impl Vocabulary {
         }
     }
 
+    /// The box around an area, which must be asked for itself too.
+    fn acquire_box(&mut self, predicate: &Predicate, negated: bool, tests: &mut Vec<Test>) {
+        for (name, kind, interval) in area::bounds(predicate, negated).into_iter().flatten() {
+            let facet = self.facets.acquire(name, kind);
+            self.put(Test::Inside(facet, interval), tests);
+        }
+    }
+
     fn acquire_values(&mut self, leaf: &Leaf<'_>) -> Test {
         let facet = self.facets.acquire(leaf.name, leaf.kind);
         match &leaf.values {
             Values::Inside(interval) => Test::Inside(facet, *interval),
             Values::Outside(interval) => Test::Outside(facet, *interval),
             Values::OneOf(atoms) => match self.acquire_atoms(atoms).as_slice() {
-                [value] => Test::Equal(facet, *value),
-                values => Test::Among(facet, values.into()),
+                [value] => {
+                    self.ask(facet, &[*value]);
+                    Test::Equal(facet, *value)
+                }
+                values => {
+                    self.ask(facet, values);
+                    Test::Among(facet, values.into())
+                }
             },
             Values::NoneOf(atoms) => match self.acquire_atoms(atoms).as_slice() {
                 [value] => Test::Outside(facet, Interval::only(*value)),
                 values => Test::NotAmong(facet, values.into()),
             },
+        }
+    }
+
+    /// Counts values that are asked for, where their symbols do not.
+    fn ask(&mut self, facet: FacetId, values: &[u32]) {
+        if !self.facets.kind(facet).has_symbols() {
+            self.asked.add(facet, ANY);
+            values
+                .iter()
+                .for_each(|&value| self.asked.add(facet, value));
         }
     }
 
@@ -262,6 +289,9 @@ impl Vocabulary {
         self.facets.kind(facet).has_symbols().then_some(symbol)
     }
 }
+
+/// Stands for all values of a facet: no cell has it.
+const ANY: u32 = 0;
 
 /// Cheap tests come first.
 fn rank(test: &Test) -> u8 {

@@ -64,7 +64,13 @@ impl ATreeEngine {
                 let holds = match &test.op {
                     Op::Suffix(affix) => text.ends_with(affix),
                     Op::Contains(affix) => text.contains(affix),
-                    _ => false,
+                    Op::Equal(_)
+                    | Op::NotEqual(_)
+                    | Op::In(_)
+                    | Op::AtLeast(_)
+                    | Op::AtMost(_)
+                    | Op::Between(..)
+                    | Op::Prefix(_) => false,
                 };
                 event
                     .with_boolean(flag, holds)
@@ -193,7 +199,13 @@ fn flag_name(test: &Test) -> String {
     let (word, text) = match &test.op {
         Op::Suffix(text) => ("ends", text.as_str()),
         Op::Contains(text) => ("has", text.as_str()),
-        _ => ("is", ""),
+        Op::Equal(_)
+        | Op::NotEqual(_)
+        | Op::In(_)
+        | Op::AtLeast(_)
+        | Op::AtMost(_)
+        | Op::Between(..)
+        | Op::Prefix(_) => ("is", ""),
     };
     let text = text.replace('-', "_");
     format!("flag_{}_{word}{text}", test.attribute)

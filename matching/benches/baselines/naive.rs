@@ -139,7 +139,13 @@ impl Naive {
             Compiled::Or(first, count) => {
                 (first..first + count).any(|part| self.is_true(part, laid))
             }
-            _ => self.holds(node, laid) == Some(true),
+            Compiled::Not(_)
+            | Compiled::NotEqual(..)
+            | Compiled::In(..)
+            | Compiled::Range(..)
+            | Compiled::Prefix(..)
+            | Compiled::Suffix(..)
+            | Compiled::Contains(..) => self.holds(node, laid) == Some(true),
         }
     }
 

@@ -97,7 +97,7 @@ impl Index {
             pass.prepare(self, flat);
             pass.run(self, flat);
             pass.collect(self, visible, hits);
-            self.choose_again();
+            self.choose_again(pass.candidates());
         }
         self.pass = pass;
     }
@@ -192,7 +192,7 @@ impl Index {
 
     /// Now and then looks at a subscription whether its keys still are the best, by what the traffic has taught. Bounded:
     /// one subscription a notification at most.
-    fn choose_again(&mut self) {
+    fn choose_again(&mut self, candidates: usize) {
         let Some(handle) = self
             .sweep
             .step(self.statistics.seen(), self.entries.bound())
@@ -216,7 +216,7 @@ impl Index {
             self.uninstall(handle);
             self.install(handle, &filter);
         }
-        self.sweep.rest();
+        self.sweep.rest(candidates);
     }
 
     /// What part of the notifications would have one of the keys that were chosen now.

@@ -73,6 +73,11 @@ impl Pass {
         &self.targets.handles
     }
 
+    /// How many postings held of the last notification: a measure of its work.
+    pub(crate) fn candidates(&self) -> usize {
+        self.targets.sure.len()
+    }
+
     /// Appends the hits, sorted, each once.
     pub(crate) fn collect(&mut self, index: &Index, visible: &SlotSet, hits: &mut Hits) {
         self.found.clear();

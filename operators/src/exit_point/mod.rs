@@ -325,7 +325,7 @@ impl ExitPoint {
         let Some(session) = self.sessions.get_mut(id) else {
             return self.register_orphan(&operation, effects);
         };
-        session.register(&operation);
+        let correction = session.register(&operation);
         self.stats.registrations += 1;
         if let Some((connection_point, generation)) = session.attachment() {
             let answered = ConnectionPointFrame::Answered {
@@ -335,6 +335,9 @@ impl ExitPoint {
                 refused: None,
             };
             self.send_behind_deliveries(connection_point, answered, effects);
+        }
+        if let Some(correction) = correction {
+            self.end_subscriptions(id, [correction].into(), effects);
         }
     }
 

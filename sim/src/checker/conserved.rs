@@ -1,7 +1,7 @@
 //! State is conserved: in the end the instances hold exactly what the clients were told, each thing at its one owner,
 //! all under one epoch.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gomera_model::{Epoch, Incarnation, OperationNumber, SessionId, SubscriptionId, Topology};
 
@@ -47,19 +47,22 @@ pub(super) fn check(history: &History, census: &Census, breaches: &mut Vec<Breac
     }
     let expected = expected(history);
     let matcher_of = |id: SubscriptionId| topology.matcher(id.slot());
-    compare(
-        ("matcher", &matcher_of),
-        &expected,
-        &census.in_matchers,
-        breaches,
-    );
+    let mut found = compare(("matcher", &matcher_of), &expected, &census.in_matchers);
     let exit_point_of = |id: SubscriptionId| topology.primary(id.session);
-    compare(
+    let in_exit_points = &census.in_exit_points;
+    found.extend(compare(
         ("exit point", &exit_point_of),
         &expected,
-        &census.in_exit_points,
-        breaches,
-    );
+        in_exit_points,
+    ));
+    for (id, story) in found {
+        let mut sessions = history.sessions();
+        let subscriber = sessions.find(|(_, session)| session.id == Some(id.session));
+        breaches.push(Breach {
+            subscriber: subscriber.map(|(subscriber, _)| subscriber),
+            ..Breach::general(Promise::Unconserved, story)
+        });
+    }
 }
 
 type Owner<'a> = (&'a str, &'a dyn Fn(SubscriptionId) -> Incarnation);
@@ -93,36 +96,32 @@ fn expect(
     }
 }
 
+/// What is held and should not be, and what should be and is not.
 fn compare(
     (layer, owner): Owner<'_>,
     expected: &BTreeMap<SubscriptionId, OperationNumber>,
     held: &[HeldSubscription],
-    breaches: &mut Vec<Breach>,
-) {
-    let mut missing: BTreeMap<_, _> = expected
+) -> Vec<(SubscriptionId, String)> {
+    let mut missing: BTreeSet<_> = expected
         .iter()
-        .map(|(&id, &operation)| {
-            let holder = owner(id);
-            (
-                HeldSubscription {
-                    id,
-                    holder,
-                    operation,
-                },
-                (),
-            )
+        .map(|(&id, &operation)| HeldSubscription {
+            id,
+            holder: owner(id),
+            operation,
         })
         .collect();
-    for one in held {
-        if missing.remove(one).is_none() {
+    let too_much = held.iter().filter(|one| !missing.remove(one));
+    let mut found: Vec<_> = too_much
+        .map(|one| {
             let story = format!("{layer} {} holds too much: {}", one.holder, words(one));
-            breaches.push(Breach::general(Promise::Unconserved, story));
-        }
-    }
-    for one in missing.keys() {
+            (one.id, story)
+        })
+        .collect();
+    found.extend(missing.iter().map(|one| {
         let story = format!("{layer} {} lacks {}", one.holder, words(one));
-        breaches.push(Breach::general(Promise::Unconserved, story));
-    }
+        (one.id, story)
+    }));
+    found
 }
 
 fn words(held: &HeldSubscription) -> String {

@@ -126,7 +126,7 @@ fn number(random: &mut Random) -> Value {
 fn point(random: &mut Random) -> Point {
     Point {
         lon: [-180.0, -17.2, -17.1, 0.0, 179.9][random.below(5)],
-        lat: [-90.0, 28.0, 28.1, 0.0, 90.0][random.below(5)],
+        lat: [-90.0, 28.0, 28.1, 0.0, 89.9, 90.0][random.below(6)],
     }
 }
 
@@ -192,8 +192,19 @@ fn predicate(random: &mut Random) -> String {
 
 fn place(random: &mut Random) -> String {
     match random.below(4) {
-        0 => "NEAR(place, POINT(-17.2 28.1), 20000)".into(),
-        1 => "BBOX(place, -18, 27, -17, 29)".into(),
+        0 => {
+            let metres = random.one_of(&["0", "9000", "9900", "20000", "5000000", "30000000"]);
+            format!(
+                "NEAR(place, POINT({}), {metres})",
+                random.one_of(&["-17.2 28.1", "0 0", "179.9 0", "3 90"])
+            )
+        }
+        1 => random
+            .one_of(&[
+                "BBOX(place, -18, 27, -17, 29)",
+                "BBOX(place, -17.2, 28, 0, 28.1)",
+            ])
+            .into(),
         2 => "BBOX(place, 179, -90, -179, 90)".into(),
         _ => "at >= TIMESTAMP '2023-11-14T22:13:20Z'".into(),
     }

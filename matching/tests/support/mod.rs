@@ -1,0 +1,91 @@
+//! What the tests share: random filters and notifications, and a model to compare the index with.
+
+pub(crate) mod random;
+
+use std::collections::BTreeMap;
+
+use gomera_filter::{Dialect, Filter, reference};
+use gomera_matching::{CpuLevel, Hits, Index, SlotSet};
+use gomera_model::{Attributes, OperationNumber, SessionId, SubscriptionId, SubscriptionNumber};
+
+/// An index, and what it should hold.
+pub(crate) struct Pair {
+    pub(crate) index: Index,
+    pub(crate) model: BTreeMap<SubscriptionId, (OperationNumber, Filter)>,
+}
+
+type Match = (SubscriptionId, OperationNumber);
+
+impl Pair {
+    pub(crate) fn new(seed: u64, level: CpuLevel) -> Self {
+        Self {
+            index: Index::new(seed, level),
+            model: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn insert(&mut self, id: SubscriptionId, operation: u64, filter: &Filter) {
+        let operation = OperationNumber(operation);
+        self.index.insert(id, operation, filter);
+        self.model.insert(id, (operation, filter.clone()));
+    }
+
+    pub(crate) fn remove(&mut self, id: SubscriptionId) {
+        let removed = self.model.remove(&id).map(|(operation, _)| operation);
+        assert_eq!(self.index.remove(id), removed);
+    }
+
+    /// Matches a batch, and compares every notification of it with the reference evaluator.
+    pub(crate) fn check(&mut self, batch: &[Attributes], visible: &SlotSet) {
+        let batch = batch.iter().collect::<Vec<_>>();
+        let mut hits = Hits::new();
+        self.index.match_batch(&batch, visible, &mut hits);
+        assert_eq!(hits.len(), batch.len());
+        for (at, flat) in batch.iter().enumerate() {
+            let (found, expected) = (matched(&hits, at), self.expected(flat, visible));
+            if found != expected {
+                self.explain(&found, &expected, flat);
+            }
+        }
+    }
+
+    fn expected(&self, flat: &Attributes, visible: &SlotSet) -> Vec<Match> {
+        let asked = self.model.iter();
+        let asked = asked.filter(|(id, _)| visible.contains(id.slot()));
+        let holds = asked.filter(|(_, (_, filter))| reference::evaluate(filter, flat).is_true());
+        holds
+            .map(|(id, (operation, _))| (*id, *operation))
+            .collect()
+    }
+
+    fn explain(&self, found: &[Match], expected: &[Match], flat: &Attributes) {
+        for (id, (_, filter)) in &self.model {
+            let is_found = found.iter().any(|(other, _)| other == id);
+            let is_expected = expected.iter().any(|(other, _)| other == id);
+            assert_eq!(is_found, is_expected, "{filter:?} on {flat:?}");
+        }
+        panic!("the same subscriptions, but {found:?} instead of {expected:?}");
+    }
+}
+
+pub(crate) fn id(number: usize) -> SubscriptionId {
+    SubscriptionId {
+        session: SessionId(number as u64 % 37),
+        number: SubscriptionNumber(u32::try_from(number).unwrap()),
+    }
+}
+
+pub(crate) fn parse(text: &str) -> Filter {
+    Filter::parse(Dialect::Sql, text).unwrap_or_else(|error| panic!("{text}: {error:?}"))
+}
+
+fn matched(hits: &Hits, index: usize) -> Vec<Match> {
+    let blocks = hits.sessions(index);
+    let ids = blocks.flat_map(|(session, hits)| {
+        hits.iter().map(move |hit| {
+            let number = hit.number;
+            (SubscriptionId { session, number }, hit.operation)
+        })
+    });
+    ids.collect()
+}

@@ -1,5 +1,7 @@
 //! The command line as users know it: a broker in one process, publishers and subscribers in others.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
+
 mod process;
 
 use std::collections::{BTreeMap, BTreeSet};

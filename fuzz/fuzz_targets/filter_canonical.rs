@@ -3,6 +3,6 @@
 #![no_main]
 
 #[path = "../../filter/tests/language/mod.rs"]
-mod common;
+mod language;
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| common::fuzz::canonical(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| language::fuzz::canonical(bytes));

@@ -3,8 +3,8 @@
 #![no_main]
 
 #[path = "../../filter/tests/language/mod.rs"]
-mod common;
+mod language;
 
 use gomera_filter::Dialect;
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| common::fuzz::text(Dialect::Jms, bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| language::fuzz::text(Dialect::Jms, bytes));

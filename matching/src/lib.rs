@@ -25,7 +25,7 @@ mod index;
 mod leaf;
 mod level;
 mod limits;
-mod pass;
+mod posting;
 mod record;
 mod residuals;
 mod rows;

@@ -160,11 +160,7 @@ impl AccessPoint {
                 }
             }
             AccessPointFrame::TakenUp(epoch) => self.taken_up(now, (from, epoch), effects),
-            AccessPointFrame::Released {
-                epoch: _,
-                seq,
-                matched,
-            } => self.released(from, seq, &matched),
+            AccessPointFrame::Released { seq, matched, .. } => self.released(from, seq, &matched),
         }
     }
 

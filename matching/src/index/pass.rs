@@ -13,11 +13,11 @@ use gomera_filter::{Filter, reference};
 use gomera_model::operation::Hit;
 use gomera_model::{Attributes, OperationNumber, SessionId, SubscriptionNumber};
 
+use super::Index;
 use crate::access::Key;
 use crate::bucket::{Bucket, Target, Targets};
 use crate::frame::Frame;
 use crate::hits::Hits;
-use crate::index::Index;
 use crate::rows::Verdict;
 use crate::scan::fetch;
 use crate::slot_set::SlotSet;

@@ -1,5 +1,7 @@
 //! The index: what is held, and how it changes. How it is asked stands in `pass.rs`.
 
+mod pass;
+
 use alloc::vec::Vec;
 
 use gomera_filter::Filter;
@@ -15,7 +17,6 @@ use crate::facets::FacetId;
 use crate::hits::Hits;
 use crate::level::CpuLevel;
 use crate::limits::SHARE_DEAR;
-use crate::pass::Pass;
 use crate::record::{Location, Records};
 use crate::rows::{Rows, Test};
 use crate::scan::Scanner;
@@ -23,6 +24,7 @@ use crate::slot_set::SlotSet;
 use crate::statistics::Statistics;
 use crate::sweep::Sweep;
 use crate::vocabulary::Vocabulary;
+use pass::Pass;
 
 /// The subscriptions of one matcher, each tagged with its slot.
 #[derive(Debug)]

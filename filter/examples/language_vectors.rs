@@ -152,69 +152,43 @@ fn test_every_type(cases: &mut Cases) {
         let of_type = |fits: bool, holds: bool| if fits { verdict(holds) } else { "unknown" };
         let is_number = matches!(kind, Kind::Number(_));
         let is_text = matches!(kind, Kind::Text(_));
+        let is_bool = matches!(kind, Kind::Bool(_));
         let five = *kind == Kind::Number(20);
-        let mut both = |positive: &str, negative: &str, expect: &str| {
+        let yes = *kind == Kind::Bool(true);
+        let abc = of_type(is_text, *kind == Kind::Text("abc"));
+        let digits = of_type(is_text, *kind == Kind::Text("5"));
+        let one_of = unless_absent(five || yes);
+        let one_text = unless_absent(*kind == Kind::Text("abc"));
+        let number = of_type(is_number, five);
+        let array = of_type(*kind == Kind::Array, true);
+        let with_null = if five { "true" } else { "unknown" };
+        let tests = [
+            ("a IN (5, 'x', TRUE)", "a NOT IN (5, 'x', TRUE)", one_of),
+            ("a IN ('abc')", "NOT (a IN ('abc'))", one_text),
+            ("a IN (5, NULL)", "a NOT IN (5, NULL)", with_null),
+            ("a BETWEEN 3 AND 9", "a NOT BETWEEN 3 AND 9", number),
+            ("a BETWEEN 'a' AND 'b'", "a NOT BETWEEN 'a' AND 'b'", abc),
+            ("a LIKE 'a%'", "a NOT LIKE 'a%'", abc),
+            ("STARTS_WITH(a, 'ab')", "NOT STARTS_WITH(a, 'ab')", abc),
+            (
+                "MATCHES(a, '^[0-9]+$')",
+                "NOT MATCHES(a, '^[0-9]+$')",
+                digits,
+            ),
+            ("a IS NULL", "a IS NOT NULL", verdict(absent)),
+            ("EXISTS a", "NOT EXISTS a", verdict(*kind != Kind::Missing)),
+            ("a IS NUMBER", "a IS NOT NUMBER", verdict(is_number)),
+            ("a IS STRING", "a IS NOT STRING", verdict(is_text)),
+            ("a IS BOOLEAN", "a IS NOT BOOLEAN", verdict(is_bool)),
+            ("a IS GEOMETRY", "a IS NOT GEOMETRY", "false"),
+            ("a", "NOT a", of_type(is_bool, yes)),
+            ("a + 1 = 6", "a + 1 <> 6", number),
+            ("ANY(a, x -> x = 1)", "NOT ANY(a, x -> x = 1)", array),
+        ];
+        for (positive, negative, expect) in tests {
             cases.sql(positive, &attrs, expect);
             cases.sql(negative, &attrs, opposite(expect));
-        };
-        both(
-            "a IN (5, 'x', TRUE)",
-            "a NOT IN (5, 'x', TRUE)",
-            unless_absent(five || *kind == Kind::Bool(true)),
-        );
-        both(
-            "a IN ('abc')",
-            "NOT (a IN ('abc'))",
-            unless_absent(*kind == Kind::Text("abc")),
-        );
-        let with_null = if five { "true" } else { "unknown" };
-        both("a IN (5, NULL)", "a NOT IN (5, NULL)", with_null);
-        both(
-            "a BETWEEN 3 AND 9",
-            "a NOT BETWEEN 3 AND 9",
-            of_type(is_number, five),
-        );
-        both(
-            "a BETWEEN 'a' AND 'b'",
-            "a NOT BETWEEN 'a' AND 'b'",
-            of_type(is_text, *kind == Kind::Text("abc")),
-        );
-        both(
-            "a LIKE 'a%'",
-            "a NOT LIKE 'a%'",
-            of_type(is_text, *kind == Kind::Text("abc")),
-        );
-        both(
-            "STARTS_WITH(a, 'ab')",
-            "NOT STARTS_WITH(a, 'ab')",
-            of_type(is_text, *kind == Kind::Text("abc")),
-        );
-        both(
-            "MATCHES(a, '^[0-9]+$')",
-            "NOT MATCHES(a, '^[0-9]+$')",
-            of_type(is_text, *kind == Kind::Text("5")),
-        );
-        both("a IS NULL", "a IS NOT NULL", verdict(absent));
-        both("EXISTS a", "NOT EXISTS a", verdict(*kind != Kind::Missing));
-        both("a IS NUMBER", "a IS NOT NUMBER", verdict(is_number));
-        both("a IS STRING", "a IS NOT STRING", verdict(is_text));
-        both(
-            "a IS BOOLEAN",
-            "a IS NOT BOOLEAN",
-            verdict(matches!(kind, Kind::Bool(_))),
-        );
-        both("a IS GEOMETRY", "a IS NOT GEOMETRY", "false");
-        both(
-            "a",
-            "NOT a",
-            of_type(matches!(kind, Kind::Bool(_)), *kind == Kind::Bool(true)),
-        );
-        both("a + 1 = 6", "a + 1 <> 6", of_type(is_number, five));
-        both(
-            "ANY(a, x -> x = 1)",
-            "NOT ANY(a, x -> x = 1)",
-            of_type(*kind == Kind::Array, true),
-        );
+        }
     }
 }
 
@@ -388,10 +362,8 @@ fn texts(cases: &mut Cases) {
     }
 }
 
-/// What cannot be meant, in each dialect.
-fn refusals(cases: &mut Cases) {
-    cases.suite("refusals");
-    let refused: &[(&str, &[&str])] = &[
+#[rustfmt::skip]
+const REFUSED: &[(&str, &[&str])] = &[
         (
             "sql",
             &[
@@ -472,7 +444,11 @@ fn refusals(cases: &mut Cases) {
         ),
         ("mqtt", &["a", "=1", "a=1&", "a==1", "a='x", "NOT (a=1)"]),
     ];
-    for (dialect, texts) in refused {
+
+/// What cannot be meant, in each dialect.
+fn refusals(cases: &mut Cases) {
+    cases.suite("refusals");
+    for (dialect, texts) in REFUSED {
         for text in *texts {
             cases.add(dialect, text, "{}", "parse_error");
         }

@@ -1,8 +1,8 @@
 //! The published cases of `docs/language-vectors.jsonl`: up to date, and what the evaluator says.
 
-mod common;
+mod agreement;
 
-#[allow(dead_code, reason = "its main belongs to the program")]
+#[allow(dead_code, unreachable_pub, reason = "it is a program of its own")]
 #[path = "../examples/language_vectors.rs"]
 mod generator;
 
@@ -38,7 +38,7 @@ fn the_evaluator_gives_every_published_verdict() {
                     panic!("attrs of {line}");
                 };
                 let flat = attributes(attrs);
-                common::assert_forms_agree(&filter, &flat);
+                agreement::assert_forms_agree(&filter, &flat);
                 match reference::evaluate(&filter, &flat) {
                     Truth::True => "true",
                     Truth::False => "false",
@@ -54,11 +54,12 @@ fn the_evaluator_gives_every_published_verdict() {
 fn attributes(attrs: ObjectRef<'_>) -> Attributes {
     let mut builder = AttributesBuilder::new();
     for (name, value) in attrs.iter() {
-        match value {
-            ValueRef::Object(object) if object.value("bytes").is_some() => {
-                builder.push(name, &Value::Bytes(bytes(object)));
-            }
-            value => builder.push_ref(name, value),
+        if let ValueRef::Object(object) = value
+            && object.value("bytes").is_some()
+        {
+            builder.push(name, &Value::Bytes(bytes(object)));
+        } else {
+            builder.push_ref(name, value);
         }
     }
     let attributes = builder.build().expect("a published case");

@@ -2,9 +2,9 @@
 
 #![no_main]
 
-#[path = "../../filter/tests/common/mod.rs"]
-mod common;
+#[path = "../../filter/tests/agreement/mod.rs"]
+mod agreement;
 
 use gomera_filter::Dialect;
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| common::fuzz::text(Dialect::AmqpSql, bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| agreement::fuzz::text(Dialect::AmqpSql, bytes));

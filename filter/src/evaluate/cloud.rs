@@ -6,8 +6,7 @@ use alloc::string::String;
 
 use gomera_model::rfc3339;
 
-use super::compare::holds;
-use super::function::{left, offset, right};
+use super::characters::{left, offset, right};
 use super::{Answer, Datum, Reason, Scope, Values};
 use crate::tree::{Arithmetic, CloudFunction, Comparison, Operand};
 
@@ -22,7 +21,7 @@ enum Primitive<'a> {
 /// `left comparison right`: for equality the left one is cast to the type of the right one, else both to numbers.
 pub(super) fn compare(left: &Datum<'_>, comparison: Comparison, right: &Datum<'_>) -> Answer {
     if !matches!(comparison, Comparison::Equal | Comparison::NotEqual) {
-        return Ok(holds(comparison, int(left)?.cmp(&int(right)?)));
+        return Ok(comparison.holds(int(left)?.cmp(&int(right)?)));
     }
     let equal = cast_equal(left, right)?;
     Ok(equal == (comparison == Comparison::Equal))

@@ -5,18 +5,6 @@ use core::cmp::Ordering;
 use super::{Datum, Reason, cloud};
 use crate::tree::{Comparison, Unlike};
 
-/// What a comparison says of an order.
-pub(super) fn holds(comparison: Comparison, order: Ordering) -> bool {
-    match comparison {
-        Comparison::Equal => order.is_eq(),
-        Comparison::NotEqual => order.is_ne(),
-        Comparison::Less => order.is_lt(),
-        Comparison::LessOrEqual => order.is_le(),
-        Comparison::Greater => order.is_gt(),
-        Comparison::GreaterOrEqual => order.is_ge(),
-    }
-}
-
 /// The answer of `left comparison right`.
 pub(super) fn compare(
     left: &Datum<'_>,
@@ -35,7 +23,7 @@ pub(super) fn compare(
         | Comparison::GreaterOrEqual => order(left, right, unlike),
     };
     match (order, unlike) {
-        (Some(order), _) => Ok(holds(comparison, order)),
+        (Some(order), _) => Ok(comparison.holds(order)),
         (None, Unlike::False | Unlike::FalseUnordered) => Ok(false),
         (None, Unlike::Unknown | Unlike::Cast | Unlike::Spelled) => Err(Reason::Unlike),
     }

@@ -5,6 +5,7 @@ use alloc::string::String;
 
 use gomera_model::{Timestamp, rfc3339};
 
+use super::characters::{left, offset, right};
 use super::geometry;
 use super::{Datum, Reason, Scope, Values, cloud};
 use crate::tree::{Function, Operand};
@@ -121,19 +122,6 @@ fn rounded(value: Datum<'_>, round: fn(f64) -> f64) -> Result<Datum<'_>, Reason>
     }
 }
 
-/// The first `count` characters.
-pub(super) fn left(text: &str, count: i64) -> Result<&str, Reason> {
-    let count = usize::try_from(count).map_err(|_| Reason::Arithmetic)?;
-    Ok(&text[..offset(text, count)])
-}
-
-/// The last `count` characters.
-pub(super) fn right(text: &str, count: i64) -> Result<&str, Reason> {
-    let count = usize::try_from(count).map_err(|_| Reason::Arithmetic)?;
-    let characters = text.chars().count();
-    Ok(&text[offset(text, characters.saturating_sub(count))..])
-}
-
 /// `count` characters from the character `start` on, which counts from 1.
 fn substring(text: &str, start: i64, count: Option<i64>) -> Result<&str, Reason> {
     let skipped = usize::try_from(start - 1).map_err(|_| Reason::Arithmetic)?;
@@ -142,13 +130,6 @@ fn substring(text: &str, start: i64, count: Option<i64>) -> Result<&str, Reason>
         Some(count) => left(rest, count),
         None => Ok(rest),
     }
-}
-
-/// The byte behind the first `characters` characters.
-pub(super) fn offset(text: &str, characters: usize) -> usize {
-    text.char_indices()
-        .nth(characters)
-        .map_or(text.len(), |(offset, _)| offset)
 }
 
 fn text(value: Datum<'_>) -> Result<Cow<'_, str>, Reason> {

@@ -2,6 +2,7 @@
 //! index itself, and decides what it does index by code of its own.
 
 mod arithmetic;
+mod characters;
 mod cloud;
 mod compare;
 mod datum;

@@ -14,6 +14,7 @@ mod primary;
 mod refusal;
 mod sql;
 mod test;
+mod token;
 
 use alloc::format;
 

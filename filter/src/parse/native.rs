@@ -11,10 +11,10 @@ use crate::tree::{
     TextTest,
 };
 
-use super::lexer::Token;
 use super::node::Node;
 use super::parser::Parser;
 use super::refusal::Span;
+use super::token::Token;
 
 impl Parser<'_> {
     /// A predicate of the native language, if `name`, which stands here before a bracket, is one.
@@ -69,6 +69,7 @@ impl Parser<'_> {
             TextKind::EndsWith => TextTest::EndsWith(text),
             TextKind::Contains => TextTest::Contains(text),
             TextKind::Matches => {
+                self.count_expression(text_span)?;
                 let regex = Regex::new(&text).map_err(|error| self.bad_regex(error, text_span))?;
                 TextTest::Matches(regex)
             }

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use crate::error::FilterErrorKind;
 use crate::tree::Literal;
 
-use super::lexer::Token;
+use super::token::Token;
 
 /// What is wrong with a number, for the lexer to put a place to.
 #[derive(Debug)]

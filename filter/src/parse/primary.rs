@@ -9,10 +9,10 @@ use gomera_model::rfc3339;
 use crate::tree::{Function, Literal, Operand, Path, Predicate, Step};
 
 use super::grammar::{BadName, Keyword, Signature};
-use super::lexer::Token;
 use super::node::Node;
 use super::parser::Parser;
 use super::refusal::{Span, quoted};
+use super::token::Token;
 
 impl Parser<'_> {
     /// An operand or a condition that no operator takes apart.

@@ -10,10 +10,10 @@ use crate::limits::{MEMBERS_MAX, PATTERN_BYTES_MAX};
 use crate::tree::{Kind, LikePart, LikePattern, Literal, Operand, Predicate, TextTest, Unlike};
 
 use super::grammar::{Escape, Keyword, Members};
-use super::lexer::Token;
 use super::node::{self, Meaning, Node};
 use super::parser::Parser;
 use super::refusal::Span;
+use super::token::Token;
 
 impl Parser<'_> {
     /// A test of `left`; the parser stands at its first word.

@@ -2,11 +2,12 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::cmp::Ordering;
 
 use gomera_model::Point;
 use smol_str::SmolStr;
 
-use super::{Expression, LikePattern, Literal, Operand, Path, Regex};
+use super::{Expression, LikePattern, Literal, Operand, Path, Regex, TextShape};
 
 /// One test, true, false or unknown for a notification.
 #[derive(Clone, Debug, PartialEq)]
@@ -115,6 +116,19 @@ pub enum Comparison {
 }
 
 impl Comparison {
+    /// What the comparison says of an order.
+    #[must_use]
+    pub fn holds(self, order: Ordering) -> bool {
+        match self {
+            Self::Equal => order.is_eq(),
+            Self::NotEqual => order.is_ne(),
+            Self::Less => order.is_lt(),
+            Self::LessOrEqual => order.is_le(),
+            Self::Greater => order.is_gt(),
+            Self::GreaterOrEqual => order.is_ge(),
+        }
+    }
+
     /// The comparison that holds exactly where this one does not.
     #[must_use]
     pub fn opposite(self) -> Self {
@@ -192,23 +206,6 @@ pub enum TextTest {
     Contains(SmolStr),
     /// `MATCHES`: the expression is found somewhere in the text.
     Matches(Regex),
-}
-
-/// The shapes of text tests that an index knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TextShape<'a> {
-    /// Exactly this text.
-    Exact(&'a str),
-    /// It begins with this, and goes on in any way.
-    Prefix(&'a str),
-    /// It ends with this, after anything.
-    Suffix(&'a str),
-    /// It has this somewhere.
-    Contains(&'a str),
-    /// Any text at all.
-    Anything,
-    /// None of these.
-    Other,
 }
 
 impl TextTest {

@@ -16,6 +16,8 @@ pub const EXPRESSIONS_MAX: usize = 8;
 pub const REGEX_PROGRAM_BYTES_MAX: usize = 64 * 1024;
 /// A regular expression as a table of states, bytes. So every text is searched with one look-up a byte.
 pub const REGEX_AUTOMATON_BYTES_MAX: usize = 256 * 1024;
+/// Text that `CONCAT` puts together, bytes: beyond, it has no value. Else nested ones would grow without bound.
+pub const JOINED_BYTES_MAX: usize = gomera_model::limits::CONTENT_BYTES_MAX;
 /// Rows of conjunctions that normalisation expands a filter to; beyond, it stays a tree.
 pub const ROWS_MAX: usize = 12;
 /// Text of an `amqp-sql` filter, characters: the limit of that specification.

@@ -105,6 +105,16 @@ fn text_tests() {
 }
 
 #[test]
+fn joined_text_does_not_grow_without_bound() {
+    let mut text = String::from("a");
+    for _ in 0..4 {
+        text = format!("CONCAT({text}, {text}, {text})");
+    }
+    let event = format!("{{\"a\":\"{}\"}}", "x".repeat(1000));
+    unknown(&format!("{text} = 'x'"), &event);
+}
+
+#[test]
 #[rustfmt::skip]
 fn paths() {
     let event =

@@ -1,5 +1,10 @@
 //! What the broker does with what comes over the wire, good and bad.
 
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test may fail where it stands"
+)]
+
 use std::time::Duration;
 
 use gomera_model::PublisherSeq;
@@ -31,7 +36,6 @@ async fn what_matches_arrives_and_is_acknowledged() {
         }
     }
     assert_eq!(counts, [0, 1, 2]);
-    broker.broker.shutdown().await;
 }
 
 async fn check_delivery(subscriber: &mut RawStream, seq: u64, subscriptions: &[u32]) {
@@ -62,7 +66,9 @@ async fn check_refused(bytes: &[u8], expected: RefusalCode) {
                 break;
             }
             // Answers to what was right before it.
-            ServerFrame::Connected { .. } | ServerFrame::PublisherOpened { .. } => {}
+            ServerFrame::Connected { .. }
+            | ServerFrame::PublisherOpened { .. }
+            | ServerFrame::Published { .. } => {}
             other => panic!("{other:?}"),
         }
     }
@@ -77,7 +83,6 @@ async fn check_refused(bytes: &[u8], expected: RefusalCode) {
         .filter_map(|one| one.clients.closed.get(&expected))
         .sum();
     assert_eq!(counted, 1);
-    broker.broker.shutdown().await;
 }
 
 fn encoded(frames: &[ClientFrame]) -> Vec<u8> {
@@ -127,6 +132,35 @@ async fn a_connection_that_says_nothing_is_closed() {
     let broker = TestBroker::with(|config| config.frame_within = Duration::from_millis(200));
     let client = broker.connect().await;
     assert_eq!(client.closed().await.code, RefusalCode::Stalled);
+}
+
+#[tokio::test]
+async fn content_that_cannot_be_is_refused_by_its_number() {
+    let broker = TestBroker::start();
+    let client = broker.connect().await;
+    let mut publisher = client.publisher(7).await;
+    // Attributes that are no attributes, then a publication as it should be.
+    let mut bytes = encoded(&[publication(1)]);
+    let value = bytes.len() - 2;
+    bytes[value] = 0xff;
+    publisher.send_bytes(&bytes).await;
+    publisher.send(&publication(2)).await;
+    loop {
+        match publisher.next().await {
+            ServerFrame::PublicationRefused { seq, refusal } => {
+                assert_eq!(seq, PublisherSeq(1));
+                assert_eq!(
+                    refusal.code,
+                    RefusalCode::InvalidContent,
+                    "{}",
+                    refusal.reason
+                );
+            }
+            ServerFrame::Published { last, .. } if last == PublisherSeq(2) => break,
+            ServerFrame::Published { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 #[tokio::test]

@@ -81,10 +81,12 @@ fn expand(expression: &Expression) -> Option<Vec<Row>> {
     match expression {
         Expression::Constant(Truth::True) => Some(vec![Row::new()]),
         Expression::Constant(Truth::False | Truth::Unknown) => Some(Vec::new()),
-        Expression::Predicate(predicate) => Some(vec![vec![Test {
-            predicate: truthful(predicate),
-            negated: false,
-        }]]),
+        Expression::Predicate(predicate) => Some(sides(predicate).unwrap_or_else(|| {
+            vec![vec![Test {
+                predicate: truthful(predicate),
+                negated: false,
+            }]]
+        })),
         Expression::Not(inner) => {
             let Expression::Predicate(predicate) = &**inner else {
                 return expand(&pushed(inner, true));
@@ -142,6 +144,32 @@ fn product(left: Vec<Row>, right: Vec<Row>) -> Option<Vec<Row>> {
         }
     }
     Some(rows)
+}
+
+/// A box around `POINT(lon lat)` as bounds of the two, which an index knows: one row, or two where the box crosses the
+/// line at 180 degrees. Beyond the ends of the earth there is no position, and no bound either.
+fn sides(predicate: &Predicate) -> Option<Vec<Row>> {
+    let Predicate::InBox(Operand::Position(parts), bounds) = predicate else {
+        return None;
+    };
+    let [lon, lat] = &**parts;
+    let side = |operand: &Operand, low: f64, high: f64| Test {
+        predicate: Predicate::Between {
+            operand: operand.clone(),
+            low: Operand::Literal(Literal::Float(low)),
+            high: Operand::Literal(Literal::Float(high)),
+            unlike: Unlike::Unknown,
+        },
+        negated: false,
+    };
+    let (west, east) = (bounds.low.lon.max(-180.0), bounds.high.lon.min(180.0));
+    let (south, north) = (bounds.low.lat.max(-90.0), bounds.high.lat.min(90.0));
+    let row = |west, east| vec![side(lon, west, east), side(lat, south, north)];
+    Some(if west <= east {
+        vec![row(west, east)]
+    } else {
+        vec![row(west, 180.0), row(-180.0, east)]
+    })
 }
 
 /// The predicate in the form in which an index knows it: true exactly where the original is.
@@ -248,4 +276,61 @@ fn union(known: &Expression, more: &[Literal]) -> Expression {
         members,
         unlike: Unlike::Unknown,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use gomera_model::{Attributes, AttributesBuilder};
+
+    use super::*;
+    use crate::{Dialect, Filter, reference};
+
+    fn at(lon: f64, lat: f64) -> Attributes {
+        let attributes = AttributesBuilder::new().with("lon", lon).with("lat", lat);
+        attributes.build().unwrap()
+    }
+
+    fn number(operand: &Operand) -> f64 {
+        let Operand::Literal(Literal::Float(number)) = operand else {
+            panic!("{operand:?} is no float");
+        };
+        *number
+    }
+
+    /// Whether a test of a row is true, by its bounds alone.
+    fn holds(test: &Test, position: [f64; 2]) -> bool {
+        let Predicate::Between {
+            operand, low, high, ..
+        } = &test.predicate
+        else {
+            panic!("{test:?} has no bounds");
+        };
+        let value = position[usize::from(operand.attribute() == Some("lat"))];
+        (number(low)..=number(high)).contains(&value)
+    }
+
+    #[test]
+    fn a_box_around_two_attributes_becomes_bounds_of_each() {
+        for (corners, expected) in [
+            ("-10.5, 20, 30, 40.25", 1),
+            ("170, -20, -170, 20", 2),
+            ("-180, -90, 180, 90", 1),
+        ] {
+            let text = alloc::format!("BBOX(POINT(lon lat), {corners})");
+            let filter = Filter::parse(Dialect::Sql, &text).unwrap();
+            let rows = rows(filter.expression()).unwrap();
+            assert_eq!(rows.len(), expected, "{corners}");
+            let lons = [
+                -180.0, -175.0, -170.0, -10.6, -10.5, 0.0, 30.0, 30.1, 170.0, 180.0,
+            ];
+            for (lon, lat) in lons
+                .iter()
+                .flat_map(|lon| [-90.0, 0.0, 20.0, 40.3].map(|lat| (*lon, lat)))
+            {
+                let verdict = reference::matches(&filter, &at(lon, lat));
+                let within = |row: &Row| row.iter().all(|test| holds(test, [lon, lat]));
+                assert_eq!(rows.iter().any(within), verdict, "{corners}: {lon} {lat}");
+            }
+        }
+    }
 }

@@ -38,7 +38,8 @@ impl Shape {
         Self(number << 1 | 1)
     }
 
-    fn is_pair(self) -> bool {
+    /// Whether it has two facets.
+    pub(crate) fn is_pair(self) -> bool {
         self.0 & 1 == 1
     }
 }

@@ -7,7 +7,9 @@ use crate::arena::Arena;
 use crate::cell::{Cell, Interval};
 use crate::facets::FacetId;
 use crate::frame::Frame;
+use crate::group::{Group, Intervals};
 use crate::limits::SMALL_BUCKET_MAX;
+use crate::rows::Rows;
 use crate::scan::{Columns, Scanner, fetch};
 
 /// What is asked of a notification that has the key, and where to go on where it holds.
@@ -27,6 +29,10 @@ pub(crate) struct Target(pub(crate) u32);
 pub(crate) struct Targets {
     pub(crate) sure: Vec<u32>,
     pub(crate) unsure: Vec<u32>,
+    /// Subscriptions that match without any further test.
+    pub(crate) handles: Vec<u32>,
+    /// What holds or may; for the difference.
+    either: Vec<u32>,
 }
 
 /// Which bucket: so many postings at that offset, or a large one.
@@ -51,13 +57,13 @@ struct Large {
     len: usize,
 }
 
-/// Postings that ask for the same facet.
-#[derive(Debug)]
-struct Group {
-    facet: FacetId,
-    from: Vec<u32>,
-    to: Vec<u32>,
-    targets: Vec<u32>,
+/// Where a posting lies: what is known of it from outside.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Whereabouts {
+    pub(crate) facet: FacetId,
+    pub(crate) target: Target,
+    /// Its place in its group, if it is kept.
+    pub(crate) place: Option<u32>,
 }
 
 /// A posting that has come to lie at a place in a large bucket, so that it can be found there again.
@@ -101,10 +107,46 @@ impl Targets {
     pub(crate) fn clear(&mut self) {
         self.sure.clear();
         self.unsure.clear();
+        self.handles.clear();
+    }
+
+    /// Selects from the columns of a group. Where a value has a 32-bit form of its own, every answer is sure. Elsewhere
+    /// those are that hold for both of its neighbours; the others that hold are unsure.
+    #[inline]
+    pub(crate) fn select<const WIDTH: usize>(
+        &mut self,
+        columns: Columns<'_, WIDTH>,
+        cells: [Cell; WIDTH],
+        scanner: Scanner,
+    ) {
+        let strict = cells.map(|cell| Cell {
+            low: cell.high,
+            high: cell.low,
+        });
+        let sure = if WIDTH == 1 {
+            &mut self.sure
+        } else {
+            &mut self.handles
+        };
+        let before = sure.len();
+        scanner.select(columns, strict, sure);
+        if cells == strict {
+            return;
+        }
+        self.either.clear();
+        scanner.select(columns, cells, &mut self.either);
+        let mut sure = sure[before..].iter().peekable();
+        for &target in &self.either {
+            if sure.next_if_eq(&&target).is_none() {
+                let direct = if WIDTH == 1 { 0 } else { Target::DIRECT };
+                self.unsure.push(target | direct);
+            }
+        }
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        (self.sure.capacity() + self.unsure.capacity()) * size_of::<u32>()
+        let lists = [&self.sure, &self.unsure, &self.handles, &self.either];
+        lists.iter().map(|list| list.capacity()).sum::<usize>() * size_of::<u32>()
     }
 }
 
@@ -130,6 +172,7 @@ impl Buckets {
         &mut self,
         bucket: &mut Bucket,
         posting: Posting,
+        rows: &Rows,
         mut moved: impl FnMut(Moved),
     ) {
         match *bucket {
@@ -137,43 +180,32 @@ impl Buckets {
                 *bucket = self.add_small(len, offset, posting);
             }
             Bucket::Small { len, offset } => {
-                let large = self.enlarge(len, offset, &mut moved);
+                let large = self.enlarge(len, offset, rows, &mut moved);
                 *bucket = Bucket::Large(large);
-                self.add_large(large, posting, moved);
+                self.add_large(large, posting, rows, &mut moved);
             }
-            Bucket::Large(large) => self.add_large(large, posting, moved),
+            Bucket::Large(large) => self.add_large(large, posting, rows, &mut moved),
         }
     }
 
-    /// Takes a posting out, which lies at `place` if it is known. The posting, and whether that was the last one: then
-    /// the bucket is gone.
+    /// Takes a posting out.
     pub(crate) fn remove(
         &mut self,
         bucket: &mut Bucket,
-        facet: FacetId,
-        target: Target,
-        place: Option<u32>,
+        posting: Whereabouts,
+        rows: &Rows,
     ) -> Removed {
         match *bucket {
             Bucket::Small { len, offset } => {
-                let (removed, after) = self.remove_small(len, offset, facet, target);
-                match after {
-                    Some(after) => *bucket = after,
-                    None => {
-                        return Removed {
-                            posting: removed,
-                            is_last: true,
-                            moved: None,
-                        };
-                    }
-                }
+                let (posting, after) = self.remove_small(len, offset, posting);
+                *bucket = after.unwrap_or(*bucket);
                 Removed {
-                    posting: removed,
-                    is_last: false,
+                    posting,
+                    is_last: after.is_none(),
                     moved: None,
                 }
             }
-            Bucket::Large(large) => self.remove_large(large, facet, target, place),
+            Bucket::Large(large) => self.remove_large(large, posting, rows),
         }
     }
 
@@ -222,10 +254,7 @@ impl Buckets {
             }
             Bucket::Large(large) => {
                 for group in &self.large[large as usize].groups {
-                    let cell = frame.cell(group.facet);
-                    if cell.is_present() {
-                        group.scan(cell, scanner, targets);
-                    }
+                    group.scan(frame, scanner, targets);
                 }
             }
         }
@@ -261,14 +290,13 @@ impl Buckets {
         &mut self,
         len: u8,
         offset: u32,
-        facet: FacetId,
-        target: Target,
+        wanted: Whereabouts,
     ) -> (Posting, Option<Bucket>) {
         let before = usize::from(len);
         let postings = self.small.get_mut(offset, before);
         let at = postings
             .iter()
-            .position(|posting| posting.target == target && posting.facet == facet)
+            .position(|posting| posting.target == wanted.target && posting.facet == wanted.facet)
             .expect("what is recorded of a subscription is in its bucket");
         let removed = postings[at];
         postings[at] = postings[before - 1];
@@ -296,65 +324,43 @@ impl Buckets {
         narrower
     }
 
-    fn enlarge(&mut self, len: u8, offset: u32, moved: &mut impl FnMut(Moved)) -> u32 {
+    fn enlarge(&mut self, len: u8, offset: u32, rows: &Rows, moved: &mut impl FnMut(Moved)) -> u32 {
         let large = self.free.pop().unwrap_or_else(|| {
             self.large.push(Large::default());
             u32::try_from(self.large.len() - 1).expect("fewer buckets than subscriptions")
         });
         for at in 0..usize::from(len) {
             let posting = self.small.get(offset, usize::from(len))[at];
-            self.add_large(large, posting, &mut *moved);
+            self.add_large(large, posting, rows, moved);
         }
         self.small.free(offset, capacity(usize::from(len)));
         large
     }
 
-    fn add_large(&mut self, large: u32, posting: Posting, mut moved: impl FnMut(Moved)) {
-        let bucket = &mut self.large[large as usize];
-        self.large_bytes -= bucket.groups.capacity() * size_of::<Group>();
-        let group = bucket.group_or_new(posting.facet);
-        self.large_bytes -= group.bytes();
-        let place = group.push(posting);
-        self.large_bytes += group.bytes();
-        bucket.len += 1;
-        self.large_bytes += bucket.groups.capacity() * size_of::<Group>();
-        let target = posting.target;
-        moved(Moved { target, place });
-    }
-
-    fn remove_large(
+    fn add_large(
         &mut self,
         large: u32,
-        facet: FacetId,
-        target: Target,
-        place: Option<u32>,
-    ) -> Removed {
+        posting: Posting,
+        rows: &Rows,
+        moved: &mut impl FnMut(Moved),
+    ) {
         let bucket = &mut self.large[large as usize];
-        let at = bucket
-            .groups
-            .iter()
-            .position(|group| group.facet == facet)
-            .expect("what is recorded of a subscription is in its bucket");
-        let group = &mut bucket.groups[at];
-        self.large_bytes -= group.bytes();
-        let (posting, moved) = group.take(target, place);
-        if group.targets.is_empty() {
-            bucket.groups.swap_remove(at);
-        } else {
-            self.large_bytes += group.bytes();
-        }
-        bucket.len -= 1;
-        let is_last = bucket.len == 0;
-        if is_last {
-            self.large_bytes -= bucket.groups.capacity() * size_of::<Group>();
+        self.large_bytes -= bucket.bytes_of(posting.facet);
+        bucket.add(posting, rows, moved);
+        self.large_bytes += bucket.bytes_of(posting.facet);
+    }
+
+    fn remove_large(&mut self, large: u32, posting: Whereabouts, rows: &Rows) -> Removed {
+        let bucket = &mut self.large[large as usize];
+        self.large_bytes -= bucket.bytes_of(posting.facet);
+        let removed = bucket.remove(posting, rows);
+        self.large_bytes += bucket.bytes_of(posting.facet);
+        if removed.is_last {
+            self.large_bytes -= bucket.bytes_of(posting.facet);
             *bucket = Large::default();
             self.free.push(large);
         }
-        Removed {
-            posting,
-            is_last,
-            moved,
-        }
+        removed
     }
 }
 
@@ -369,104 +375,70 @@ pub(crate) struct Removed {
 }
 
 impl Large {
-    fn group_or_new(&mut self, facet: FacetId) -> &mut Group {
-        let at = self.groups.iter().position(|group| group.facet == facet);
-        let at = at.unwrap_or_else(|| {
+    fn add(&mut self, posting: Posting, rows: &Rows, moved: &mut impl FnMut(Moved)) {
+        self.len += 1;
+        let mut intervals = Intervals::of(&posting);
+        let is_whole = intervals.extend(posting.target, rows);
+        let handle = rows.handle_of(posting.target);
+        if is_whole
+            && intervals.len() > 1
+            && let Some(wide) = self.groups.iter_mut().find(|group| group.is_of(&intervals))
+        {
+            let place = wide.push(&intervals, handle);
+            let target = Target::subscription(handle);
+            return moved(Moved { target, place });
+        }
+        let narrow = self.narrow(posting.facet);
+        let place = narrow.push(&Intervals::of(&posting), posting.target.0);
+        let target = posting.target;
+        moved(Moved { target, place });
+        if is_whole && intervals.len() > 1 && narrow.is_worth_widening(&intervals, rows) {
+            let wide = narrow.widen(&intervals, rows, moved);
+            self.groups.retain(|group| !group.is_empty());
+            self.groups.push(wide);
+        }
+    }
+
+    fn remove(&mut self, wanted: Whereabouts, rows: &Rows) -> Removed {
+        let handle = rows.handle_of(wanted.target);
+        let found = self.groups.iter().enumerate().find_map(|(at, group)| {
+            let target = if group.is_wide() {
+                handle
+            } else {
+                wanted.target.0
+            };
+            let place = group.find(wanted.facet, target, wanted.place)?;
+            Some((at, place))
+        });
+        let (at, place) = found.expect("what is recorded of a subscription is in its bucket");
+        let group = &mut self.groups[at];
+        let (posting, moved) = group.take(place);
+        if group.is_empty() {
+            self.groups.swap_remove(at);
+        }
+        self.len -= 1;
+        Removed {
+            posting,
+            is_last: self.len == 0,
+            moved,
+        }
+    }
+
+    /// The group of one column for a facet.
+    fn narrow(&mut self, facet: FacetId) -> &mut Group {
+        let is = |group: &Group| !group.is_wide() && group.facet() == facet;
+        let at = self.groups.iter().position(is).unwrap_or_else(|| {
             self.groups.reserve_exact(1);
-            self.groups.push(Group::new(facet));
+            self.groups.push(Group::new(&[facet]));
             self.groups.len() - 1
         });
         &mut self.groups[at]
     }
-}
 
-impl Group {
-    fn new(facet: FacetId) -> Self {
-        Self {
-            facet,
-            from: Vec::new(),
-            to: Vec::new(),
-            targets: Vec::new(),
-        }
-    }
-
-    fn push(&mut self, posting: Posting) -> u32 {
-        let len = self.targets.len();
-        if len == self.targets.capacity() {
-            let more = (len / 4).max(4);
-            self.from.reserve_exact(more);
-            self.to.reserve_exact(more);
-            self.targets.reserve_exact(more);
-        }
-        self.from.push(posting.interval.from);
-        self.to.push(posting.interval.to);
-        self.targets.push(posting.target.0);
-        u32::try_from(len).expect("a bucket has fewer postings than there are targets")
-    }
-
-    fn take(&mut self, target: Target, place: Option<u32>) -> (Posting, Option<Moved>) {
-        let known = place
-            .map(|place| place as usize)
-            .filter(|&place| self.targets.get(place) == Some(&target.0));
-        let at = known
-            .or_else(|| self.targets.iter().position(|other| *other == target.0))
-            .expect("what is recorded of a subscription is in its bucket");
-        let interval = Interval {
-            from: self.from.swap_remove(at),
-            to: self.to.swap_remove(at),
-        };
-        self.targets.swap_remove(at);
-        self.shrink();
-        let moved = self.targets.get(at).map(|&target| Moved {
-            target: Target(target),
-            place: u32::try_from(at).expect("it was a place before"),
-        });
-        let facet = self.facet;
-        let posting = Posting {
-            facet,
-            interval,
-            target,
-        };
-        (posting, moved)
-    }
-
-    fn shrink(&mut self) {
-        let len = self.targets.len();
-        if len * 2 < self.targets.capacity() {
-            let capacity = len + len / 4;
-            self.from.shrink_to(capacity);
-            self.to.shrink_to(capacity);
-            self.targets.shrink_to(capacity);
-        }
-    }
-
-    /// Where the value has a 32-bit form of its own, every answer is sure. Elsewhere those are that hold for both
-    /// neighbours.
-    fn scan(&self, cell: Cell, scanner: Scanner, targets: &mut Targets) {
-        let columns = Columns {
-            from: &self.from,
-            to: &self.to,
-            targets: &self.targets,
-        };
-        let both = Cell {
-            low: cell.high,
-            high: cell.low,
-        };
-        scanner.select(columns, both, &mut targets.sure);
-        if cell.is_exact() {
-            return;
-        }
-        let bounds = self.from.iter().zip(&self.to).zip(&self.targets);
-        for ((&from, &to), &target) in bounds {
-            let interval = Interval { from, to };
-            if interval.holds(cell) & interval.is_unsure(cell) {
-                targets.unsure.push(target);
-            }
-        }
-    }
-
-    fn bytes(&self) -> usize {
-        (self.from.capacity() + self.to.capacity() + self.targets.capacity()) * size_of::<u32>()
+    /// Bytes of the list of groups, and of those that begin with a facet.
+    fn bytes_of(&self, facet: FacetId) -> usize {
+        let groups = self.groups.iter().filter(|group| group.facet() == facet);
+        self.groups.capacity() * size_of::<Group>() + groups.map(Group::bytes).sum::<usize>()
     }
 }
 

@@ -14,7 +14,7 @@ pub(crate) struct Entry {
     pub(crate) session: SessionId,
     pub(crate) operation: OperationNumber,
     pub(crate) number: SubscriptionNumber,
-    /// Where its record lies.
+    /// Where its record lies; [`NOWHERE`] if there is no subscription under this handle.
     pub(crate) record: u32,
     /// The place of its only posting in a large bucket, or [`NOWHERE`].
     pub(crate) place: u32,
@@ -23,7 +23,7 @@ pub(crate) struct Entry {
     pub(crate) is_alone: bool,
 }
 
-/// No place is kept.
+/// Neither a place nor an offset.
 pub(crate) const NOWHERE: u32 = u32::MAX;
 
 impl Entry {
@@ -81,6 +81,7 @@ impl Entries {
         if let Some(place) = segment.find(hash_of(&handle), |other| *other == handle) {
             segment.remove(place, hash_of);
         }
+        self.get_mut(handle).record = NOWHERE;
         self.free.push(handle);
         self.len -= 1;
     }
@@ -120,6 +121,11 @@ impl Entries {
 
     pub(crate) fn len(&self) -> usize {
         self.len
+    }
+
+    /// Above every handle.
+    pub(crate) fn bound(&self) -> u32 {
+        self.used
     }
 
     pub(crate) fn bytes(&self) -> usize {

@@ -19,6 +19,17 @@ impl FacetId {
     }
 }
 
+/// An attribute that some subscription speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct AttributeId(u32);
+
+impl AttributeId {
+    #[inline]
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
 /// What a facet shows of its attribute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FacetKind {
@@ -136,13 +147,22 @@ impl Facets {
         self.facets[id.index()].uses
     }
 
+    /// The attribute of a name, if some subscription speaks of it.
+    #[inline]
+    pub(crate) fn attribute(&self, name: &str) -> Option<AttributeId> {
+        self.names.find(name.as_bytes()).map(AttributeId)
+    }
+
+    /// Whether an attribute has this name, maybe without any facet left.
+    #[inline]
+    pub(crate) fn is_named(&self, attribute: AttributeId, name: &str) -> bool {
+        self.names.is_text(attribute.0, name.as_bytes())
+    }
+
     /// The facets of an attribute.
     #[inline]
-    pub(crate) fn of(&self, name: &str) -> &[(FacetKind, FacetId)] {
-        match self.names.find(name.as_bytes()) {
-            Some(symbol) => &self.attributes[symbol as usize],
-            None => &[],
-        }
+    pub(crate) fn of(&self, attribute: AttributeId) -> &[(FacetKind, FacetId)] {
+        &self.attributes[attribute.0 as usize]
     }
 
     /// Above the number of every facet.
@@ -187,13 +207,14 @@ mod tests {
         let number = facets.acquire("a", FacetKind::Number);
         let text = facets.acquire("a", FacetKind::Text);
         assert_eq!(facets.acquire("a", FacetKind::Number), number);
-        assert_eq!(facets.of("a").len(), 2);
+        let a = facets.attribute("a").unwrap();
+        assert_eq!(facets.of(a).len(), 2);
         facets.release(number);
-        assert_eq!(facets.of("a").len(), 2);
+        assert_eq!(facets.of(a).len(), 2);
         facets.release(number);
-        assert_eq!(facets.of("a"), [(FacetKind::Text, text)]);
+        assert_eq!(facets.of(a), [(FacetKind::Text, text)]);
         facets.release(text);
-        assert_eq!(facets.of("a"), []);
+        assert_eq!(facets.attribute("a"), None);
         assert_eq!(facets.acquire("b", FacetKind::Flag), text);
     }
 }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use gomera_model::{Attributes, ValueRef};
 
 use crate::cell::Cell;
-use crate::facets::{FacetId, FacetKind, Facets};
+use crate::facets::{AttributeId, FacetId, FacetKind, Facets};
 use crate::symbols::Symbols;
 
 /// The value of a flag that is false.
@@ -21,6 +21,10 @@ pub(crate) struct Frame {
     cells: Vec<Cell>,
     /// The facets that have a value, without [`FacetId::ALWAYS`].
     present: Vec<FacetId>,
+    /// Which attribute came behind which one last time. Notifications of one kind have the same attributes in the same
+    /// order, so this spares most look-ups by name.
+    followers: Vec<Option<AttributeId>>,
+    first: Option<AttributeId>,
 }
 
 impl Frame {
@@ -28,6 +32,8 @@ impl Frame {
         Self {
             cells: [Cell::exact(THERE)].into(),
             present: Vec::new(),
+            followers: Vec::new(),
+            first: None,
         }
     }
 
@@ -39,8 +45,13 @@ impl Frame {
         if self.cells.len() < facets.bound() {
             self.cells.resize(facets.bound(), Cell::MISSING);
         }
+        let mut before = None;
         for (name, value) in flat {
-            for &(kind, facet) in facets.of(name) {
+            let Some(attribute) = self.attribute(before, name, facets) else {
+                continue;
+            };
+            before = Some(attribute);
+            for &(kind, facet) in facets.of(attribute) {
                 let cell = cell_of(value, kind, symbols);
                 if cell.is_present() {
                     self.cells[facet.index()] = cell;
@@ -48,6 +59,33 @@ impl Frame {
                 }
             }
         }
+    }
+
+    /// The attribute of a name: the one that came behind `before` last time, or another.
+    #[inline]
+    fn attribute(
+        &mut self,
+        before: Option<AttributeId>,
+        name: &str,
+        facets: &Facets,
+    ) -> Option<AttributeId> {
+        let follower = match before {
+            None => &mut self.first,
+            Some(before) => {
+                if self.followers.len() <= before.index() {
+                    self.followers.resize(before.index() + 1, None);
+                }
+                &mut self.followers[before.index()]
+            }
+        };
+        if let Some(known) = *follower
+            && facets.is_named(known, name)
+        {
+            return Some(known);
+        }
+        let attribute = facets.attribute(name)?;
+        *follower = Some(attribute);
+        Some(attribute)
     }
 
     /// The value of each facet.
@@ -68,7 +106,9 @@ impl Frame {
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        self.cells.capacity() * size_of::<Cell>() + self.present.capacity() * size_of::<FacetId>()
+        self.cells.capacity() * size_of::<Cell>()
+            + self.present.capacity() * size_of::<FacetId>()
+            + self.followers.capacity() * size_of::<Option<AttributeId>>()
     }
 }
 

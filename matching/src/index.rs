@@ -7,19 +7,21 @@ use gomera_model::operation::StoredSubscription;
 use gomera_model::{Attributes, OperationNumber, SlotId, SubscriptionId};
 
 use crate::access::{Access, Key};
-use crate::bucket::{Buckets, Moved, Posting, Target};
+use crate::bucket::{Buckets, Moved, Posting, Target, Whereabouts};
 use crate::cell::Interval;
 use crate::choice::{Choice, Chooser};
 use crate::entries::{Entries, Entry, NOWHERE};
 use crate::facets::FacetId;
 use crate::hits::Hits;
 use crate::level::CpuLevel;
+use crate::limits::SHARE_DEAR;
 use crate::pass::Pass;
 use crate::record::{Location, Records};
 use crate::rows::{Rows, Test};
 use crate::scan::Scanner;
 use crate::slot_set::SlotSet;
 use crate::statistics::Statistics;
+use crate::sweep::Sweep;
 use crate::vocabulary::Vocabulary;
 
 /// The subscriptions of one matcher, each tagged with its slot.
@@ -33,6 +35,7 @@ pub struct Index {
     pub(crate) access: Access,
     pub(crate) statistics: Statistics,
     pub(crate) scanner: Scanner,
+    sweep: Sweep,
     pass: Pass,
 }
 
@@ -54,6 +57,7 @@ impl Index {
             access: Access::new(seed),
             statistics: Statistics::new(),
             scanner: Scanner::new(level),
+            sweep: Sweep::new(),
             pass: Pass::new(),
         }
     }
@@ -66,7 +70,7 @@ impl Index {
             session: id.session,
             operation,
             number: id.number,
-            record: 0,
+            record: NOWHERE,
             place: NOWHERE,
             slot,
             is_alone: false,
@@ -91,8 +95,26 @@ impl Index {
             pass.prepare(self, flat);
             pass.run(self, flat);
             pass.collect(self, visible, hits);
+            self.choose_again();
         }
         self.pass = pass;
+    }
+
+    /// Reads a notification and does nothing with it: what [`Self::find`] begins with, so that it can be measured alone.
+    pub fn prepare(&mut self, flat: &Attributes) {
+        let mut pass = core::mem::take(&mut self.pass);
+        pass.prepare(self, flat);
+        self.pass = pass;
+    }
+
+    /// The subscriptions that match, whatever their slots, as dense numbers of this index's own, in no order, some maybe
+    /// twice: what [`Self::match_batch`] does before it asks whose they are.
+    pub fn find(&mut self, flat: &Attributes) -> &[u32] {
+        let mut pass = core::mem::take(&mut self.pass);
+        pass.prepare(self, flat);
+        pass.run(self, flat);
+        self.pass = pass;
+        self.pass.handles()
     }
 
     /// Whether a subscription is there.
@@ -147,15 +169,80 @@ impl Index {
     /// About how many bytes it holds, all told.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.vocabulary.bytes()
-            + self.entries.bytes()
-            + self.records.bytes()
-            + self.rows.bytes()
-            + self.buckets.bytes()
-            + self.access.bytes()
-            + self.statistics.bytes()
-            + self.pass.bytes()
-            + size_of::<Self>()
+        let parts = self.bytes_by_part();
+        parts.iter().map(|(_, bytes)| bytes).sum::<usize>() + size_of::<Self>()
+    }
+
+    /// About how many bytes each part holds.
+    #[must_use]
+    pub fn bytes_by_part(&self) -> [(&'static str, usize); 8] {
+        [
+            ("entries and slots", self.entries.bytes()),
+            ("records", self.records.bytes()),
+            ("keys", self.access.bytes()),
+            ("postings", self.buckets.bytes()),
+            ("rows", self.rows.bytes()),
+            ("vocabulary", self.vocabulary.bytes()),
+            ("statistics", self.statistics.bytes()),
+            ("scratch", self.pass.bytes()),
+        ]
+    }
+
+    /// Now and then looks at a subscription whether its keys still are the best, by what the traffic has taught. Bounded:
+    /// one subscription a notification at most.
+    fn choose_again(&mut self) {
+        let Some(handle) = self
+            .sweep
+            .step(self.statistics.seen(), self.entries.bound())
+        else {
+            return;
+        };
+        let record = self.entries.get(handle).record;
+        if record == NOWHERE {
+            return;
+        }
+        let mut locations = Vec::new();
+        self.records.locations(record, handle, &mut locations);
+        let shares = locations.iter().map(|location| self.share(location.key));
+        let share = shares.sum::<f32>();
+        if share < SHARE_DEAR {
+            return;
+        }
+        let canonical = self.records.canonical(record);
+        let filter = Filter::from_canonical(&canonical).expect("this version made it");
+        if self.best_share(&filter) * 2.0 < share {
+            self.uninstall(handle);
+            self.install(handle, &filter);
+        }
+        self.sweep.rest();
+    }
+
+    /// What part of the notifications would have one of the keys that were chosen now.
+    fn best_share(&mut self, filter: &Filter) -> f32 {
+        let rows = self.vocabulary.acquire(filter);
+        let mut share = 0.0;
+        for tests in &rows {
+            let choice = self.choose(tests);
+            share += choice.share;
+            if let Some(key) = choice.keys.first() {
+                self.access.shapes_mut().release(key.shape);
+            }
+        }
+        for test in rows.iter().flatten() {
+            self.vocabulary.release(test);
+        }
+        share
+    }
+
+    /// What part of the notifications has a key, by estimate.
+    fn share(&self, key: Key) -> f32 {
+        let values = [key.first, key.second];
+        let facets = self.access.shapes().facets(key.shape).zip(values);
+        let shares = facets.map(|(facet, value)| {
+            let prior = self.vocabulary.popularity(facet, value);
+            self.statistics.share(facet, value, prior)
+        });
+        shares.product()
     }
 
     /// Puts rows and postings of a filter under a handle.
@@ -253,7 +340,7 @@ impl Index {
         };
         let before = bucket;
         let (rows, entries) = (&self.rows, &mut self.entries);
-        self.buckets.add(&mut bucket, posting, |moved| {
+        self.buckets.add(&mut bucket, posting, rows, |moved| {
             remember(rows, entries, moved);
         });
         if bucket != before {
@@ -271,7 +358,7 @@ impl Index {
         } = *self.entries.get(handle);
         let place = Some(place).filter(|&place| is_alone && place != NOWHERE);
         let mut locations = Vec::new();
-        self.records.locations(record, &mut locations);
+        self.records.locations(record, handle, &mut locations);
         for location in &locations {
             self.withdraw(location, place);
         }
@@ -293,7 +380,12 @@ impl Index {
             .find(key)
             .expect("what is recorded of a subscription has a bucket");
         let mut bucket = before;
-        let removed = self.buckets.remove(&mut bucket, facet, target, place);
+        let posting = Whereabouts {
+            facet,
+            target,
+            place,
+        };
+        let removed = self.buckets.remove(&mut bucket, posting, &self.rows);
         if let Some(moved) = removed.moved {
             remember(&self.rows, &mut self.entries, moved);
         }
@@ -314,11 +406,7 @@ impl Index {
 
 /// Keeps the place of a subscription's only posting.
 fn remember(rows: &Rows, entries: &mut Entries, moved: Moved) {
-    let handle = moved
-        .target
-        .handle()
-        .unwrap_or_else(|| rows.handle(moved.target.0));
-    let entry = entries.get_mut(handle);
+    let entry = entries.get_mut(rows.handle_of(moved.target));
     if entry.is_alone {
         entry.place = moved.place;
     }

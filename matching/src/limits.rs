@@ -11,9 +11,15 @@ pub(crate) const SMALL_BUCKET_MAX: usize = 16;
 pub(crate) const PAIR_FROM: usize = 8;
 /// Pairs of facets that make keys. Each costs every notification that has both one look-up.
 pub(crate) const PAIR_SHAPES_MAX: usize = 64;
+/// Part of the notifications from which a key is looked at again, when there is traffic to learn from.
+pub(crate) const SHARE_DEAR: f32 = 0.001;
 /// Postings that a pair of lists may make of one row.
-pub(crate) const PAIR_POSTINGS_MAX: usize = 32;
+pub(crate) const PAIR_POSTINGS_MAX: usize = 8;
 /// Lengths of prefixes, and of suffixes, that are cut out of one attribute: each costs every notification one look-up.
 pub(crate) const AFFIX_BYTES_MAX: usize = 48;
 /// Sides of an OR that get a key each where the filter has too many rows; beyond, it is asked of every notification.
 pub(crate) const ALTERNATIVES_MAX: usize = 256;
+/// Columns of a group: more bounds than that are rare, and a comparison of them all costs more than a row.
+pub(crate) const COLUMNS_MAX: usize = 4;
+/// Sizes at which a group of one column is looked at whether it should have more.
+pub(crate) const WIDEN_AT: [usize; 5] = [64, 128, 256, 512, 1024];

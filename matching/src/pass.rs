@@ -28,9 +28,8 @@ pub(crate) struct Pass {
     frame: Frame,
     keys: Vec<Key>,
     buckets: Vec<Bucket>,
+    /// Among them the subscriptions that match, some maybe twice.
     targets: Targets,
-    /// Subscriptions that match; some maybe twice.
-    handles: Vec<u32>,
     found: Vec<Found>,
 }
 
@@ -46,7 +45,6 @@ impl Pass {
             keys: Vec::new(),
             buckets: Vec::new(),
             targets: Targets::default(),
-            handles: Vec::new(),
             found: Vec::new(),
         }
     }
@@ -64,18 +62,22 @@ impl Pass {
     pub(crate) fn run(&mut self, index: &mut Index, flat: &Attributes) {
         self.keys.clear();
         self.targets.clear();
-        self.handles.clear();
         self.look_up(index);
         self.scan(index);
         self.test_sure(index, flat);
         self.test_unsure(index, flat);
     }
 
+    /// The subscriptions that match, in no order, some maybe twice.
+    pub(crate) fn handles(&self) -> &[u32] {
+        &self.targets.handles
+    }
+
     /// Appends the hits, sorted, each once.
     pub(crate) fn collect(&mut self, index: &Index, visible: &SlotSet, hits: &mut Hits) {
         self.found.clear();
-        for (at, &handle) in self.handles.iter().enumerate() {
-            if let Some(&ahead) = self.handles.get(at + AHEAD) {
+        for (at, &handle) in self.targets.handles.iter().enumerate() {
+            if let Some(&ahead) = self.targets.handles.get(at + AHEAD) {
                 index.entries.fetch(ahead);
             }
             let entry = index.entries.get(handle);
@@ -97,7 +99,6 @@ impl Pass {
             + self.keys.capacity() * size_of::<Key>()
             + self.buckets.capacity() * size_of::<Bucket>()
             + self.targets.bytes()
-            + self.handles.capacity() * size_of::<u32>()
             + self.found.capacity() * size_of::<Found>()
     }
 
@@ -129,45 +130,49 @@ impl Pass {
 
     fn test_sure(&mut self, index: &mut Index, flat: &Attributes) {
         let (rows, residuals) = (&index.rows, &mut index.vocabulary.residuals);
-        let mut unsure = core::mem::take(&mut self.targets.unsure);
-        for (at, &target) in self.targets.sure.iter().enumerate() {
-            if let Some(&ahead) = self.targets.sure.get(at + AHEAD)
+        let Targets {
+            sure,
+            unsure,
+            handles,
+            ..
+        } = &mut self.targets;
+        for (at, &target) in sure.iter().enumerate() {
+            if let Some(&ahead) = sure.get(at + AHEAD)
                 && Target(ahead).handle().is_none()
             {
                 fetch(rows.head(ahead));
             }
             if let Some(handle) = Target(target).handle() {
-                self.handles.push(handle);
+                handles.push(handle);
                 continue;
             }
             let cells = self.frame.cells();
             match rows.verdict(target, cells, |number| residuals.truth(number, flat)) {
-                Verdict::Yes => self.handles.push(rows.handle(target)),
+                Verdict::Yes => handles.push(rows.handle(target)),
                 Verdict::Unsure => unsure.push(target),
                 Verdict::No => {}
             }
         }
-        self.targets.unsure = unsure;
     }
 
     /// Asks the whole filter where a bound is touched by a value that has no 32-bit form of its own.
     fn test_unsure(&mut self, index: &mut Index, flat: &Attributes) {
         let (rows, residuals) = (&index.rows, &mut index.vocabulary.residuals);
         for &target in &self.targets.unsure {
-            let handle = Target(target)
-                .handle()
-                .unwrap_or_else(|| rows.handle(target));
             let cells = self.frame.cells();
             let may_hold = Target(target).handle().is_some()
                 || rows.verdict(target, cells, |number| residuals.truth(number, flat))
                     != Verdict::No;
+            if !may_hold {
+                continue;
+            }
+            let handle = rows.handle_of(Target(target));
             let record = index.entries.get(handle).record;
             let canonical = index.records.canonical(record);
-            if may_hold
-                && Filter::from_canonical(&canonical)
-                    .is_ok_and(|filter| reference::evaluate(&filter, flat).is_true())
+            if Filter::from_canonical(&canonical)
+                .is_ok_and(|filter| reference::evaluate(&filter, flat).is_true())
             {
-                self.handles.push(handle);
+                self.targets.handles.push(handle);
             }
         }
     }

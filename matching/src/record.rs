@@ -1,9 +1,12 @@
 //! The record of a subscription: where its postings lie, and its filter in canonical form.
 //!
 //! ```text
-//! record := length:varint  postings:varint  posting*  canonical
-//! posting := shape:varint  first:varint  second:varint  facet:varint  target:varint
+//! record := length:varint  rows:varint  row*  canonical
+//! row    := shape:varint  facet:varint  target:varint  keys:varint  (first:varint second:varint?)*
+//! target := 0 (straight to the subscription) | 1 + offset of the row
 //! ```
+//!
+//! The second value stands only where the shape has two facets.
 
 use alloc::vec::Vec;
 
@@ -41,10 +44,9 @@ impl Records {
     /// Puts a record; its offset.
     pub(crate) fn insert(&mut self, locations: &[Location], canonical: &[u8]) -> u32 {
         self.scratch.clear();
-        varint::put(&mut self.scratch, locations.len() as u64);
-        for location in locations {
-            put_location(&mut self.scratch, location);
-        }
+        let rows = || locations.chunk_by(|one, other| one.is_of_row(other));
+        varint::put(&mut self.scratch, rows().count() as u64);
+        rows().for_each(|row| put_row(&mut self.scratch, row));
         let mut head = Vec::with_capacity(4);
         varint::put(&mut head, (self.scratch.len() + canonical.len()) as u64);
         let (second, third) = (head.len(), head.len() + self.scratch.len());
@@ -64,11 +66,11 @@ impl Records {
         self.bytes.free(offset, length);
     }
 
-    /// Where the postings of a record lie.
-    pub(crate) fn locations(&self, offset: u32, out: &mut Vec<Location>) {
+    /// Where the postings of a subscription's record lie.
+    pub(crate) fn locations(&self, offset: u32, handle: u32, out: &mut Vec<Location>) {
         let (_, mut body) = self.split(offset);
         for _ in 0..take(&mut body) {
-            out.push(take_location(&mut body));
+            take_row(&mut body, handle, |location| out.push(location));
         }
     }
 
@@ -76,7 +78,7 @@ impl Records {
     pub(crate) fn canonical(&self, offset: u32) -> CanonicalFilter {
         let (_, mut body) = self.split(offset);
         for _ in 0..take(&mut body) {
-            take_location(&mut body);
+            take_row(&mut body, 0, |_| {});
         }
         CanonicalFilter(body.to_vec().into())
     }
@@ -94,27 +96,46 @@ impl Records {
     }
 }
 
-fn put_location(out: &mut Vec<u8>, location: &Location) {
-    let Key {
-        shape,
-        first,
-        second,
-    } = location.key;
-    let numbers = [shape.0, first, second, location.facet.0, location.target.0];
-    for number in numbers {
-        varint::put(out, u64::from(number));
+impl Location {
+    /// Whether two locations differ in nothing but the values of their keys.
+    fn is_of_row(&self, other: &Self) -> bool {
+        let shape = |location: &Self| (location.key.shape, location.facet, location.target.0);
+        shape(self) == shape(other)
     }
 }
 
-fn take_location(body: &mut &[u8]) -> Location {
-    Location {
-        key: Key {
-            shape: Shape(take(body)),
-            first: take(body),
-            second: take(body),
-        },
-        facet: FacetId(take(body)),
-        target: Target(take(body)),
+fn put_row(out: &mut Vec<u8>, row: &[Location]) {
+    let Location { key, facet, target } = row[0];
+    let offset = match target.handle() {
+        Some(_) => 0,
+        None => u64::from(target.0) + 1,
+    };
+    let head = [key.shape.0.into(), facet.0.into(), offset, row.len() as u64];
+    head.into_iter().for_each(|number| varint::put(out, number));
+    for Location { key, .. } in row {
+        varint::put(out, key.first.into());
+        if key.shape.is_pair() {
+            varint::put(out, key.second.into());
+        }
+    }
+}
+
+fn take_row(body: &mut &[u8], handle: u32, mut out: impl FnMut(Location)) {
+    let shape = Shape(take(body));
+    let facet = FacetId(take(body));
+    let target = match take(body) {
+        0 => Target::subscription(handle),
+        offset => Target::row(offset - 1),
+    };
+    for _ in 0..take(body) {
+        let first = take(body);
+        let second = if shape.is_pair() { take(body) } else { 0 };
+        let key = Key {
+            shape,
+            first,
+            second,
+        };
+        out(Location { key, facet, target });
     }
 }
 
@@ -145,7 +166,7 @@ mod tests {
         let offsets = some.map(|(count, bytes)| records.insert(&[location].repeat(count), bytes));
         for ((count, bytes), offset) in some.into_iter().zip(offsets) {
             let mut locations = Vec::new();
-            records.locations(offset, &mut locations);
+            records.locations(offset, 5, &mut locations);
             assert_eq!(locations, [location].repeat(count));
             assert_eq!(records.canonical(offset).0, bytes);
             records.remove(offset);

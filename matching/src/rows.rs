@@ -13,6 +13,7 @@ use alloc::vec::Vec;
 use gomera_filter::Truth;
 
 use crate::arena::Arena;
+use crate::bucket::Target;
 use crate::cell::{Cell, Interval};
 use crate::facets::FacetId;
 
@@ -105,6 +106,31 @@ impl Rows {
         }
         self.words.free(offset, HEAD + TEST * count);
         tests
+    }
+
+    /// Whose posting leads there.
+    #[inline]
+    pub(crate) fn handle_of(&self, target: Target) -> u32 {
+        target.handle().unwrap_or_else(|| self.handle(target.0))
+    }
+
+    /// The tests of a row, if they are nothing but so few intervals; appended to `out`.
+    pub(crate) fn intervals(
+        &self,
+        offset: u32,
+        mut out: impl FnMut(FacetId, Interval) -> bool,
+    ) -> bool {
+        let words = self.words.tail(offset);
+        let count = words[1] as usize;
+        words[HEAD..HEAD + TEST * count]
+            .chunks_exact(TEST)
+            .all(|test| {
+                let interval = Interval {
+                    from: test[1],
+                    to: test[2],
+                };
+                test[0] >> FACET_BITS == INSIDE && out(FacetId(test[0]), interval)
+            })
     }
 
     /// Whose row it is.

@@ -13,11 +13,11 @@ use alloc::vec::Vec;
 use crate::cell::Cell;
 use crate::level::CpuLevel;
 
-/// Bounds and targets, side by side.
+/// Bounds of one or several facets, and targets, side by side.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Columns<'a> {
-    pub(crate) from: &'a [u32],
-    pub(crate) to: &'a [u32],
+pub(crate) struct Columns<'a, const WIDTH: usize> {
+    pub(crate) from: [&'a [u32]; WIDTH],
+    pub(crate) to: [&'a [u32]; WIDTH],
     pub(crate) targets: &'a [u32],
 }
 
@@ -36,24 +36,30 @@ impl Scanner {
         Self { level }
     }
 
-    /// Appends to `out` the targets of all intervals with `from <= cell.high` and `cell.low <= to`.
+    /// Appends to `out` the targets whose intervals have `from <= cell.high` and `cell.low <= to` in every column.
     #[inline]
-    pub(crate) fn select(self, columns: Columns<'_>, cell: Cell, out: &mut Vec<u32>) {
+    pub(crate) fn select<const WIDTH: usize>(
+        self,
+        columns: Columns<'_, WIDTH>,
+        cells: [Cell; WIDTH],
+        out: &mut Vec<u32>,
+    ) {
         let len = columns.targets.len();
-        assert_eq!(columns.from.len(), len, "a column has a bound a target");
-        assert_eq!(columns.to.len(), len, "a column has a bound a target");
+        for column in columns.from.iter().chain(&columns.to) {
+            assert_eq!(column.len(), len, "a column has a bound a target");
+        }
         out.reserve(len + LANES_MAX);
         match self.level {
-            CpuLevel::Scalar => select_scalar(columns, cell, out),
+            CpuLevel::Scalar => select_scalar(columns, cells, out),
             #[cfg(target_arch = "x86_64")]
             // SAFETY: the level is one that the processor has (`new`), the columns are of one length, and `out` has
-            // room for as many targets and a vector more; all three are asserted above.
-            CpuLevel::Avx2 => unsafe { x86::select_avx2(columns, cell, out) },
+            // room for as many targets and a vector more; both are seen to above.
+            CpuLevel::Avx2 => unsafe { x86::select_avx2(columns, cells, out) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as for AVX2.
-            CpuLevel::Avx512 => unsafe { x86::select_avx512(columns, cell, out) },
+            CpuLevel::Avx512 => unsafe { x86::select_avx512(columns, cells, out) },
             #[cfg(not(target_arch = "x86_64"))]
-            CpuLevel::Avx2 | CpuLevel::Avx512 => select_scalar(columns, cell, out),
+            CpuLevel::Avx2 | CpuLevel::Avx512 => select_scalar(columns, cells, out),
         }
     }
 }
@@ -75,10 +81,17 @@ pub(crate) fn fetch<T>(item: &T) {
 /// Targets that a kernel may write beyond the last one that it keeps.
 const LANES_MAX: usize = 16;
 
-fn select_scalar(columns: Columns<'_>, cell: Cell, out: &mut Vec<u32>) {
-    let bounds = columns.from.iter().zip(columns.to);
-    for ((&from, &to), &target) in bounds.zip(columns.targets) {
-        if (from <= cell.high) & (cell.low <= to) {
+fn select_scalar<const WIDTH: usize>(
+    columns: Columns<'_, WIDTH>,
+    cells: [Cell; WIDTH],
+    out: &mut Vec<u32>,
+) {
+    for (place, &target) in columns.targets.iter().enumerate() {
+        let holds = (0..WIDTH).all(|column| {
+            (columns.from[column][place] <= cells[column].high)
+                & (cells[column].low <= columns.to[column][place])
+        });
+        if holds {
             out.push(target);
         }
     }
@@ -103,8 +116,8 @@ mod x86 {
     use core::arch::x86_64::{
         __cpuid, __cpuid_count, __m256i, __m512i, _mm256_and_si256, _mm256_castsi256_ps,
         _mm256_cmpeq_epi32, _mm256_loadu_si256, _mm256_max_epu32, _mm256_min_epu32,
-        _mm256_movemask_ps, _mm256_set1_epi32, _mm512_cmple_epu32_mask, _mm512_loadu_si512,
-        _mm512_mask_cmple_epu32_mask, _mm512_mask_compressstoreu_epi32, _mm512_set1_epi32, _xgetbv,
+        _mm256_movemask_ps, _mm256_set1_epi32, _mm512_loadu_si512, _mm512_mask_cmple_epu32_mask,
+        _mm512_maskz_compress_epi32, _mm512_set1_epi32, _mm512_storeu_si512, _xgetbv,
     };
 
     use super::{Cell, Columns, Vec, select_scalar};
@@ -115,29 +128,41 @@ mod x86 {
     ///
     /// The processor has AVX2, the columns have one length, and `out` has room for all targets.
     #[target_feature(enable = "avx2")]
-    pub(super) unsafe fn select_avx2(columns: Columns<'_>, cell: Cell, out: &mut Vec<u32>) {
+    pub(super) unsafe fn select_avx2<const WIDTH: usize>(
+        columns: Columns<'_, WIDTH>,
+        cells: [Cell; WIDTH],
+        out: &mut Vec<u32>,
+    ) {
         const LANES: usize = 8;
-        let high = _mm256_set1_epi32(cell.high.cast_signed());
-        let low = _mm256_set1_epi32(cell.low.cast_signed());
         let whole = columns.targets.len() / LANES * LANES;
         for start in (0..whole).step_by(LANES) {
-            // SAFETY: `start + 8 <= whole`, which is not beyond the end of either column.
-            let (from, to) = unsafe {
-                (
-                    _mm256_loadu_si256(columns.from.as_ptr().add(start).cast::<__m256i>()),
-                    _mm256_loadu_si256(columns.to.as_ptr().add(start).cast::<__m256i>()),
-                )
-            };
-            let above = _mm256_cmpeq_epi32(_mm256_max_epu32(from, high), high);
-            let below = _mm256_cmpeq_epi32(_mm256_min_epu32(low, to), low);
-            let both = _mm256_castsi256_ps(_mm256_and_si256(above, below));
-            let mut mask = _mm256_movemask_ps(both).cast_unsigned();
+            let mut mask = 0xff_u32;
+            for (column, cell) in cells.iter().enumerate() {
+                let high = _mm256_set1_epi32(cell.high.cast_signed());
+                let low = _mm256_set1_epi32(cell.low.cast_signed());
+                // SAFETY: `start + 8 <= whole`, which is not beyond the end of any column.
+                let (from, to) = unsafe {
+                    let from = columns.from[column].as_ptr().add(start);
+                    let to = columns.to[column].as_ptr().add(start);
+                    (
+                        _mm256_loadu_si256(from.cast::<__m256i>()),
+                        _mm256_loadu_si256(to.cast::<__m256i>()),
+                    )
+                };
+                let above = _mm256_cmpeq_epi32(_mm256_max_epu32(from, high), high);
+                let below = _mm256_cmpeq_epi32(_mm256_min_epu32(low, to), low);
+                let both = _mm256_castsi256_ps(_mm256_and_si256(above, below));
+                mask &= _mm256_movemask_ps(both).cast_unsigned();
+                if mask == 0 {
+                    break;
+                }
+            }
             while mask != 0 {
                 out.push(columns.targets[start + mask.trailing_zeros() as usize]);
                 mask &= mask - 1;
             }
         }
-        select_scalar(rest(columns, whole), cell, out);
+        select_scalar(rest(columns, whole), cells, out);
     }
 
     /// Sixteen at a time.
@@ -146,44 +171,55 @@ mod x86 {
     ///
     /// The processor has AVX-512F, the columns have one length, and `out` has room for all targets and 16 more.
     #[target_feature(enable = "avx512f")]
-    pub(super) unsafe fn select_avx512(columns: Columns<'_>, cell: Cell, out: &mut Vec<u32>) {
+    pub(super) unsafe fn select_avx512<const WIDTH: usize>(
+        columns: Columns<'_, WIDTH>,
+        cells: [Cell; WIDTH],
+        out: &mut Vec<u32>,
+    ) {
         const LANES: usize = 16;
-        let high = _mm512_set1_epi32(cell.high.cast_signed());
-        let low = _mm512_set1_epi32(cell.low.cast_signed());
+        let high = cells.map(|cell| _mm512_set1_epi32(cell.high.cast_signed()));
+        let low = cells.map(|cell| _mm512_set1_epi32(cell.low.cast_signed()));
         let whole = columns.targets.len() / LANES * LANES;
         let mut written = out.len();
         for start in (0..whole).step_by(LANES) {
-            // SAFETY: `start + 16 <= whole`, which is not beyond the end of either column.
-            let (from, to) = unsafe {
-                (
-                    _mm512_loadu_si512(columns.from.as_ptr().add(start).cast::<__m512i>()),
-                    _mm512_loadu_si512(columns.to.as_ptr().add(start).cast::<__m512i>()),
-                )
-            };
-            let above = _mm512_cmple_epu32_mask(from, high);
-            let both = _mm512_mask_cmple_epu32_mask(above, low, to);
-            if both == 0 {
+            let mut mask = 0xffff;
+            for column in 0..WIDTH {
+                // SAFETY: `start + 16 <= whole`, which is not beyond the end of any column.
+                let (from, to) = unsafe {
+                    let from = columns.from[column].as_ptr().add(start);
+                    let to = columns.to[column].as_ptr().add(start);
+                    (
+                        _mm512_loadu_si512(from.cast::<__m512i>()),
+                        _mm512_loadu_si512(to.cast::<__m512i>()),
+                    )
+                };
+                mask = _mm512_mask_cmple_epu32_mask(mask, from, high[column]);
+                mask = _mm512_mask_cmple_epu32_mask(mask, low[column], to);
+                if mask == 0 {
+                    break;
+                }
+            }
+            if mask == 0 {
                 continue;
             }
-            // SAFETY: the targets reach as far as the bounds; at most as many are written as were read so far, and
-            // `out` has room for all of them.
+            // SAFETY: the targets reach as far as the bounds. Sixteen lanes are written from `written` on; at most as
+            // many were kept as were read before this step, and `out` has room for all of them and 16 more.
             unsafe {
-                let targets =
-                    _mm512_loadu_si512(columns.targets.as_ptr().add(start).cast::<__m512i>());
-                let end = out.as_mut_ptr().add(written);
-                _mm512_mask_compressstoreu_epi32(end.cast::<i32>(), both, targets);
+                let targets = columns.targets.as_ptr().add(start).cast::<__m512i>();
+                let kept = _mm512_maskz_compress_epi32(mask, _mm512_loadu_si512(targets));
+                _mm512_storeu_si512(out.as_mut_ptr().add(written).cast::<__m512i>(), kept);
             }
-            written += both.count_ones() as usize;
+            written += mask.count_ones() as usize;
         }
         // SAFETY: everything up to `written` was written, and it lies within the capacity.
         unsafe { out.set_len(written) };
-        select_scalar(rest(columns, whole), cell, out);
+        select_scalar(rest(columns, whole), cells, out);
     }
 
-    fn rest(columns: Columns<'_>, start: usize) -> Columns<'_> {
+    fn rest<const WIDTH: usize>(columns: Columns<'_, WIDTH>, start: usize) -> Columns<'_, WIDTH> {
         Columns {
-            from: &columns.from[start..],
-            to: &columns.to[start..],
+            from: columns.from.map(|column| &column[start..]),
+            to: columns.to.map(|column| &column[start..]),
             targets: &columns.targets[start..],
         }
     }
@@ -233,10 +269,11 @@ mod tests {
     #[test]
     fn every_level_selects_the_same() {
         for len in [0, 1, 7, 8, 15, 16, 17, 100, 1000] {
-            let (from, to, targets) = (column(1, len), column(2, len), column(3, len));
+            let bounds = [1, 2, 3, 4].map(|seed| column(seed, len));
+            let targets = column(5, len);
             let columns = Columns {
-                from: &from,
-                to: &to,
+                from: [&bounds[0][..], &bounds[1]],
+                to: [&bounds[2][..], &bounds[3]],
                 targets: &targets,
             };
             for cell in [
@@ -249,7 +286,7 @@ mod tests {
             ] {
                 let select = |level| {
                     let mut out = [9].into();
-                    Scanner::new(level).select(columns, cell, &mut out);
+                    Scanner::new(level).select(columns, [cell, Cell::exact(300)], &mut out);
                     out
                 };
                 let expected = select(CpuLevel::Scalar);

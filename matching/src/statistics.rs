@@ -60,6 +60,11 @@ impl Statistics {
         }
     }
 
+    /// Notifications seen so far.
+    pub(crate) fn seen(&self) -> u64 {
+        self.seen
+    }
+
     /// What part of the notifications has the facet with this value; `prior` is the guess without any traffic.
     pub(crate) fn share(&self, facet: FacetId, value: u32, prior: f32) -> f32 {
         let [first, second] = places(facet, value);

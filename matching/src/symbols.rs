@@ -25,9 +25,45 @@ struct Place {
 }
 
 struct Text {
-    bytes: Box<[u8]>,
-    hash: u64,
+    bytes: Bytes,
     uses: u32,
+}
+
+/// The bytes of a text; most are short and need no memory of their own.
+enum Bytes {
+    Short(u8, [u8; SHORT_MAX]),
+    Long(Box<[u8]>),
+}
+
+const SHORT_MAX: usize = 15;
+
+impl Bytes {
+    fn new(bytes: &[u8]) -> Self {
+        match u8::try_from(bytes.len()) {
+            Ok(length) if bytes.len() <= SHORT_MAX => {
+                let mut short = [0; SHORT_MAX];
+                short[..bytes.len()].copy_from_slice(bytes);
+                Self::Short(length, short)
+            }
+            Ok(_) | Err(_) => Self::Long(bytes.into()),
+        }
+    }
+
+    #[inline]
+    fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::Short(length, bytes) => &bytes[..usize::from(*length)],
+            Self::Long(bytes) => bytes,
+        }
+    }
+
+    /// Bytes beyond those of the value itself.
+    fn heap_bytes(&self) -> usize {
+        match self {
+            Self::Short(..) => 0,
+            Self::Long(bytes) => bytes.len(),
+        }
+    }
 }
 
 impl Vacant for Place {
@@ -65,11 +101,10 @@ impl Symbols {
             return symbol;
         }
         let text = Text {
-            bytes: bytes.into(),
-            hash,
+            bytes: Bytes::new(bytes),
             uses: 1,
         };
-        self.text_bytes += bytes.len();
+        self.text_bytes += text.bytes.heap_bytes();
         let symbol = self.put(text);
         let place = Place {
             hash: low(hash),
@@ -93,9 +128,9 @@ impl Symbols {
         if text.uses > 0 {
             return false;
         }
-        let hash = text.hash;
-        self.text_bytes -= text.bytes.len();
-        text.bytes = Box::default();
+        let bytes = core::mem::replace(&mut text.bytes, Bytes::new(b""));
+        self.text_bytes -= bytes.heap_bytes();
+        let hash = self.hash(bytes.as_slice());
         let segment = self.table.segment_mut(hash);
         if let Some(place) = segment.find(low(hash), |place| place.symbol == symbol) {
             segment.remove(place, |place| place.hash);
@@ -132,12 +167,16 @@ impl Symbols {
         count - 1 + Self::FIRST
     }
 
+    /// Whether a symbol that somebody holds, or once held, stands for this text.
+    #[inline]
+    pub(crate) fn is_text(&self, symbol: u32, bytes: &[u8]) -> bool {
+        same(self.texts[index(symbol)].bytes.as_slice(), bytes)
+    }
+
     #[inline]
     fn find_hashed(&self, hash: u64, bytes: &[u8]) -> Option<u32> {
         let segment = self.table.segment(hash);
-        let is = |place: &Place| {
-            place.hash == low(hash) && *self.texts[index(place.symbol)].bytes == *bytes
-        };
+        let is = |place: &Place| place.hash == low(hash) && self.is_text(place.symbol, bytes);
         segment
             .find(low(hash), is)
             .map(|place| segment.at(place).symbol)
@@ -155,6 +194,29 @@ impl core::fmt::Debug for Symbols {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "Symbols({})", self.texts.len() - self.free.len())
     }
+}
+
+/// Whether two texts are equal; short ones, which most are, without a call.
+#[inline]
+fn same(left: &[u8], right: &[u8]) -> bool {
+    if left.len() != right.len() {
+        return false;
+    }
+    if let (Some((first, _)), Some((_, last))) =
+        (left.split_first_chunk::<8>(), left.split_last_chunk::<8>())
+        && let (Some((other_first, _)), Some((_, other_last))) = (
+            right.split_first_chunk::<8>(),
+            right.split_last_chunk::<8>(),
+        )
+        && left.len() <= 16
+    {
+        return (u64::from_ne_bytes(*first) == u64::from_ne_bytes(*other_first))
+            & (u64::from_ne_bytes(*last) == u64::from_ne_bytes(*other_last));
+    }
+    if left.len() < 8 {
+        return left.iter().zip(right).all(|(one, other)| one == other);
+    }
+    left == right
 }
 
 #[inline]

@@ -32,6 +32,9 @@ impl Vocabulary {
 
     /// The rows of a filter: it is true exactly where all tests of one row hold. Everything in them is held once.
     pub(crate) fn acquire(&mut self, filter: &Filter) -> Vec<Vec<Test>> {
+        if let Some(tests) = self.acquire_conjunction(filter.expression()) {
+            return [tests].into();
+        }
         match normalise::rows(filter.expression()) {
             Some(rows) => rows.iter().map(|row| self.acquire_row(row)).collect(),
             None => self.acquire_program(filter),
@@ -93,6 +96,31 @@ impl Vocabulary {
 
     pub(crate) fn bytes(&self) -> usize {
         self.facets.bytes() + self.symbols.bytes() + self.residuals.bytes()
+    }
+
+    /// The only row of an AND of predicates, which most filters are; nothing is copied for it.
+    fn acquire_conjunction(&mut self, expression: &Expression) -> Option<Vec<Test>> {
+        let parts = match expression {
+            Expression::And(parts) => parts.as_slice(),
+            Expression::Predicate(_) => core::slice::from_ref(expression),
+            Expression::Constant(_)
+            | Expression::Not(_)
+            | Expression::Or(_)
+            | Expression::AndThen(_)
+            | Expression::OrElse(_) => return None,
+        };
+        let is_predicate = |part: &Expression| matches!(part, Expression::Predicate(_));
+        if !parts.iter().all(is_predicate) {
+            return None;
+        }
+        let mut tests = Vec::with_capacity(parts.len());
+        for part in parts {
+            if let Expression::Predicate(predicate) = part {
+                self.acquire_test(predicate, false, &mut tests);
+            }
+        }
+        tests.sort_by_key(rank);
+        Some(tests)
     }
 
     fn acquire_row(&mut self, row: &Row) -> Vec<Test> {

@@ -8,14 +8,16 @@ use std::sync::Arc;
 use gomera_matching::CpuLevel;
 use gomera_model::control::{Control, Move, Plan, Strategy};
 use gomera_model::lane::{
-    AccessPointFrame, ExitPointFrame, LaneFrame, MatcherFrame, Open, SubscriptionRequest,
+    AccessPointFrame, ExitPointFrame, LaneFrame, MatcherFrame, Open, Publication,
+    SubscriptionRequest,
 };
 use gomera_model::operation::{Change, SubscriptionOperation};
+use gomera_model::silbo::Acknowledgement;
 use gomera_model::topology::ExitPoints;
 use gomera_model::{
-    Epoch, Generation, HostId, Incarnation, Instance, InstanceId, Layer, OperationId,
-    OperationNumber, SLOTS, Seq, SessionId, SlotId, SubscriptionId, SubscriptionNumber, Time,
-    Topology,
+    Attributes, Body, Content, Epoch, Generation, HostId, Incarnation, Instance, InstanceId, Layer,
+    OperationId, OperationNumber, PublisherId, PublisherSeq, SLOTS, Seq, SessionId, SlotId,
+    SubscriptionId, SubscriptionNumber, Time, Timestamp, Topology,
 };
 use gomera_operators::{AccessPoint, Effect, Effects, ExitPoint, Matcher};
 
@@ -384,4 +386,46 @@ fn every_input_in_every_phase_is_as_the_table_says() {
         assert_eq!(found, expected, "line {} of tests/phases.txt", number + 1);
     }
     assert_eq!(table.lines().count(), expected.lines().count());
+}
+
+/// With the strategy `buffered` the next operation may begin before a new owner has said that it took everything up.
+#[test]
+fn a_plan_that_comes_while_publications_wait_costs_none_of_them() {
+    let close = Control::Close(OperationId(1));
+    let prepare = Control::Prepare(plan(1, Strategy::Buffered));
+    let mut point = access_point(&[in_force(1), prepare, close, in_force(2)]);
+    let mut effects = Effects::new();
+    let (publisher, generation) = (PublisherId(1), Generation(1));
+    let open = AccessPointFrame::OpenPublisher {
+        publisher,
+        generation,
+        acknowledgement: Acknowledgement::Joined,
+    };
+    let publish = AccessPointFrame::Publish {
+        publisher,
+        generation,
+        publications: vec![Publication {
+            seq: PublisherSeq(1),
+            published_at: Timestamp(0),
+            content: Content {
+                attributes: Attributes::empty(),
+                body: Body::None,
+            },
+        }],
+    };
+    point.receive(NOW, CONNECTION_POINT, open, &mut effects);
+    point.receive(NOW, CONNECTION_POINT, publish, &mut effects);
+    outcome(&mut effects);
+    let next = Plan {
+        next: topology(3),
+        ..Plan::clone(&plan(2, Strategy::Live))
+    };
+    point.control(NOW, Control::Prepare(Arc::new(next)), &mut effects);
+    assert_eq!(outcome(&mut effects), "", "nothing is confirmed yet");
+    point.receive(NOW, NEW, AccessPointFrame::TakenUp(Epoch(2)), &mut effects);
+    point.turn_ended(NOW, &mut effects);
+    assert_eq!(
+        outcome(&mut effects),
+        "Confirmed, Notifications to 4, Notifications to 5, Published to 1"
+    );
 }

@@ -13,7 +13,7 @@ use super::gauge::Gauge;
 use super::inbox::Inbox;
 use super::input::{CoordinatorInput, Input};
 use super::router::{Outbox, Router};
-use crate::limits::TURN_FRAMES_MAX;
+use crate::limits::{TURN_FRAMES_MAX, TURN_TIME_MAX};
 
 /// What an instance needs of the process that it runs in.
 #[derive(Clone, Debug)]
@@ -88,7 +88,7 @@ impl Running {
             }
             for input in inputs.drain(..) {
                 fed += self.feed(now, input);
-                if fed >= TURN_FRAMES_MAX {
+                if fed >= TURN_FRAMES_MAX || clock.now().since(now) >= TURN_TIME_MAX {
                     now = self.end_turn(now, std::mem::take(&mut fed), waited);
                 }
             }

@@ -37,6 +37,17 @@ pub struct Measured {
 }
 
 impl Measured {
+    /// Whether nothing waits here for a client or for another instance.
+    #[must_use]
+    pub fn is_at_rest(&self) -> bool {
+        let waits = match &self.counts {
+            Counts::ConnectionPoint(_) | Counts::Matcher(_) => 0,
+            Counts::AccessPoint(stats) => stats.outstanding,
+            Counts::ExitPoint(stats) => stats.queued_deliveries,
+        };
+        waits == 0 && self.waiting == 0
+    }
+
     /// What would have to move with its slots.
     #[must_use]
     pub fn load(&self) -> Load {

@@ -418,6 +418,29 @@ fn an_unknown_session_is_made_again_with_all_its_subscriptions() {
 }
 
 #[test]
+fn a_broker_started_anew_may_stamp_from_the_beginning_again() {
+    let mut subscriber = Subscriber::welcomed();
+    subscriber.subscribe(1, "a");
+    subscriber.receive(1, answer(1));
+    subscriber.receive(1, ServerFrame::Deliver(deliver((1, 9), 7, &[(1, 1)])));
+    subscriber.reconnect(2);
+    let unknown = Refusal::new(RefusalCode::SessionUnknown, "restarted");
+    subscriber.receive(2, ServerFrame::Refused(unknown));
+    let connect = subscriber.reconnect(3);
+    assert_eq!(connect.cursors, []);
+    subscriber.receive(3, connected(SessionId(6), false));
+    subscriber.receive(3, answer(2));
+    subscriber.done();
+    let mut is_shown = |seq, publisher_seq| {
+        let delivery = deliver((1, seq), publisher_seq, &[(1, 2)]);
+        subscriber.receive(3, ServerFrame::Deliver(delivery));
+        !subscriber.events().is_empty()
+    };
+    assert!(!is_shown(1, 7), "a repeat is known by its publisher");
+    assert!(is_shown(2, 8));
+}
+
+#[test]
 fn a_session_lost_twice_is_made_again_twice() {
     let (mut subscriber, _) = with_subscriptions();
     for (connection, first) in [(2, 6), (3, 9)] {
@@ -478,6 +501,7 @@ fn after_goaway_the_session_moves_before_the_old_connection_closes() {
     let close = Effect::Close {
         connection: Generation(1),
         code: RefusalCode::Ended,
+        by_broker: false,
     };
     assert_eq!(subscriber.done()[0], close);
     subscriber.receive(2, delivery);
@@ -509,7 +533,13 @@ fn its_end_is_told_to_the_broker() {
     let connection = Generation(1);
     let frame = ClientFrame::Bye;
     assert_eq!(effects[0], Effect::Send { connection, frame });
-    assert!(matches!(effects[1], Effect::Close { .. }));
+    assert!(matches!(
+        effects[1],
+        Effect::Close {
+            by_broker: true,
+            ..
+        }
+    ));
     let number = SubscriptionNumber(1);
     let late = subscriber.core.unsubscribe(number, &mut subscriber.effects);
     assert_eq!(late, Err(RequestError::Ended));

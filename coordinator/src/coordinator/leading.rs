@@ -63,6 +63,9 @@ impl Coordinator {
             Then::Enter(phase) => phase,
             Then::Commit(committing) => Phase::Draining(committing.committed(now)),
         };
+        if let Phase::Rest(Some(ended)) = &phase {
+            self.stats.count_ended(ended.record());
+        }
         let settled = Settled {
             held: writing.held,
             versions,
@@ -146,6 +149,7 @@ impl Coordinator {
 
     pub(super) fn send(&mut self, writing: Writing, puts: Vec<Put>, effects: &mut Effects) {
         let id = writing.id;
+        self.stats.writes += 1;
         self.state = State::Writing(Box::new(writing));
         effects.push(Effect::Write { id, puts });
     }

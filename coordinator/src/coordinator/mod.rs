@@ -10,13 +10,14 @@
 //!                             └──────────── conflict, or unknown outcome ────────────────────────┘
 //! ```
 //!
-//! SETTLED holds the documents and the [`Phase`] that they stand in. A conflict and an unknown outcome forget both and
+//! SETTLED holds the documents and the phase that they stand in. A conflict and an unknown outcome forget both and
 //! read again, exactly as a new leader would: there is one way to take up an operation, and it starts from the
 //! documents.
 
 mod asking;
 mod leading;
 mod reading;
+mod stats;
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -36,6 +37,8 @@ use crate::request::{RequestId, ScaleRequest};
 use crate::stored::Counters;
 use asking::{Ask, Waiting};
 use reading::Reading;
+
+pub use stats::CoordinatorStats;
 
 /// The coordinator.
 #[derive(Debug)]
@@ -61,6 +64,7 @@ pub struct Coordinator {
     unsettled_at: Time,
     /// When who is awaited is told again.
     repeat_at: Time,
+    stats: CoordinatorStats,
     state: State,
 }
 
@@ -142,6 +146,7 @@ impl Coordinator {
             last_write: WriteId(0),
             unsettled_at: Time::default(),
             repeat_at: Time::default(),
+            stats: CoordinatorStats::default(),
             state: State::Waiting,
         }
     }
@@ -187,7 +192,13 @@ impl Coordinator {
         }
         match outcome {
             Ok(versions) => self.succeeded(now, &versions, effects),
-            Err(WriteError::Conflict | WriteError::Unknown) => self.read(now, effects),
+            Err(error) => {
+                match error {
+                    WriteError::Conflict => self.stats.conflicts += 1,
+                    WriteError::Unknown => self.stats.unknown_outcomes += 1,
+                }
+                self.read(now, effects);
+            }
         }
     }
 
@@ -234,11 +245,13 @@ impl Coordinator {
             State::Reading(_) => true,
             State::Writing(_) | State::Settled(_) => self.is_known(from),
         };
-        if heard {
-            self.reports.take(from, report);
-            self.note();
-            self.go_on(now, effects);
+        if !heard {
+            self.stats.reports_of_strangers += 1;
+            return;
         }
+        self.reports.take(from, report);
+        self.note();
+        self.go_on(now, effects);
     }
 
     /// What an instance holds; for the expectations of a dry run.
@@ -317,6 +330,12 @@ impl Coordinator {
             let mut instances = topology.instances.iter();
             instances.all(|instance| self.running.contains(&instance.incarnation))
         })
+    }
+
+    /// What it counted.
+    #[must_use]
+    pub fn stats(&self) -> &CoordinatorStats {
+        &self.stats
     }
 
     /// Whether it knows what its documents say: `false` before the first reading, and again after a write whose outcome

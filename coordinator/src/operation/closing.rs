@@ -6,7 +6,7 @@ use alloc::collections::BTreeSet;
 use gomera_model::control::Control;
 use gomera_model::{Incarnation, Time};
 
-use super::{Committing, CopyingClosed, Operation, Orders};
+use super::{Committing, Operation, Orders};
 use crate::record::PhaseName;
 use crate::reports::Reports;
 
@@ -34,26 +34,6 @@ impl Closing {
 
     pub(super) fn awaited(&self, reports: &Reports) -> BTreeSet<Incarnation> {
         unended(&self.0, reports)
-    }
-}
-
-/// Buffered: nothing has been copied yet, and nobody is awaited: the old owners see CLOSE in their lanes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ClosingFirst(pub(super) Box<Operation>);
-
-impl ClosingFirst {
-    pub(super) fn new(mut operation: Box<Operation>, now: Time) -> Self {
-        operation.enter(PhaseName::Close, now);
-        Self(operation)
-    }
-
-    /// The next phase, as soon as the access points have been told.
-    pub(crate) fn told(self, now: Time) -> CopyingClosed {
-        CopyingClosed::new(self.0, now)
-    }
-
-    pub(super) fn orders(&self) -> Orders {
-        close(&self.0)
     }
 }
 

@@ -6,8 +6,7 @@ use alloc::collections::BTreeSet;
 use gomera_model::control::Control;
 use gomera_model::{Incarnation, Time};
 
-use super::closing::{close, unended};
-use super::{Closing, Committing, Operation, Orders};
+use super::{Closing, Operation, Orders};
 use crate::record::PhaseName;
 use crate::reports::Reports;
 
@@ -39,47 +38,15 @@ impl Copying {
     }
 }
 
-/// Buffered: awaits the copies and every END behind them. An old owner begins when CLOSE has come to it from every
-/// access point, so nothing changes any more in what it copies.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct CopyingClosed(pub(super) Box<Operation>);
-
-impl CopyingClosed {
-    pub(super) fn new(mut operation: Box<Operation>, now: Time) -> Self {
-        operation.enter(PhaseName::Copy, now);
-        Self(operation)
-    }
-
-    /// The next phase, when all is copied and ended.
-    pub(crate) fn copied_and_ended(
-        mut self,
-        now: Time,
-        reports: &Reports,
-    ) -> Result<Committing, Self> {
-        if !self.awaited(reports).is_empty() {
-            return Err(self);
-        }
-        self.0.note_copied(reports);
-        Ok(Committing::new(self.0, now))
-    }
-
-    /// Nobody has told yet that CLOSE was sent, so that is told along with the rest.
-    pub(super) fn orders(&self) -> [Orders; 2] {
-        [close(&self.0), copy(&self.0)]
-    }
-
-    pub(super) fn awaited(&self, reports: &Reports) -> BTreeSet<Incarnation> {
-        &uncopied(&self.0, reports) | &unended(&self.0, reports)
-    }
-}
-
-fn uncopied(operation: &Operation, reports: &Reports) -> BTreeSet<Incarnation> {
+/// Old owners that have not copied all they give.
+pub(super) fn uncopied(operation: &Operation, reports: &Reports) -> BTreeSet<Incarnation> {
     let mut givers = operation.givers();
     givers.retain(|giver| !reports.copied(*giver, operation.id()));
     givers
 }
 
-fn copy(operation: &Operation) -> Orders {
+/// What the old owners are told.
+pub(super) fn copy(operation: &Operation) -> Orders {
     Orders {
         control: Control::Copy(operation.id()),
         to: operation.givers(),

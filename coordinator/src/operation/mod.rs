@@ -12,8 +12,10 @@
 //! tells its instances what to do only when the write that leads to it is known to have succeeded.
 
 mod closing;
+mod closing_first;
 mod committing;
 mod copying;
+mod copying_closed;
 mod draining;
 mod phase;
 mod preparing;
@@ -31,9 +33,11 @@ use crate::document::Version;
 use crate::record::{AbortReason, OperationRecord, Outcome, PhaseName};
 use crate::reports::Reports;
 
-pub(crate) use closing::{Closing, ClosingFirst};
+pub(crate) use closing::Closing;
+pub(crate) use closing_first::ClosingFirst;
 pub(crate) use committing::Committing;
-pub(crate) use copying::{Copying, CopyingClosed};
+pub(crate) use copying::Copying;
+pub(crate) use copying_closed::CopyingClosed;
 pub(crate) use draining::Draining;
 pub(crate) use phase::{Phase, Step};
 pub(crate) use preparing::{Confirmed, Preparing};

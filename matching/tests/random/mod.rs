@@ -6,14 +6,14 @@ use gomera_model::{Attributes, AttributesBuilder, Point, Timestamp, Value};
 
 /// A small generator; the same numbers everywhere.
 #[derive(Clone, Debug)]
-pub struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
         mixed = (mixed ^ mixed >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -22,15 +22,15 @@ impl Random {
     }
 
     /// A number below `bound`.
-    pub fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         usize::try_from(self.next() % bound as u64).unwrap()
     }
 
-    pub fn chance(&mut self, percent: usize) -> bool {
+    pub(crate) fn chance(&mut self, percent: usize) -> bool {
         self.below(100) < percent
     }
 
-    pub fn one_of<'a, T: ?Sized>(&mut self, values: &[&'a T]) -> &'a T {
+    pub(crate) fn one_of<'a, T: ?Sized>(&mut self, values: &[&'a T]) -> &'a T {
         values[self.below(values.len())]
     }
 }
@@ -78,13 +78,13 @@ const NUMBERS: [&str; 20] = [
 ];
 
 /// The text of a random filter.
-pub fn filter(random: &mut Random) -> String {
+pub(crate) fn filter(random: &mut Random) -> String {
     let depth = random.below(4);
     expression(random, depth)
 }
 
 /// Random flat attributes.
-pub fn attributes(random: &mut Random) -> Attributes {
+pub(crate) fn attributes(random: &mut Random) -> Attributes {
     let mut builder = AttributesBuilder::new();
     for name in NAMES {
         if random.chance(75) {

@@ -34,8 +34,8 @@ use gomera_model::lane::{
 use gomera_model::operation::{Change, SubscriptionOperation};
 use gomera_model::silbo::{Acknowledgement, Refusal, RefusalCode};
 use gomera_model::{
-    ContentError, Epoch, Generation, Incarnation, Layer, LookupMap, Notification, PublisherId, Seq,
-    SessionId, Stamp, SubscriptionId, Time, Topology,
+    ContentError, Epoch, Generation, Incarnation, Layer, LookupMap, Notification, PublisherId,
+    PublisherSeq, Seq, SessionId, Stamp, SubscriptionId, Time, Topology,
 };
 
 use crate::effect::Effects;
@@ -130,6 +130,16 @@ impl AccessPoint {
                     self.publish(publisher, generation, publication, effects);
                 }
             }
+            AccessPointFrame::Refuse {
+                publisher,
+                generation,
+                seq,
+                refusal,
+            } => {
+                if self.is_new(publisher, generation, seq) {
+                    self.refuse(publisher, (seq, refusal), effects);
+                }
+            }
             AccessPointFrame::Request {
                 session,
                 generation,
@@ -149,7 +159,7 @@ impl AccessPoint {
                     self.route(now, operation, effects);
                 }
             }
-            AccessPointFrame::TakenUp(epoch) => self.taken_up(now, from, epoch),
+            AccessPointFrame::TakenUp(epoch) => self.taken_up(now, (from, epoch), effects),
             AccessPointFrame::Released {
                 epoch: _,
                 seq,
@@ -178,6 +188,12 @@ impl AccessPoint {
     /// A time that it asked for has come: it asks for none.
     pub fn wake(&mut self, _: Time, _: &mut Effects) {}
 
+    /// The newest epoch that it knows; zero before the first topology.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        self.phase.epoch()
+    }
+
     /// What it counted.
     #[must_use]
     pub fn stats(&self) -> AccessPointStats {
@@ -201,19 +217,12 @@ impl AccessPoint {
         publication: Publication,
         effects: &mut Effects,
     ) {
-        let is_repeat_known = !self.rules.broken(Rule::KnowRepeats);
-        let Some(state) = self.publishers.newest(publisher, generation) else {
-            self.stats.fenced += 1;
-            return;
-        };
-        if publication.seq <= state.last && is_repeat_known {
-            self.publishers.note_due(publisher);
-            self.stats.repeats += 1;
+        if !self.is_new(publisher, generation, publication.seq) {
             return;
         }
-        state.last = publication.seq;
         match flatten(&publication.content) {
             Ok(flat) => {
+                self.publishers.admitted(publisher);
                 let kept = Kept {
                     publisher,
                     publication,
@@ -224,16 +233,41 @@ impl AccessPoint {
                 }
             }
             Err(error) => {
-                let refused = ConnectionPointFrame::PublicationRefused {
-                    publisher,
-                    generation,
-                    seq: publication.seq,
-                    refusal: refusal_of(&error),
-                };
-                effects.send(state.connection_point, LaneFrame::ConnectionPoint(refused));
-                self.stats.refused += 1;
+                let refusal = (publication.seq, refusal_of(&error));
+                self.refuse(publisher, refusal, effects);
             }
         }
+    }
+
+    /// Whether a publication comes over the newest connection of its publisher and is no repeat; if so it is taken.
+    fn is_new(
+        &mut self,
+        publisher: PublisherId,
+        generation: Generation,
+        seq: PublisherSeq,
+    ) -> bool {
+        let is_repeat_known = !self.rules.broken(Rule::KnowRepeats);
+        let Some(state) = self.publishers.newest(publisher, generation) else {
+            self.stats.fenced += 1;
+            return false;
+        };
+        if seq <= state.last && is_repeat_known {
+            self.publishers.note_due(publisher);
+            self.stats.repeats += 1;
+            return false;
+        }
+        state.last = seq;
+        true
+    }
+
+    fn refuse(
+        &mut self,
+        publisher: PublisherId,
+        refused: (PublisherSeq, Refusal),
+        effects: &mut Effects,
+    ) {
+        self.stats.refused += 1;
+        self.publishers.refused(publisher, refused, effects);
     }
 
     fn stamp(&mut self, kept: Kept) {

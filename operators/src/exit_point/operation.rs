@@ -11,6 +11,7 @@ use gomera_model::{Epoch, Incarnation, Layer, Seq, Time, Topology};
 use super::ExitPoint;
 use super::join::Join;
 use crate::effect::{Effect, Effects};
+use crate::rules::Rule;
 
 /// Where an exit point stands.
 #[derive(Debug)]
@@ -90,6 +91,20 @@ impl ExitPoint {
             flips_missing.remove(&(matcher, access_point));
         }
         self.release(now, (matcher, access_point), Seq(first.0 - 1), effects);
+    }
+
+    /// The epoch whose notifications of this access point must wait: a matcher of the epoch before, perhaps one that
+    /// leaves, has not passed its FLIP yet. The lane of that matcher may still bring registrations of what moved.
+    pub(super) fn held_back(&self, access_point: Incarnation) -> Option<Epoch> {
+        match &self.phase {
+            Phase::Closing {
+                epoch,
+                flips_missing,
+            } if flips_missing.iter().any(|(_, of)| *of == access_point) => {
+                (!self.rules.broken(Rule::ReleaseAfterEveryFlip)).then_some(*epoch)
+            }
+            Phase::Settled | Phase::Closing { .. } => None,
+        }
     }
 
     /// Ends the epoch before, once every FLIP has passed and everything before it is released.

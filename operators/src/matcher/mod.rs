@@ -135,6 +135,12 @@ impl Matcher {
     /// A time that it asked for has come; the end of the turn does the work.
     pub fn wake(&mut self, _: Time, _: &mut Effects) {}
 
+    /// The newest epoch that it knows; zero before the first topology.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        self.epochs.newest_epoch()
+    }
+
     /// What it counted.
     #[must_use]
     pub fn stats(&self) -> MatcherStats {

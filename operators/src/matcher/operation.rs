@@ -15,7 +15,7 @@ use gomera_model::{
 use super::snapshot::Giving;
 use super::{Matcher, Phase};
 use crate::effect::{Effect, Effects};
-use crate::limits::DROP_PER_TURN;
+use crate::limits::{DROP_PAUSE, DROP_PER_TURN};
 use crate::rules::Rule;
 
 impl Phase {
@@ -124,21 +124,22 @@ impl Matcher {
     ) {
         let ends_early = self.rules.broken(Rule::CloseBeforeEnd);
         if let Some(moving) = self.moving(operation) {
-            moving.closes_missing.remove(&access_point);
+            let is_repeated = !moving.closes_missing.remove(&access_point);
             if ends_early {
                 moving.closes_missing.clear();
+            }
+            if is_repeated {
+                moving.giving.iter_mut().for_each(Giving::end_again);
             }
             self.send_ends(effects);
         }
     }
 
-    /// An old owner has sent everything, and will take no further operation.
+    /// An old owner has sent everything, and will take no further operation. What is said again is reported again.
     pub(super) fn end(&mut self, from: Incarnation, operation: OperationId, effects: &mut Effects) {
-        if let Some(moving) = self.moving(operation)
-            && moving.ends_missing.remove(&from)
-            && moving.ends_missing.is_empty()
-        {
-            effects.push(Effect::Report(Report::Ended(operation)));
+        if let Some(moving) = self.moving(operation) {
+            moving.ends_missing.remove(&from);
+            self.close(operation, effects);
         }
     }
 
@@ -149,7 +150,7 @@ impl Matcher {
         }
     }
 
-    /// Access points are told to close. That END has come already is said again.
+    /// Reports that END has come from every old owner, if it has; also when access points are told to close again.
     pub(super) fn close(&mut self, operation: OperationId, effects: &mut Effects) {
         let own = self.incarnation;
         if let Some(moving) = self.moving(operation)
@@ -240,7 +241,7 @@ impl Matcher {
                 self.index.remove(subscription);
             }
         }
-        effects.push(Effect::WakeAt(now));
+        effects.push(Effect::WakeAt(now + DROP_PAUSE));
     }
 
     /// The operation under way, if it is this one.

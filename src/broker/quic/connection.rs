@@ -120,6 +120,6 @@ impl Streams {
 pub(super) fn close(connection: &quinn::Connection, refusal: &Refusal) {
     const REASON_BYTES_MAX: usize = 512;
     let code = VarInt::from_u32(refusal.code.number().into());
-    let end = refusal.reason.floor_char_boundary(REASON_BYTES_MAX);
-    connection.close(code, &refusal.reason.as_bytes()[..end]);
+    let reason = refusal.reason.as_bytes();
+    connection.close(code, &reason[..reason.len().min(REASON_BYTES_MAX)]);
 }

@@ -335,6 +335,27 @@ fn documents_that_cannot_be_read_are_named_and_waited_for() {
     }
 }
 
+/// Documents come when they come: one that is older than what is known says nothing.
+#[test]
+fn a_stale_document_is_not_taken() {
+    let mut world = begun(Strategy::Live);
+    let stale = world.store.read(Path::Operation);
+    let phase = |world: &World| world.coordinator.under_way().map(|record| record.phase);
+    while phase(&world) != Some(PhaseName::Close) {
+        world.step();
+    }
+    world.inputs.clear();
+    world.input(|c, now, e| c.started(now, e));
+    world.inputs.clear();
+    let topology = world.store.read(Path::Topology);
+    world.input(|c, now, e| c.document(now, topology, e));
+    world.input(|c, now, e| c.document(now, stale, e));
+    assert!(!world.coordinator.is_available());
+    world.run();
+    world.assert_in_order();
+    assert_eq!(world.record(1).outcome, Outcome::Done);
+}
+
 #[test]
 fn documents_that_vanish_are_not_laid_out_anew() {
     let mut world = World::running();

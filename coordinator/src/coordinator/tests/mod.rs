@@ -1,3 +1,5 @@
+//! The machine among scripted stores and instances: when all goes well, and when everything fails.
+
 mod faults;
 mod interleavings;
 mod operations;

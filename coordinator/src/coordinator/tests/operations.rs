@@ -55,6 +55,8 @@ fn live_tells_each_phase_to_whom_it_concerns() {
         ]
     );
     assert_eq!(world.writes, 5, "prepare, copy, close, commit, done");
+    let stats = world.coordinator.stats();
+    assert_eq!((stats.operations_done, stats.conflicts), (1, 0));
     let record = world.record(1);
     assert_eq!(record.outcome, Outcome::Done);
     use PhaseName::{Close, Commit, Copy, Drain, Prepare};
@@ -162,6 +164,7 @@ fn reports_of_other_operations_epochs_and_instances_do_not_count() {
     world.report(8, Report::Ended(OperationId(1)));
     world.run_inputs();
     assert_eq!(world.record(1).phase, PhaseName::Prepare);
+    assert_eq!(world.coordinator.stats().reports_of_strangers, 1);
 }
 
 #[test]

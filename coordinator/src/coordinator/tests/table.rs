@@ -217,10 +217,11 @@ fn name(world: &World) -> String {
         State::Settled(settled) => phase(&settled.phase).into(),
         State::Writing(writing) => match &writing.then {
             Then::Commit(_) => "committing".into(),
-            Then::Enter(Phase::Rest(Some(ended))) => match ended.record().phase {
-                crate::PhaseName::Aborted => "writing aborted".into(),
-                _ => "writing done".into(),
-            },
+            Then::Enter(Phase::Rest(Some(ended))) => {
+                let aborted = ended.record().phase == crate::PhaseName::Aborted;
+                let end = if aborted { "aborted" } else { "done" };
+                format!("writing {end}")
+            }
             Then::Enter(next) => format!("writing {}", phase(next)),
         },
     }

@@ -35,7 +35,6 @@ pub const MUTANTS: &[Mutant] = &[
     mutant("deliver-unlisted", Rule::OnlyListed, 20),
     mutant("end-before-close", Rule::CloseBeforeEnd, 100),
     mutant("held-go-to-old-owner", Rule::HeldGoToNewOwner, 20),
-    mutant("take-up-at-first-flip", Rule::TakeUpAfterEveryFlip, 400),
     mutant("copy-without-follow", Rule::FollowTheCopy, 30),
     mutant("hold-nothing", Rule::HoldWhileClosed, 40),
     mutant("stamp-repeats", Rule::KnowRepeats, 150),
@@ -44,10 +43,12 @@ pub const MUTANTS: &[Mutant] = &[
     lie("done-before-drained", Forgery::Drained, 30),
 ];
 
-/// Those that about one seed in one to three thousand catches: too rare for the suite. Their names work on the command
-/// line; `register-early` is caught by seed 1113.
+/// Those that are too rare for the suite; their names work on the command line. Seed 1113 catches `register-early`, and
+/// `release-at-first-flip` was caught by one seed in about three thousand. `take-up-at-first-flip` was caught by three
+/// seeds in a hundred until registrations were put in order; which schedules still show it is open.
 pub const RARE_MUTANTS: &[Mutant] = &[
     mutant("register-early", Rule::RegisterInOrder, 2000),
+    mutant("take-up-at-first-flip", Rule::TakeUpAfterEveryFlip, 20_000),
     mutant("release-at-first-flip", Rule::ReleaseAfterEveryFlip, 20_000),
 ];
 

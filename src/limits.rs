@@ -5,6 +5,9 @@ use std::time::Duration;
 /// Frames fed to an operator before it must hand over what it has. A longer turn batches no better (the cost of a wake
 /// is spread over hundreds of frames already), and lets others wait.
 pub const TURN_FRAMES_MAX: usize = 1024;
+/// Time after which an operator must hand over what it has, at the next batch: a backlog is passed on piece by piece,
+/// and the next instance works beside this one. Far above the cost of a hand-over, far below what anybody feels.
+pub const TURN_TIME_MAX: Duration = Duration::from_millis(1);
 /// Batches of one stream that are handed over and not yet taken: one is worked off while the next is decoded.
 pub const BATCHES_IN_FLIGHT_MAX: u32 = 2;
 /// Chunks taken from a stream at once. A chunk is what one packet carried, so this is some 64 KiB, some hundred
@@ -34,7 +37,7 @@ pub const START_WITHIN: Duration = Duration::from_secs(10);
 /// A host that is asked to stop has stopped within this time: clients are asked to go, what was acknowledged is
 /// delivered, then the rest is closed.
 pub const STOP_WITHIN: Duration = Duration::from_secs(5);
-/// An instance tells what it counted within this time, or the figures of the last time stand.
+/// An instance tells what it counted within this time, or is left out: it is in a turn that takes longer.
 pub const MEASURE_WITHIN: Duration = Duration::from_millis(500);
 /// Bytes of a request's body at the admin port: a scale request has some hundred.
 pub const ADMIN_BODY_BYTES_MAX: usize = 16 * 1024;

@@ -223,9 +223,15 @@ fn refuse_unknown(command: &Command, settings: &Settings) -> Result<(), Settings
     Ok(())
 }
 
-/// Gives a command's flags their defaults.
+/// Gives the flags of a command, and of those below it, their defaults.
 fn apply(mut command: Command, name: &str, settings: &Settings) -> Command {
-    for key in flags(&command) {
+    let below: Vec<String> = commands(&command)
+        .map(|c| c.get_name().to_owned())
+        .collect();
+    for inner in below {
+        command = command.mut_subcommand(inner, |inner| apply(inner, name, settings));
+    }
+    for key in own_flags(&command) {
         let of = |section: &str| settings.get(section).and_then(|keys| keys.get(&key));
         let Some(setting) = of(name).or_else(|| of(COMMON)) else {
             continue;
@@ -240,8 +246,13 @@ fn commands(command: &Command) -> impl Iterator<Item = &Command> {
     command.get_subcommands()
 }
 
-/// The flags of a command by the name that they have in a file.
+/// The flags of a command and of those below it, by the name that they have in a file.
 fn flags(command: &Command) -> Vec<String> {
+    let below = commands(command).flat_map(flags);
+    own_flags(command).into_iter().chain(below).collect()
+}
+
+fn own_flags(command: &Command) -> Vec<String> {
     let settable = command.get_arguments().filter(|arg| {
         let action = arg.get_action();
         let tells = matches!(

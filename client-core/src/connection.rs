@@ -2,13 +2,16 @@
 //! subscribers.
 //!
 //! ```text
-//!           start              welcomed              goaway
-//!   Idle ─────────► Opening ────────────► Welcomed ─────────► Moving: the current one is used,
-//!                   │  ▲  ▲                  │  ▲               │ │   the next one opened or waited for
-//!              lost │  │  │ the current lost │  │ welcomed      │ │
-//!                   ▼  │  └──────────────────┼──┼───────────────┘ │
-//!                  Waiting ◄─────────────────┘  └─────────────────┘
-//!                     wake              lost
+//!           start              welcomed             goaway
+//!   Idle ─────────► Opening ────────────► Welcomed ────────► Moving: the current one is used,
+//!                   │  ▲  ▲                 │  ▲  ▲            │ │ │  the next one opened or waited for
+//!              lost │  │  │the current lost │  │  │ welcomed   │ │ │
+//!                   │  │  └─────────────────┼──┼──┼────────────┘ │ │
+//!                   ▼  │wake           lost │  │  └──────────────┘ │ taken over from the current
+//!                  Waiting ◄────────────────┘  │                   │ by the next
+//!                   ▲                 welcomed │                   ▼
+//!                   │ lost                     └────────────── TakingOver
+//!                   └────────────────────────────────────────────┘
 //!
 //!   any ── end, or a refusal that no new connection can help ──► Ended
 //! ```
@@ -34,7 +37,12 @@ enum Phase {
     Opening(Attempt),
     Waiting(Time),
     Welcomed(Generation),
-    Moving { current: Generation, next: Next },
+    Moving {
+        current: Generation,
+        next: Next,
+    },
+    /// The broker has taken over from the current connection to this one, whose welcome is on its way.
+    TakingOver(Attempt),
     Ended,
 }
 
@@ -117,16 +125,18 @@ impl Connection {
         now: Time,
         connection: Generation,
         effects: &mut Effects<Event>,
-    ) {
+    ) -> Loss {
         if self.is_opening(connection) {
             close(connection, RefusalCode::GoingAway, effects);
-            self.attempt_failed(now, effects);
-        } else if let Phase::Welcomed(current) = self.phase
+            return self.attempt_failed(now, effects);
+        }
+        if let Phase::Welcomed(current) = self.phase
             && current == connection
         {
             let next = Next::Opening(self.open(now, effects));
             self.phase = Phase::Moving { current, next };
         }
+        Loss::Unnoticed
     }
 
     /// A connection is gone or was refused.
@@ -142,22 +152,36 @@ impl Connection {
         if !is_opening && !is_current {
             return Loss::Unnoticed;
         }
+        let code = refusal.as_ref().map(|refusal| refusal.code);
         if let Some(refusal) = refusal.filter(|refusal| self.is_final(refusal.code, is_opening)) {
             self.end(RefusalCode::Ended, effects);
             return Loss::Ended(refusal);
         }
         if is_opening {
-            self.attempt_failed(now, effects);
-            return Loss::Unnoticed;
+            return self.attempt_failed(now, effects);
         }
-        self.phase = match self.phase {
-            Phase::Moving { next, .. } => next.alone(),
-            Phase::Idle
-            | Phase::Opening(_)
-            | Phase::Waiting(_)
-            | Phase::Welcomed(_)
-            | Phase::Ended => Phase::Waiting(self.wait(now, effects)),
-        };
+        match (self.phase, code) {
+            (
+                Phase::Moving {
+                    next: Next::Opening(attempt),
+                    ..
+                },
+                Some(RefusalCode::TakenOver),
+            ) => {
+                self.phase = Phase::TakingOver(attempt);
+                return Loss::Unnoticed;
+            }
+            (Phase::Moving { next, .. }, _) => self.phase = next.alone(),
+            (
+                Phase::Idle
+                | Phase::Opening(_)
+                | Phase::Waiting(_)
+                | Phase::Welcomed(_)
+                | Phase::TakingOver(_)
+                | Phase::Ended,
+                _,
+            ) => self.phase = Phase::Waiting(self.wait(now, effects)),
+        }
         Loss::Disconnected
     }
 
@@ -171,8 +195,23 @@ impl Connection {
         self.phase = Phase::Ended;
     }
 
+    /// The same, after a word that the broker answers by closing the current connection.
+    pub(crate) fn leave<Event>(&mut self, effects: &mut Effects<Event>) {
+        if let Some(connection) = self.current() {
+            effects.push(Effect::Close {
+                connection,
+                code: RefusalCode::Ended,
+                by_broker: true,
+            });
+        }
+        if self.is_opening(self.newest) {
+            close(self.newest, RefusalCode::Ended, effects);
+        }
+        self.phase = Phase::Ended;
+    }
+
     /// A time has come, perhaps the one to try again.
-    pub(crate) fn wake<Event>(&mut self, now: Time, effects: &mut Effects<Event>) {
+    pub(crate) fn wake<Event>(&mut self, now: Time, effects: &mut Effects<Event>) -> Loss {
         match self.phase {
             Phase::Waiting(until)
             | Phase::Moving {
@@ -184,20 +223,22 @@ impl Connection {
                 } else {
                     self.try_again(now, effects);
                 }
+                Loss::Unnoticed
             }
             Phase::Opening(attempt)
+            | Phase::TakingOver(attempt)
             | Phase::Moving {
                 next: Next::Opening(attempt),
                 ..
             } => {
                 if now < attempt.until {
                     effects.push(Effect::WakeAt(attempt.until));
-                } else {
-                    close(attempt.connection, RefusalCode::Stalled, effects);
-                    self.attempt_failed(now, effects);
+                    return Loss::Unnoticed;
                 }
+                close(attempt.connection, RefusalCode::Stalled, effects);
+                self.attempt_failed(now, effects)
             }
-            Phase::Idle | Phase::Welcomed(_) | Phase::Ended => {}
+            Phase::Idle | Phase::Welcomed(_) | Phase::Ended => Loss::Unnoticed,
         }
     }
 
@@ -205,7 +246,11 @@ impl Connection {
     pub(crate) fn current(&self) -> Option<Generation> {
         match self.phase {
             Phase::Welcomed(current) | Phase::Moving { current, .. } => Some(current),
-            Phase::Idle | Phase::Opening(_) | Phase::Waiting(_) | Phase::Ended => None,
+            Phase::Idle
+            | Phase::Opening(_)
+            | Phase::Waiting(_)
+            | Phase::TakingOver(_)
+            | Phase::Ended => None,
         }
     }
 
@@ -213,6 +258,7 @@ impl Connection {
     pub(crate) fn is_opening(&self, connection: Generation) -> bool {
         match self.phase {
             Phase::Opening(attempt)
+            | Phase::TakingOver(attempt)
             | Phase::Moving {
                 next: Next::Opening(attempt),
                 ..
@@ -254,8 +300,9 @@ impl Connection {
     }
 
     /// The connection that was being opened will not be welcomed.
-    fn attempt_failed<Event>(&mut self, now: Time, effects: &mut Effects<Event>) {
+    fn attempt_failed<Event>(&mut self, now: Time, effects: &mut Effects<Event>) -> Loss {
         let until = self.wait(now, effects);
+        let was_taking_over = matches!(self.phase, Phase::TakingOver(_));
         self.phase = match self.current() {
             Some(current) => Phase::Moving {
                 current,
@@ -263,6 +310,11 @@ impl Connection {
             },
             None => Phase::Waiting(until),
         };
+        if was_taking_over {
+            Loss::Disconnected
+        } else {
+            Loss::Unnoticed
+        }
     }
 
     fn wait<Event>(&mut self, now: Time, effects: &mut Effects<Event>) -> Time {
@@ -271,11 +323,11 @@ impl Connection {
         until
     }
 
-    /// Whether another connection would be refused as well. That our own next connection has taken over from the
-    /// current one is what was wanted.
+    /// Whether another connection would be refused as well. That our own next connection takes over from the current
+    /// one is what was wanted.
     fn is_final(&self, code: RefusalCode, is_opening: bool) -> bool {
         match code {
-            RefusalCode::TakenOver => is_opening || !matches!(self.phase, Phase::Moving { .. }),
+            RefusalCode::TakenOver => is_opening || !self.is_opening(self.newest),
             RefusalCode::Malformed
             | RefusalCode::UnknownFrame
             | RefusalCode::FrameTooLarge
@@ -312,7 +364,11 @@ pub(crate) fn close<Event>(
     code: RefusalCode,
     effects: &mut Effects<Event>,
 ) {
-    effects.push(Effect::Close { connection, code });
+    effects.push(Effect::Close {
+        connection,
+        code,
+        by_broker: false,
+    });
 }
 
 /// Pauses between attempts: doubling, the second half of each at random, so that many clients of one dead host do not

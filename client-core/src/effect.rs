@@ -17,12 +17,16 @@ pub enum Effect<Event> {
         /// What.
         frame: ClientFrame,
     },
-    /// Send what is queued, then close the connection. No `closed` is expected in answer; one does no harm.
+    /// Send what is queued, then close the connection. No `closed` is expected in answer; one does no harm, nor does
+    /// closing what is gone.
     Close {
         /// Which.
         connection: Generation,
         /// Why: [`RefusalCode::Ended`] if nothing is wrong.
         code: RefusalCode,
+        /// Whether the broker closes it when it has taken what was queued: wait for that, though not for long. Who
+        /// closes first may take away from the other what it has not read yet.
+        by_broker: bool,
     },
     /// Tell the application.
     Event(Event),

@@ -2,6 +2,16 @@
 //!
 //! The driver feeds a [`Coordinator`] one input at a time and carries out its [`Effect`]s. What has been decided stands
 //! in two versioned documents (see [`Path`]); whoever leads next goes on from them alone.
+//!
+//! ```text
+//! live:      prepare ─► copy ──► close ─┐
+//!                                       ├─► commit ─► drain ─► done
+//! buffered:  prepare ─► close ─► copy ──┘
+//!                │         │        │
+//!                └─────────┴────────┴─► aborted
+//! ```
+//!
+//! Each arrow is a conditional write first; the commit is one transaction over both documents.
 
 #![no_std]
 
@@ -12,14 +22,18 @@ extern crate std;
 pub mod coordinator;
 pub mod document;
 pub mod effect;
+mod expectation;
 pub mod host;
 pub mod limits;
+mod operation;
 mod plan;
 pub mod record;
+mod reports;
 pub mod request;
 pub mod store;
+mod stored;
 
-pub use coordinator::Coordinator;
+pub use coordinator::{Coordinator, CoordinatorStats};
 pub use document::{Document, Path, Put, Stored, Version, WriteError, WriteId};
 pub use effect::{Effect, Effects};
 pub use host::{HostEntry, Layout, Load, Settings};

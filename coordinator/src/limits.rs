@@ -19,3 +19,7 @@ pub const RETRY_AFTER: Duration = Duration::from_secs(1);
 pub const REPEAT_AFTER: Duration = Duration::from_secs(1);
 /// After this long without an outcome of a write, who waits for it is told to come again.
 pub const PATIENCE: Duration = Duration::from_secs(5);
+/// The rate of a copy before one has been measured: cautious, an index is built behind it on one core.
+pub const ASSUMED_COPY_BYTES_PER_SECOND: u64 = 10_000_000;
+/// The rest of an operation before one has been measured.
+pub const ASSUMED_OVERHEAD: Duration = Duration::from_millis(100);

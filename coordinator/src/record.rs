@@ -43,6 +43,35 @@ pub struct OperationRecord {
     pub outcome: Outcome,
 }
 
+impl OperationRecord {
+    /// Ends the present phase and begins another.
+    pub(crate) fn enter(&mut self, phase: PhaseName, at_ns: u64) {
+        if let Some(last) = self.phases.last_mut() {
+            last.duration_ns = Some(at_ns.saturating_sub(last.begin_ns));
+        }
+        self.phase = phase;
+        match phase {
+            PhaseName::Done | PhaseName::Aborted => {}
+            PhaseName::Prepare
+            | PhaseName::Copy
+            | PhaseName::Close
+            | PhaseName::Commit
+            | PhaseName::Drain => self.phases.push(PhaseRecord {
+                phase,
+                begin_ns: at_ns,
+                duration_ns: None,
+            }),
+        }
+    }
+
+    /// How long it has taken so far, or took, as far as its phases say.
+    #[must_use]
+    pub fn duration_ns(&self) -> u64 {
+        let last = self.phases.last();
+        last.map_or(0, |phase| phase.begin_ns + phase.duration_ns.unwrap_or(0))
+    }
+}
+
 /// The change of one layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Resize {

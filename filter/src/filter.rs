@@ -1,5 +1,6 @@
 //! A parsed filter: immutable, cheap to clone.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use core::fmt;
@@ -11,7 +12,7 @@ use crate::dialect::Dialect;
 use crate::error::FilterError;
 use crate::parse;
 use crate::print;
-use crate::tree::Expression;
+use crate::tree::{Expression, Predicate, Unlike};
 
 /// A filter, parsed and checked.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,6 +66,22 @@ impl Filter {
     #[must_use]
     pub fn text(&self) -> String {
         print::print(self.0.dialect, &self.0.expression)
+    }
+
+    /// The filter that is true exactly where this one is false: `NOT (…)`.
+    #[must_use]
+    pub fn negated(&self) -> Self {
+        let mut expression = self.0.expression.clone();
+        // Within NOT that dialect casts, which a verdict as a whole does not.
+        if let Expression::Predicate(Predicate::Holds(_, unlike)) = &mut expression
+            && self.0.dialect == Dialect::Cesql
+        {
+            *unlike = Unlike::Cast;
+        }
+        Self(Arc::new(Parsed {
+            dialect: self.0.dialect,
+            expression: *parse::not(Box::new(expression)),
+        }))
     }
 
     /// The language that it was written in.

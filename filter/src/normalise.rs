@@ -63,7 +63,7 @@ fn opposite(predicate: &Predicate) -> Expression {
         left,
         comparison,
         right,
-        unlike: unlike @ (Unlike::Unknown | Unlike::Number),
+        unlike: unlike @ (Unlike::Unknown | Unlike::Spelled),
     } = predicate
     {
         return Expression::Predicate(Predicate::Compare {
@@ -81,17 +81,21 @@ fn expand(expression: &Expression) -> Option<Vec<Row>> {
     match expression {
         Expression::Constant(Truth::True) => Some(vec![Row::new()]),
         Expression::Constant(Truth::False | Truth::Unknown) => Some(Vec::new()),
-        Expression::Predicate(predicate) => Some(vec![vec![Test {
-            predicate: truthful(predicate),
-            negated: false,
-        }]]),
-        Expression::Not(inner) => match &**inner {
-            Expression::Predicate(predicate) => Some(vec![vec![Test {
+        Expression::Predicate(predicate) => Some(sides(predicate).unwrap_or_else(|| {
+            vec![vec![Test {
+                predicate: truthful(predicate),
+                negated: false,
+            }]]
+        })),
+        Expression::Not(inner) => {
+            let Expression::Predicate(predicate) = &**inner else {
+                return expand(&pushed(inner, true));
+            };
+            Some(vec![vec![Test {
                 predicate: predicate.clone(),
                 negated: true,
-            }]]),
-            inner => expand(&pushed(inner, true)),
-        },
+            }]])
+        }
         Expression::And(parts) | Expression::AndThen(parts) => parts
             .iter()
             .try_fold(vec![Row::new()], |rows, part| product(rows, expand(part)?)),
@@ -142,28 +146,67 @@ fn product(left: Vec<Row>, right: Vec<Row>) -> Option<Vec<Row>> {
     Some(rows)
 }
 
+/// A box around `POINT(lon lat)` as bounds of the two, which an index knows: one row, or two where the box crosses the
+/// line at 180 degrees. Beyond the ends of the earth there is no position, and no bound either.
+fn sides(predicate: &Predicate) -> Option<Vec<Row>> {
+    let Predicate::InBox(Operand::Position(parts), bounds) = predicate else {
+        return None;
+    };
+    let [lon, lat] = &**parts;
+    let side = |operand: &Operand, low: f64, high: f64| Test {
+        predicate: Predicate::Between {
+            operand: operand.clone(),
+            low: Operand::Literal(Literal::Float(low)),
+            high: Operand::Literal(Literal::Float(high)),
+            unlike: Unlike::Unknown,
+        },
+        negated: false,
+    };
+    let (west, east) = (bounds.low.lon.max(-180.0), bounds.high.lon.min(180.0));
+    let (south, north) = (bounds.low.lat.max(-90.0), bounds.high.lat.min(90.0));
+    let row = |west, east| vec![side(lon, west, east), side(lat, south, north)];
+    Some(if west <= east {
+        vec![row(west, east)]
+    } else {
+        vec![row(west, 180.0), row(-180.0, east)]
+    })
+}
+
 /// The predicate in the form in which an index knows it: true exactly where the original is.
-fn truthful(predicate: &Predicate) -> Predicate {
+pub(crate) fn truthful(predicate: &Predicate) -> Predicate {
     let mut predicate = predicate.clone();
-    match &mut predicate {
-        Predicate::Compare { unlike, .. }
-        | Predicate::Between { unlike, .. }
-        | Predicate::In { unlike, .. }
-        | Predicate::Among { unlike, .. }
-        | Predicate::Text { unlike, .. }
-        | Predicate::Holds(_, unlike) => {
-            if *unlike == Unlike::False {
-                *unlike = Unlike::Unknown;
-            }
-        }
-        Predicate::IsNull(_)
+    let number = |operand: &Operand| {
+        matches!(
+            operand,
+            Operand::Literal(Literal::Int(_) | Literal::Float(_))
+        )
+    };
+    let is_equality = |comparison| matches!(comparison, Comparison::Equal | Comparison::NotEqual);
+    let (is_plain, unlike) = match &mut predicate {
+        Predicate::Compare {
+            comparison,
+            right,
+            unlike,
+            ..
+        } => (is_equality(*comparison) || number(right), unlike),
+        Predicate::Between {
+            low, high, unlike, ..
+        } => (number(low) && number(high), unlike),
+        Predicate::In { .. }
+        | Predicate::Among { .. }
+        | Predicate::Text { .. }
+        | Predicate::Holds(..)
+        | Predicate::IsNull(_)
         | Predicate::Exists(_)
         | Predicate::IsKind(..)
         | Predicate::Quantified { .. }
         | Predicate::InBox(..)
         | Predicate::Near { .. }
         | Predicate::Within(..)
-        | Predicate::Differ(_) => {}
+        | Predicate::Differ(_) => return predicate,
+    };
+    if *unlike == Unlike::False || (*unlike == Unlike::FalseUnordered && is_plain) {
+        *unlike = Unlike::Unknown;
     }
     predicate
 }
@@ -192,21 +235,28 @@ fn alternatives(part: &Expression) -> Option<(&Operand, &[Literal])> {
     let Expression::Predicate(predicate) = part else {
         return None;
     };
-    let (operand, literals, unlike) = match predicate {
-        Predicate::Compare {
-            left,
-            comparison: Comparison::Equal,
-            right: Operand::Literal(literal),
-            unlike,
-        } => (left, core::slice::from_ref(literal), unlike),
-        Predicate::In {
-            operand,
-            members,
-            unlike,
-        } => (operand, members.as_slice(), unlike),
-        _ => return None,
+    let (operand, literals, unlike) = if let Predicate::Compare {
+        left,
+        comparison: Comparison::Equal,
+        right: Operand::Literal(literal),
+        unlike,
+    } = predicate
+    {
+        (left, core::slice::from_ref(literal), unlike)
+    } else if let Predicate::In {
+        operand,
+        members,
+        unlike,
+    } = predicate
+    {
+        (operand, members.as_slice(), unlike)
+    } else {
+        return None;
     };
-    let plain = matches!(unlike, Unlike::Unknown | Unlike::False);
+    let plain = matches!(
+        unlike,
+        Unlike::Unknown | Unlike::False | Unlike::FalseUnordered
+    );
     (plain && operand.attribute().is_some()).then_some((operand, literals))
 }
 
@@ -226,4 +276,61 @@ fn union(known: &Expression, more: &[Literal]) -> Expression {
         members,
         unlike: Unlike::Unknown,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use gomera_model::{Attributes, AttributesBuilder};
+
+    use super::*;
+    use crate::{Dialect, Filter, reference};
+
+    fn at(lon: f64, lat: f64) -> Attributes {
+        let attributes = AttributesBuilder::new().with("lon", lon).with("lat", lat);
+        attributes.build().unwrap()
+    }
+
+    fn number(operand: &Operand) -> f64 {
+        let Operand::Literal(Literal::Float(number)) = operand else {
+            panic!("{operand:?} is no float");
+        };
+        *number
+    }
+
+    /// Whether a test of a row is true, by its bounds alone.
+    fn holds(test: &Test, position: [f64; 2]) -> bool {
+        let Predicate::Between {
+            operand, low, high, ..
+        } = &test.predicate
+        else {
+            panic!("{test:?} has no bounds");
+        };
+        let value = position[usize::from(operand.attribute() == Some("lat"))];
+        (number(low)..=number(high)).contains(&value)
+    }
+
+    #[test]
+    fn a_box_around_two_attributes_becomes_bounds_of_each() {
+        for (corners, expected) in [
+            ("-10.5, 20, 30, 40.25", 1),
+            ("170, -20, -170, 20", 2),
+            ("-180, -90, 180, 90", 1),
+        ] {
+            let text = alloc::format!("BBOX(POINT(lon lat), {corners})");
+            let filter = Filter::parse(Dialect::Sql, &text).unwrap();
+            let rows = rows(filter.expression()).unwrap();
+            assert_eq!(rows.len(), expected, "{corners}");
+            let lons = [
+                -180.0, -175.0, -170.0, -10.6, -10.5, 0.0, 30.0, 30.1, 170.0, 180.0,
+            ];
+            for (lon, lat) in lons
+                .iter()
+                .flat_map(|lon| [-90.0, 0.0, 20.0, 40.3].map(|lat| (*lon, lat)))
+            {
+                let verdict = reference::matches(&filter, &at(lon, lat));
+                let within = |row: &Row| row.iter().all(|test| holds(test, [lon, lat]));
+                assert_eq!(rows.iter().any(within), verdict, "{corners}: {lon} {lat}");
+            }
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use gomera_model::Attributes;
 
-use crate::evaluate::{Prepared, Scope, Values};
+use crate::evaluate::{Prepared, Values, evaluate_expression};
 use crate::filter::Filter;
 use crate::tree::Truth;
 
@@ -25,5 +25,5 @@ pub fn matches(filter: &Filter, flat: &Attributes) -> bool {
 }
 
 fn evaluate_on<V: Values>(filter: &Filter, values: &V) -> Truth {
-    Scope::outermost(values).truth(filter.expression())
+    evaluate_expression(filter.expression(), values)
 }

@@ -6,11 +6,11 @@
 
 use alloc::vec::Vec;
 
-use crate::bucket::{Moved, Posting, Target, Targets};
 use crate::cell::{Cell, Interval};
 use crate::facets::FacetId;
 use crate::frame::Frame;
 use crate::limits::{COLUMNS_MAX, WIDEN_AT};
+use crate::posting::{Moved, Posting, Target, Targets};
 use crate::rows::Rows;
 use crate::scan::{Columns, Scanner};
 

@@ -128,7 +128,7 @@ fn is_plain(unlike: Unlike, negated: bool) -> bool {
     match unlike {
         Unlike::Unknown => true,
         Unlike::False => !negated,
-        Unlike::Cast | Unlike::Number => false,
+        Unlike::FalseUnordered | Unlike::Cast | Unlike::Spelled => false,
     }
 }
 

@@ -13,9 +13,9 @@ use alloc::vec::Vec;
 use gomera_filter::Truth;
 
 use crate::arena::Arena;
-use crate::bucket::Target;
 use crate::cell::{Cell, Interval};
 use crate::facets::FacetId;
+use crate::posting::Target;
 
 /// One test, as it is put into a row. A row gives an equality back as an interval.
 #[derive(Clone, Debug, PartialEq, Eq)]

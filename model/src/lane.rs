@@ -64,6 +64,18 @@ pub enum AccessPointFrame {
         /// What.
         publications: Vec<Publication>,
     },
+    /// From a connection point: a publication that cannot be accepted. It has its place among the others, so that the
+    /// publisher hears of it even if its connection is lost first.
+    Refuse {
+        /// Whose.
+        publisher: PublisherId,
+        /// Over which connection of it.
+        generation: Generation,
+        /// Which.
+        seq: PublisherSeq,
+        /// Why.
+        refusal: Refusal,
+    },
     /// From a connection point: a client's subscription operation, its filter still text.
     Request {
         /// Whose.

@@ -79,8 +79,7 @@ fn fraction(text: &str) -> Option<(i64, &str)> {
     }
     let mut nanos = 0;
     for place in 0..9 {
-        let digit = rest[..length]
-            .as_bytes()
+        let digit = rest.as_bytes()[..length]
             .get(place)
             .map_or(0, |byte| byte - b'0');
         nanos = nanos * 10 + i64::from(digit);

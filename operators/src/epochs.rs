@@ -34,6 +34,11 @@ impl Epochs {
             .expect("the first input of an instance is a topology")
     }
 
+    /// The newest epoch; zero before the first topology.
+    pub(crate) fn newest_epoch(&self) -> Epoch {
+        self.0.last().map_or(Epoch(0), |newest| newest.epoch)
+    }
+
     /// Whether this epoch is known.
     pub(crate) fn knows(&self, epoch: Epoch) -> bool {
         self.0.iter().any(|topology| topology.epoch == epoch)

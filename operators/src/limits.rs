@@ -18,13 +18,20 @@ pub const PUBLISHERS_MAX: usize = 65_536;
 /// A publisher that comes back later than this many others may have its unacknowledged tail delivered twice.
 pub const PUBLISHERS_REMEMBERED_MAX: usize = 65_536;
 
+/// Refused publications of one publisher that are said again when it comes back. If more than these were refused and
+/// the connection was lost before the publisher heard, it takes the older ones for acknowledged.
+pub const REFUSALS_REMEMBERED_MAX: usize = 64;
+
 /// Subscriptions in one chunk of a copy: at some microseconds each, both ends stay away from their notifications
-/// for about a quarter of a millisecond.
-pub const CHUNK_SUBSCRIPTIONS: usize = 64;
+/// for about a tenth of a millisecond.
+pub const CHUNK_SUBSCRIPTIONS: usize = 32;
 /// Bytes of filters after which a chunk ends.
 pub const CHUNK_BYTES: usize = 64 << 10;
 /// Subscriptions dropped between two turns, for the same reason.
-pub const DROP_PER_TURN: usize = 64;
+pub const DROP_PER_TURN: usize = 32;
+/// How long a matcher rests before it drops more. Nobody waits for it, and without a rest it takes a core from those
+/// who have notifications to bring on their way.
+pub const DROP_PAUSE: Duration = Duration::from_micros(200);
 
 /// Deliveries sent to a client and not acknowledged by it.
 pub const IN_FLIGHT_DELIVERIES: usize = 4_096;

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 
 use gomera_model::control::Control;
 use gomera_model::lane::LaneFrame;
-use gomera_model::{Incarnation, Layer, Time};
+use gomera_model::{Epoch, Incarnation, Layer, Time};
 
 use crate::access_point::AccessPoint;
 use crate::connection_point::ConnectionPoint;
@@ -82,6 +82,17 @@ impl Operator {
             Self::AccessPoint(point) => point.wake(now, effects),
             Self::Matcher(matcher) => matcher.wake(now, effects),
             Self::ExitPoint(point) => point.wake(now, effects),
+        }
+    }
+
+    /// The newest epoch that it knows; zero before the first topology.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        match self {
+            Self::ConnectionPoint(point) => point.epoch(),
+            Self::AccessPoint(point) => point.epoch(),
+            Self::Matcher(matcher) => matcher.epoch(),
+            Self::ExitPoint(point) => point.epoch(),
         }
     }
 

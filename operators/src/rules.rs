@@ -9,6 +9,9 @@ pub enum Rule {
     VisibilityFilter,
     /// An exit point waits for the matchers of the stamped epoch, not for the present ones.
     JoinUnderStamp,
+    /// An exit point releases what is stamped `e+1` only when every matcher of `e`, also one that leaves, has passed
+    /// the FLIP: the registrations of what moved come before it in the same lane.
+    ReleaseAfterEveryFlip,
     /// An exit point releases in the order of `seq`.
     ReleaseInOrder,
     /// An old owner drops a slot only after the FLIP of every access point.
@@ -31,9 +34,10 @@ pub enum Rule {
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::VisibilityFilter,
         Self::JoinUnderStamp,
+        Self::ReleaseAfterEveryFlip,
         Self::ReleaseInOrder,
         Self::DropAfterEveryFlip,
         Self::OnlyListed,

@@ -5,11 +5,11 @@
 use std::future::{self, Ready};
 use std::net::SocketAddr;
 
+use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::Router;
 use tokio::net::TcpListener;
 
 use crate::broker::Broker;
@@ -21,7 +21,11 @@ mod problem;
 mod scale;
 mod topology;
 
+pub use load::{InstanceLoad, LoadReport, OverloadReport, SpreadReport};
+pub use operations::OperationsReport;
 pub use problem::Problem;
+pub use scale::ScaleBody;
+pub use topology::{HostReport, InstanceReport, TopologyReport};
 
 /// The port of the admin's HTTP.
 pub const PORT: u16 = 7455;
@@ -89,7 +93,10 @@ fn router(broker: Broker) -> Router {
         .route("/v1/load", get(load::show))
         .route("/v1/scale", post(scale::ask))
         .route("/v1/operations", get(operations::list))
-        .route("/v1/operations/{id}", get(operations::show).delete(operations::abort))
+        .route(
+            "/v1/operations/{id}",
+            get(operations::show).delete(operations::abort),
+        )
         .fallback(nothing_here)
         .method_not_allowed_fallback(not_this_method)
         .layer(DefaultBodyLimit::max(ADMIN_BODY_BYTES_MAX))

@@ -11,7 +11,6 @@ use gomera_model::OperationId;
 use serde::{Deserialize, Serialize};
 
 use super::Problem;
-use super::scale::unexpected;
 use crate::broker::Broker;
 
 /// Every operation that is remembered.
@@ -45,20 +44,13 @@ pub(super) async fn abort(State(broker): State<Broker>, Path(text): Path<String>
             .operation(broker.operation(id))
             .into_response(),
         Answer::NoSuchOperation(_) => none(&text).into_response(),
-        Answer::Unavailable { retry_after } => unavailable(retry_after).into_response(),
+        Answer::Unavailable { retry_after } => Problem::unavailable(retry_after).into_response(),
         answer @ (Answer::Accepted(_)
         | Answer::Unchanged
         | Answer::Plan(_)
         | Answer::Busy(_)
-        | Answer::Impossible(_)) => unexpected(&answer).into_response(),
+        | Answer::Impossible(_)) => Problem::unexpected(&answer).into_response(),
     }
-}
-
-/// The store does not answer; what was asked may or may not be done yet.
-pub(super) fn unavailable(retry_after: std::time::Duration) -> Problem {
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable")
-        .detail("the coordinator cannot write now; notifications and subscriptions flow on")
-        .retry_after(retry_after)
 }
 
 fn none(id: &str) -> Problem {

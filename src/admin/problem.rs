@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use gomera_coordinator::OperationRecord;
+use gomera_coordinator::{Answer, OperationRecord};
 use serde::Serialize;
 
 /// An answer that is an error. `type` is `about:blank`: the status says what kind it is, `code` which one.
@@ -38,6 +38,20 @@ impl Problem {
             operation: None,
             retry_after: None,
         }
+    }
+
+    /// The store does not answer; what was asked may or may not be done yet.
+    pub(super) fn unavailable(retry_after: Duration) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable")
+            .detail("the coordinator cannot write now; notifications and subscriptions flow on")
+            .retry_after(retry_after)
+    }
+
+    /// The coordinator answered another question.
+    pub(super) fn unexpected(answer: &Answer) -> Self {
+        tracing::error!(?answer, "an answer to another question");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "unexpected_answer")
+            .detail("the coordinator answered another question")
     }
 
     /// Says what was found and what to do.

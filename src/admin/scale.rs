@@ -13,7 +13,6 @@ use gomera_model::control::Strategy;
 use serde::{Deserialize, Serialize};
 
 use super::Problem;
-use super::operations::unavailable;
 use crate::broker::{Broker, wall_clock};
 
 /// What is asked.
@@ -57,7 +56,9 @@ fn parse(headers: &HeaderMap, body: &[u8]) -> Result<ScaleRequest, Problem> {
         };
         Problem::new(status, code).detail(error.to_string())
     })?;
-    let key = headers.get(IDEMPOTENCY_KEY).map(|key| key.to_str().map(str::to_owned));
+    let key = headers
+        .get(IDEMPOTENCY_KEY)
+        .map(|key| key.to_str().map(str::to_owned));
     let idempotency_key = key.transpose().map_err(|_| {
         Problem::new(StatusCode::BAD_REQUEST, "bad_idempotency_key")
             .detail("the header Idempotency-Key is not visible ASCII")
@@ -76,7 +77,12 @@ fn respond(broker: &Broker, answer: Answer) -> Response {
     match answer {
         Answer::Accepted(record) => {
             let place = format!("/v1/operations/{}", record.id);
-            (StatusCode::ACCEPTED, [(header::LOCATION, place)], Json(record)).into_response()
+            (
+                StatusCode::ACCEPTED,
+                [(header::LOCATION, place)],
+                Json(record),
+            )
+                .into_response()
         }
         Answer::Unchanged => Json(serde_json::json!({"unchanged": true})).into_response(),
         Answer::Plan(plan) => Json(plan).into_response(),
@@ -87,16 +93,9 @@ fn respond(broker: &Broker, answer: Answer) -> Response {
         Answer::Impossible(why) => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "impossible")
             .detail(why.to_string())
             .into_response(),
-        Answer::Unavailable { retry_after } => unavailable(retry_after).into_response(),
+        Answer::Unavailable { retry_after } => Problem::unavailable(retry_after).into_response(),
         answer @ (Answer::Aborted(_) | Answer::TooLate(_) | Answer::NoSuchOperation(_)) => {
-            unexpected(&answer).into_response()
+            Problem::unexpected(&answer).into_response()
         }
     }
-}
-
-/// The coordinator answered another question.
-pub(super) fn unexpected(answer: &Answer) -> Problem {
-    tracing::error!(?answer, "an answer to another question");
-    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "unexpected_answer")
-        .detail("the coordinator answered another question")
 }

@@ -73,7 +73,12 @@ pub(super) fn show(State(broker): State<Broker>) -> Ready<Result<Json<TopologyRe
 }
 
 fn report(broker: &Broker, view: &View, topology: &Topology) -> TopologyReport {
-    let instances = |layer| topology.layer(layer).map(|found| instance(topology, found)).collect();
+    let instances = |layer| {
+        topology
+            .layer(layer)
+            .map(|found| instance(topology, found))
+            .collect()
+    };
     let under_way = view.under_way.and_then(|id| broker.operation(id));
     TopologyReport {
         epoch: topology.epoch,
@@ -89,7 +94,11 @@ fn report(broker: &Broker, view: &View, topology: &Topology) -> TopologyReport {
 }
 
 fn hosts(broker: &Broker, topology: &Topology) -> Vec<HostReport> {
-    let mut zones: Vec<_> = topology.instances.iter().map(|i| (i.host, i.zone.clone())).collect();
+    let mut zones: Vec<_> = topology
+        .instances
+        .iter()
+        .map(|i| (i.host, i.zone.clone()))
+        .collect();
     zones.sort();
     zones.dedup();
     let report = |(id, zone)| HostReport {
@@ -118,7 +127,12 @@ pub(crate) fn slots(topology: &Topology, instance: &Instance) -> Option<usize> {
         Layer::Matchers => Some(topology.slots_of(own).count()),
         Layer::ExitPoints => {
             let sessions = &topology.exit_points_of;
-            Some(sessions.iter().filter(|points| points.all().any(|point| point == own)).count())
+            Some(
+                sessions
+                    .iter()
+                    .filter(|points| points.all().any(|point| point == own))
+                    .count(),
+            )
         }
     }
 }

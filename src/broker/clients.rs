@@ -10,7 +10,8 @@ use gomera_model::{SessionId, SessionToken, Time};
 use gomera_operators::{ConnectionId, ConnectionPoint, Effect, Effects, FreshSession, Stream};
 
 use super::input::ClientInput;
-use super::quic::{Gate, Link, Outgoing};
+use super::link::{Gate, Link, Outgoing};
+use super::measured::ClientsStats;
 use super::random::random_bytes;
 
 /// The clients.
@@ -19,27 +20,6 @@ pub(super) struct Clients {
     /// Streams for which something was encoded in this turn.
     touched: Vec<(ConnectionId, Stream)>,
     stats: ClientsStats,
-}
-
-/// What happened with the clients of a connection point.
-#[derive(Clone, Debug, Default)]
-pub struct ClientsStats {
-    /// Connections that are open.
-    pub connections: u64,
-    /// Connections that were accepted.
-    pub accepted: u64,
-    /// Frames that came.
-    pub frames_in: u64,
-    /// Frames that went.
-    pub frames_out: u64,
-    /// Bytes of the frames that went.
-    pub bytes_out: u64,
-    /// Hand-overs of encoded frames to a stream.
-    pub flushes: u64,
-    /// Requests and publications that were refused, by their reason.
-    pub refused: BTreeMap<RefusalCode, u64>,
-    /// Connections that were closed from this side, by their reason.
-    pub closed: BTreeMap<RefusalCode, u64>,
 }
 
 struct Client {

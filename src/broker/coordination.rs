@@ -6,35 +6,18 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use gomera_coordinator::{
-    Answer, Coordinator, Effect, Effects, EmbeddedStore, HostEntry, Load, OperationRecord,
-    RequestId, ScaleRequest, Settings,
+    Answer, Coordinator, Effect, Effects, EmbeddedStore, HostEntry, OperationRecord, RequestId,
+    Settings,
 };
-use gomera_matching::CpuLevel;
-use gomera_model::control::Report;
 use gomera_model::{HostId, Incarnation, Instance, Layer, OperationId, Time, Topology};
 use gomera_operators::{AccessPoint, ConnectionPoint, ExitPoint, Matcher, Operator};
 use tokio::sync::oneshot;
 
 use super::clock::Clock;
-use super::input::Input;
+use super::input::{CoordinatorInput, Input};
 use super::instance::{self, Surroundings};
 use super::quic::Doors;
 use super::random::random_bytes;
-
-/// What waits for the coordinator.
-#[derive(Debug)]
-pub(crate) enum CoordinatorInput {
-    /// An instance reports.
-    Report { from: Incarnation, report: Report },
-    /// What an instance holds.
-    Load { from: Incarnation, load: Load },
-    /// Somebody asks for another number of instances.
-    Scale(ScaleRequest, oneshot::Sender<Answer>),
-    /// Somebody asks to give an operation up.
-    Abort(OperationId, oneshot::Sender<Answer>),
-    /// The thread shall stop all instances, and end.
-    Stop,
-}
 
 /// What the coordinator knows, for those who only look.
 #[derive(Clone, Debug, Default)]
@@ -108,6 +91,7 @@ pub(crate) fn start(office: Office) -> std::io::Result<JoinHandle<()>> {
         wake_at: None,
         requests: BTreeMap::new(),
         next_request: 0,
+        answers: Vec::new(),
         threads: BTreeMap::new(),
         host: office.host,
         surroundings: office.surroundings,
@@ -130,6 +114,8 @@ struct Leading {
     /// Who waits for an answer.
     requests: BTreeMap<RequestId, oneshot::Sender<Answer>>,
     next_request: u64,
+    /// Given when the view shows what they speak of.
+    answers: Vec<(oneshot::Sender<Answer>, Answer)>,
     threads: BTreeMap<Incarnation, JoinHandle<()>>,
     host: HostEntry,
     surroundings: Surroundings,
@@ -203,6 +189,10 @@ impl Leading {
             }
         }
         self.show();
+        for (asker, answer) in self.answers.drain(..) {
+            // Who has stopped waiting needs no answer.
+            let _ = asker.send(answer);
+        }
     }
 
     fn one(&mut self, now: Time, effect: Effect) {
@@ -225,8 +215,7 @@ impl Leading {
             }
             Effect::Answer { request, answer } => {
                 if let Some(asker) = self.requests.remove(&request) {
-                    // Who has stopped waiting needs no answer.
-                    let _ = asker.send(answer);
+                    self.answers.push((asker, answer));
                 }
             }
             Effect::WakeAt(time) => {
@@ -314,26 +303,14 @@ fn operator(instance: &Instance) -> Operator {
             Operator::ConnectionPoint(Box::new(ConnectionPoint::new(incarnation, seed)))
         }
         Layer::AccessPoints => Operator::AccessPoint(Box::new(AccessPoint::new(incarnation, seed))),
-        Layer::Matchers => {
-            Operator::Matcher(Box::new(Matcher::new(incarnation, seed, cpu_level())))
-        }
+        Layer::Matchers => Operator::Matcher(Box::new(Matcher::new(
+            incarnation,
+            seed,
+            crate::cpu::level(),
+        ))),
         Layer::ExitPoints => Operator::ExitPoint(Box::new(ExitPoint::new(incarnation, seed))),
     }
 }
 
 /// The one host of a process without a cluster.
 pub(crate) const ONLY_HOST: HostId = HostId(1);
-
-/// The widest instructions of this processor that matching can use.
-fn cpu_level() -> CpuLevel {
-    #[cfg(target_arch = "x86_64")]
-    {
-        if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl") {
-            return CpuLevel::Avx512;
-        }
-        if is_x86_feature_detected!("avx2") {
-            return CpuLevel::Avx2;
-        }
-    }
-    CpuLevel::Scalar
-}

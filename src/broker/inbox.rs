@@ -149,7 +149,7 @@ mod tests {
         for number in 0..1000 {
             there.push(number);
             back.take(&mut items, None);
-            assert_eq!(items.drain(..).collect::<Vec<_>>(), [number]);
+            assert_eq!(std::mem::take(&mut items), [number]);
         }
         echo.join().unwrap();
     }

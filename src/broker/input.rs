@@ -1,16 +1,17 @@
-//! What waits for an instance.
+//! What waits for an instance, and for the coordinator.
 
 use std::sync::Arc;
 
-use gomera_model::Incarnation;
-use gomera_model::control::Control;
+use gomera_coordinator::{Answer, Load, ScaleRequest};
+use gomera_model::control::{Control, Report};
 use gomera_model::lane::LaneFrame;
 use gomera_model::silbo::{ClientFrame, Refusal};
+use gomera_model::{Incarnation, OperationId};
 use gomera_operators::{ConnectionId, Stream};
 use tokio::sync::oneshot;
 
-use super::measure::Measured;
-use super::quic::{Gate, Link, Outgoing};
+use super::link::{Gate, Link, Outgoing};
+use super::measured::Measured;
 
 /// One input of an instance.
 #[derive(Debug)]
@@ -55,4 +56,19 @@ pub(crate) enum ClientInput {
     },
     /// It is gone.
     Closed,
+}
+
+/// What waits for the coordinator.
+#[derive(Debug)]
+pub(crate) enum CoordinatorInput {
+    /// An instance reports.
+    Report { from: Incarnation, report: Report },
+    /// What an instance holds, for the expectations of what comes next.
+    Load { from: Incarnation, load: Load },
+    /// Somebody asks for another number of instances.
+    Scale(ScaleRequest, oneshot::Sender<Answer>),
+    /// Somebody asks to give an operation up.
+    Abort(OperationId, oneshot::Sender<Answer>),
+    /// The thread shall stop all instances, and end.
+    Stop,
 }

@@ -9,12 +9,11 @@ use gomera_operators::{Effect, Effects, Operator};
 
 use super::clients::Clients;
 use super::clock::Clock;
-use super::coordination::CoordinatorInput;
+use super::gauge::Gauge;
 use super::inbox::Inbox;
-use super::input::Input;
-use super::measure::Gauge;
+use super::input::{CoordinatorInput, Input};
 use super::router::{Outbox, Router};
-use crate::limits::TURN_FRAMES_MAX;
+use crate::limits::{TURN_FRAMES_MAX, TURN_TIME_MAX};
 
 /// What an instance needs of the process that it runs in.
 #[derive(Clone, Debug)]
@@ -89,7 +88,7 @@ impl Running {
             }
             for input in inputs.drain(..) {
                 fed += self.feed(now, input);
-                if fed >= TURN_FRAMES_MAX {
+                if fed >= TURN_FRAMES_MAX || clock.now().since(now) >= TURN_TIME_MAX {
                     now = self.end_turn(now, std::mem::take(&mut fed), waited);
                 }
             }
@@ -129,8 +128,9 @@ impl Running {
                 0
             }
             Input::Measure(asker) => {
+                let (waiting, clients) = (self.inbox.waiting(), self.clients.stats());
                 // Who has stopped waiting needs no answer.
-                let _ = asker.send(self.gauge.read(&self.operator, &self.inbox, &self.clients));
+                let _ = asker.send(self.gauge.read(&self.operator, waiting, clients));
                 0
             }
             Input::Stop => {

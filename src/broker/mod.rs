@@ -22,32 +22,36 @@ use gomera_coordinator::{Answer, HostEntry, Layout, OperationRecord, ScaleReques
 use gomera_model::{Layer, OperationId, Topology};
 use tokio::runtime::{self, Runtime};
 use tokio::sync::oneshot;
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use crate::certificates::{CertificateError, Certificates};
-use crate::limits::{CLOSE_WITHIN, MEASURE_WITHIN, SOCKET_THREADS, START_WITHIN, STOP_WITHIN};
+use crate::limits::{
+    CLOSE_WITHIN, FRAME_WITHIN, MEASURE_WITHIN, SOCKET_THREADS, START_WITHIN, STOP_WITHIN,
+};
 
 mod clients;
 mod clock;
 mod coordination;
+mod gauge;
 mod inbox;
 mod input;
 mod instance;
-mod measure;
+mod link;
+mod measured;
 mod quic;
 mod random;
 mod router;
 
-pub use clients::ClientsStats;
 pub use clock::wall_clock;
 pub use coordination::View;
-pub use measure::{Counts, Measured, Spread};
+pub use measured::{ClientsStats, Counts, Measured, Spread};
 pub use quic::EndpointError;
 
 use clock::Clock;
-use coordination::{CoordinatorInput, ONLY_HOST, Office, Window};
+use coordination::{ONLY_HOST, Office, Window};
 use inbox::Inbox;
-use input::Input;
+use input::{CoordinatorInput, Input};
 use instance::Surroundings;
 use quic::{Doors, Endpoint};
 use router::Router;
@@ -61,6 +65,8 @@ pub struct Config {
     pub data_directory: PathBuf,
     /// How many instances of each layer it starts with; one of each that is not named.
     pub counts: BTreeMap<Layer, u32>,
+    /// Within what time a client that has begun a frame must have finished it, and a new connection say its first word.
+    pub frame_within: Duration,
 }
 
 impl Config {
@@ -71,6 +77,7 @@ impl Config {
             listen: (Ipv4Addr::LOCALHOST, 0).into(),
             data_directory: data_directory.into(),
             counts: BTreeMap::new(),
+            frame_within: FRAME_WITHIN,
         }
     }
 }
@@ -106,11 +113,19 @@ struct Shared {
     surroundings: Surroundings,
     doors: Arc<Doors>,
     window: Arc<Window>,
-    endpoint: Endpoint,
+    listening: SocketAddr,
     made: Vec<PathBuf>,
     began: Instant,
     /// Taken by whoever stops it.
-    running: Mutex<Option<(Runtime, JoinHandle<()>)>>,
+    running: Mutex<Option<Running>>,
+}
+
+/// What ends with the broker.
+#[derive(Debug)]
+struct Running {
+    endpoint: Endpoint,
+    sockets: Sockets,
+    coordination: JoinHandle<()>,
 }
 
 impl Broker {
@@ -121,17 +136,16 @@ impl Broker {
     /// See [`StartError`]; nothing is left running then.
     pub fn start(config: &Config) -> Result<Self, StartError> {
         let certificates = Certificates::open(&config.data_directory)?;
-        let runtime = runtime::Builder::new_multi_thread()
-            .worker_threads(SOCKET_THREADS)
-            .thread_name("sockets")
-            .enable_all()
-            .build()?;
+        let sockets = Sockets::start()?;
         let doors = Arc::new(Doors::default());
         let endpoint = {
-            let _context = runtime.enter();
-            Endpoint::listen(config.listen, &certificates, Arc::clone(&doors))
+            let _context = sockets.0.as_ref().map(Runtime::enter);
+            let doors = Arc::clone(&doors);
+            let (listen, within) = (config.listen, config.frame_within);
+            Endpoint::listen((listen, within), &certificates, doors)
         };
         let endpoint = endpoint?;
+        let listening = endpoint.address();
         let surroundings = Surroundings {
             clock: Clock::start(),
             router: Arc::new(Router::default()),
@@ -154,10 +168,14 @@ impl Broker {
                 surroundings,
                 doors,
                 window,
-                endpoint,
+                listening,
                 made: certificates.made,
                 began: Instant::now(),
-                running: Mutex::new(Some((runtime, coordination))),
+                running: Mutex::new(Some(Running {
+                    endpoint,
+                    sockets,
+                    coordination,
+                })),
             }),
         };
         let ready = broker
@@ -170,7 +188,7 @@ impl Broker {
     /// Where clients connect.
     #[must_use]
     pub fn listening(&self) -> SocketAddr {
-        self.shared.endpoint.address()
+        self.shared.listening
     }
 
     /// Files that were made because there were no certificates.
@@ -205,6 +223,19 @@ impl Broker {
             .iter()
             .find(|record| record.id == id)
             .cloned()
+    }
+
+    /// Lets the coordinator know what every instance holds: what a dry run expects is founded on it. Within the context
+    /// of a runtime with time.
+    pub async fn tell_loads(&self) {
+        for measured in self.measure().await {
+            let from = measured.instance.incarnation;
+            let load = measured.load();
+            self.shared
+                .surroundings
+                .coordinator
+                .push(CoordinatorInput::Load { from, load });
+        }
     }
 
     /// Asks for another number of instances; answered when the operation is under way, or refused.
@@ -255,14 +286,30 @@ impl Broker {
         }
         let leave = STOP_WITHIN.saturating_sub(2 * CLOSE_WITHIN);
         // Who has not gone by then is closed.
-        let _ = timeout(leave, shared.clients_gone()).await;
-        let running = shared.take_running();
-        if let Some((runtime, coordination)) = running {
-            shared.surroundings.coordinator.push(CoordinatorInput::Stop);
-            let stopped = tokio::task::spawn_blocking(move || coordination.join());
-            let _ = timeout(CLOSE_WITHIN, stopped).await;
-            shared.endpoint.close(CLOSE_WITHIN).await;
-            runtime.shutdown_background();
+        let _ = timeout(leave, self.settled()).await;
+        let Some(running) = shared.take_running() else {
+            return;
+        };
+        shared.surroundings.coordinator.push(CoordinatorInput::Stop);
+        let stopped = spawn_blocking(move || running.coordination.join());
+        // Three steps that take milliseconds; none may take the others' time.
+        let step = CLOSE_WITHIN / 2;
+        let _ = timeout(step, stopped).await;
+        running.endpoint.close(step).await;
+        // With these two the address is free again.
+        drop(running.endpoint);
+        let _ = spawn_blocking(move || running.sockets.stop(step)).await;
+    }
+
+    /// Waits until no client is left, or nothing that was acknowledged to a publisher waits for a subscriber.
+    async fn settled(&self) {
+        const LOOK_EVERY: Duration = Duration::from_millis(20);
+        let mut at_rest = 0;
+        while self.shared.connections() > 0 && at_rest < LOOKS_AT_REST {
+            tokio::time::sleep(LOOK_EVERY).await;
+            let measured = self.measure().await;
+            let waits = measured.iter().any(|instance| !instance.is_at_rest());
+            at_rest = if waits { 0 } else { at_rest + 1 };
         }
     }
 
@@ -276,35 +323,67 @@ impl Broker {
 }
 
 impl Shared {
-    fn take_running(&self) -> Option<(Runtime, JoinHandle<()>)> {
+    fn take_running(&self) -> Option<Running> {
         self.running
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take()
     }
 
-    async fn clients_gone(&self) {
-        const LOOK_EVERY: Duration = Duration::from_millis(10);
-        while self.endpoint.connections() > 0 {
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
+    fn connections(&self) -> usize {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running
+            .as_ref()
+            .map_or(0, |running| running.endpoint.connections())
     }
 }
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        if let Some((runtime, _)) = self.take_running() {
+        if self.take_running().is_some() {
             self.surroundings.coordinator.push(CoordinatorInput::Stop);
+        }
+    }
+}
+
+/// The runtime of all sockets. It may be dropped anywhere: its tasks end where they wait.
+#[derive(Debug)]
+struct Sockets(Option<Runtime>);
+
+impl Sockets {
+    fn start() -> io::Result<Self> {
+        let runtime = runtime::Builder::new_multi_thread()
+            .worker_threads(SOCKET_THREADS)
+            .thread_name("sockets")
+            .enable_all()
+            .build()?;
+        Ok(Self(Some(runtime)))
+    }
+
+    /// Ends the tasks, and waits until they have.
+    fn stop(mut self, within: Duration) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_timeout(within);
+        }
+    }
+}
+
+impl Drop for Sockets {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
         }
     }
 }
+
+/// So many looks in a row must find nothing waiting: what lies between two instances is seen by neither.
+const LOOKS_AT_REST: u32 = 5;
 
 fn settings(config: &Config) -> Settings {
     let mut layout = Layout::of_each(ONLY_HOST, 1);
     layout.counts.extend(&config.counts);
     Settings {
         layout,
-        buffered: false,
+        buffered: true,
     }
 }

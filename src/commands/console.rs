@@ -1,7 +1,7 @@
 //! Where commands print.
 
 use std::fmt::{Debug, Display, Formatter};
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 
 use serde::Serialize;
 
@@ -12,13 +12,22 @@ pub struct Console {
     out: Box<dyn Write + Send>,
     err: Box<dyn Write + Send>,
     reader_gone: bool,
+    /// Whether somebody watches `err`, so that a line there can be written over.
+    watched: bool,
+    /// Whether the last line there may be written over.
+    passing: bool,
 }
 
 impl Console {
     /// The process's own.
     #[must_use]
     pub fn standard() -> Self {
-        Self::new(Box::new(std::io::stdout()), Box::new(std::io::stderr()))
+        let (out, err) = (std::io::stdout(), std::io::stderr());
+        let watched = err.is_terminal();
+        Self {
+            watched,
+            ..Self::new(Box::new(out), Box::new(err))
+        }
     }
 
     /// Prints for people and programs go to `out`, errors and progress to `err`.
@@ -28,6 +37,8 @@ impl Console {
             out,
             err,
             reader_gone: false,
+            watched: false,
+            passing: false,
         }
     }
 
@@ -57,6 +68,22 @@ impl Console {
         self.complain(&format!("{line}\n"));
     }
 
+    /// Says to people where it stands: on a terminal the next line takes this one's place.
+    pub fn passing(&mut self, line: impl Display) {
+        if self.watched {
+            self.complain(&format!("{line}"));
+            self.passing = true;
+        } else {
+            self.progress(line);
+        }
+    }
+
+    /// Whether a passing line may be renewed often: somebody watches, and only sees the last one.
+    #[must_use]
+    pub fn is_watched(&self) -> bool {
+        self.watched
+    }
+
     /// Says what went wrong.
     pub fn error(&mut self, error: &impl Display) {
         let text = error.to_string();
@@ -77,6 +104,7 @@ impl Console {
     }
 
     fn write(&mut self, bytes: &[u8]) {
+        self.clear_passing();
         let written = self.out.write_all(bytes).and_then(|()| self.out.flush());
         match written {
             Ok(()) => {}
@@ -90,8 +118,16 @@ impl Console {
 
     /// Who cannot hear a complaint cannot be told that either.
     fn complain(&mut self, text: &str) {
+        self.clear_passing();
         let _ = self.err.write_all(text.as_bytes());
         let _ = self.err.flush();
+    }
+
+    fn clear_passing(&mut self) {
+        if std::mem::take(&mut self.passing) {
+            let _ = self.err.write_all(CLEAR_LINE);
+            let _ = self.err.flush();
+        }
     }
 }
 
@@ -100,3 +136,6 @@ impl Debug for Console {
         f.debug_struct("Console").finish_non_exhaustive()
     }
 }
+
+/// Back to the beginning of the line, and away with it.
+const CLEAR_LINE: &[u8] = b"\r\x1b[2K";

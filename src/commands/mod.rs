@@ -10,8 +10,18 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::settings;
 
+mod admin;
+mod bench;
 mod console;
+mod demo;
+mod filter;
+mod operations;
+mod publish;
+mod scale;
 mod serve;
+mod servers;
+mod status;
+mod subscribe;
 
 pub use console::Console;
 
@@ -49,13 +59,37 @@ struct Gomera {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run the main job alone: broker, clients, real readings, scaling, checker; ends with a report.
+    Demo(demo::Arguments),
     /// Run a host of the broker until it is told to stop.
     Serve(serve::Arguments),
+    /// Publish a file, or standard input.
+    Publish(publish::Arguments),
+    /// Print what arrives for one or several filters.
+    Subscribe(subscribe::Arguments),
+    /// Ask what a filter means, without a broker.
+    Filter(filter::Arguments),
+    /// Measure a part alone.
+    Bench(bench::Arguments),
+    /// Ask for another number of instances of a layer.
+    Scale(scale::Arguments),
+    /// Show who is there, what they do, and what is under way.
+    Status(status::Arguments),
+    /// Show operations, or give one up.
+    Operations(operations::Arguments),
 }
 
 fn dispatch(command: Command, console: &mut Console) -> Exit {
     match command {
+        Command::Demo(arguments) => demo::run(&arguments, console),
         Command::Serve(arguments) => serve::run(&arguments, console),
+        Command::Publish(arguments) => publish::run(&arguments, console),
+        Command::Subscribe(arguments) => subscribe::run(&arguments, console),
+        Command::Filter(arguments) => filter::run(&arguments, console),
+        Command::Bench(arguments) => bench::run(&arguments, console),
+        Command::Scale(arguments) => scale::run(&arguments, console),
+        Command::Status(arguments) => status::run(&arguments, console),
+        Command::Operations(arguments) => operations::run(&arguments, console),
     }
 }
 
@@ -134,6 +168,18 @@ fn usage(error: &clap::Error, console: &mut Console) -> Exit {
     }
     console.text(&error.render().to_string());
     Exit::Done
+}
+
+/// A name of the code as words: `ExitPoints` as `exit points`.
+fn words(name: &str) -> String {
+    let mut text = String::new();
+    for letter in name.chars() {
+        if letter.is_uppercase() && !text.is_empty() {
+            text.push(' ');
+        }
+        text.extend(letter.to_lowercase());
+    }
+    text
 }
 
 #[cfg(test)]

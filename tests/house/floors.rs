@@ -1,7 +1,7 @@
 //! Who may use whom, read from the manifests.
 
 use crate::finding::Finding;
-use crate::repository::Repository;
+use crate::repository::{Repository, Text};
 
 /// A crate of the house: its folder, and the folders it may use. A new edge is a change of architecture:
 /// change this table and `docs/architecture.md` in one commit, with the reason.
@@ -69,6 +69,7 @@ const FLOORS: [Floor; 10] = [
 /// Checks every member of the workspace against the table.
 pub fn check(repository: &Repository) -> Vec<Finding> {
     let folders = repository.crate_folders();
+    let sources = repository.files_ending("rs");
     let mut findings = Vec::new();
     for folder in &folders {
         let Some(floor) = FLOORS.iter().find(|floor| floor.folder == folder) else {
@@ -80,7 +81,7 @@ pub fn check(repository: &Repository) -> Vec<Finding> {
             });
             continue;
         };
-        findings.extend(check_floor(repository, floor));
+        findings.extend(check_floor(repository, &sources, floor));
     }
     for floor in &FLOORS {
         assert!(
@@ -92,7 +93,7 @@ pub fn check(repository: &Repository) -> Vec<Finding> {
     findings
 }
 
-fn check_floor(repository: &Repository, floor: &Floor) -> Vec<Finding> {
+fn check_floor(repository: &Repository, sources: &[Text], floor: &Floor) -> Vec<Finding> {
     let path = in_folder(floor.folder, "Cargo.toml");
     let text = repository.read(&path).text;
     let manifest = repository.manifest(&path);
@@ -103,7 +104,7 @@ fn check_floor(repository: &Repository, floor: &Floor) -> Vec<Finding> {
             .position(|line| line.starts_with(&dependency.name))
             .map_or(1, |index| index + 1);
         let what_and_mend = refuse(floor, &dependency)
-            .or_else(|| refuse_unused(repository, floor.folder, &dependency));
+            .or_else(|| refuse_unused(sources, floor.folder, &dependency));
         if let Some((what, mend)) = what_and_mend {
             findings.push(Finding {
                 file: path.clone(),
@@ -171,14 +172,13 @@ fn refuse(floor: &Floor, dependency: &Dependency) -> Option<(String, &'static st
 
 /// An own crate that is named in the manifest and nowhere else.
 fn refuse_unused(
-    repository: &Repository,
+    sources: &[Text],
     folder: &str,
     dependency: &Dependency,
 ) -> Option<(String, &'static str)> {
     let _ = dependency.folder()?;
     let word = dependency.name.replace('-', "_");
-    let files = repository.files_ending("rs");
-    let used = files
+    let used = sources
         .iter()
         .filter(|file| belongs_to(&file.path, folder))
         .any(|file| file.text.contains(&word));

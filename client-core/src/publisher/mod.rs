@@ -138,11 +138,8 @@ impl PublisherCore {
         refusal: Option<Refusal>,
         effects: &mut Effects<PublisherEvent>,
     ) {
-        match self.connection.lost(now, connection, refusal, effects) {
-            Loss::Unnoticed => {}
-            Loss::Disconnected => effects.event(PublisherEvent::Disconnected),
-            Loss::Ended(refusal) => effects.event(PublisherEvent::Ended(refusal)),
-        }
+        let loss = self.connection.lost(now, connection, refusal, effects);
+        tell(loss, effects);
     }
 
     /// A frame has come.
@@ -167,7 +164,10 @@ impl PublisherCore {
             ServerFrame::PublicationRefused { seq, refusal } if is_current => {
                 self.refused(seq, refusal, effects);
             }
-            ServerFrame::Goaway => self.connection.goaway(now, connection, effects),
+            ServerFrame::Goaway => {
+                let loss = self.connection.goaway(now, connection, effects);
+                tell(loss, effects);
+            }
             ServerFrame::Refused(refusal) => {
                 self.closed(now, connection, Some(refusal), effects);
                 if !self.connection.has_ended() {
@@ -223,7 +223,8 @@ impl PublisherCore {
 
     /// A time that it asked for has come.
     pub fn wake(&mut self, now: Time, effects: &mut Effects<PublisherEvent>) {
-        self.connection.wake(now, effects);
+        let loss = self.connection.wake(now, effects);
+        tell(loss, effects);
     }
 
     /// Whether `publish` has room for one more. One publication may always be outstanding.
@@ -319,6 +320,14 @@ impl PublisherCore {
         self.connection.end(RefusalCode::Malformed, effects);
         let refusal = Refusal::new(RefusalCode::Malformed, reason);
         effects.event(PublisherEvent::Ended(refusal));
+    }
+}
+
+fn tell(loss: Loss, effects: &mut Effects<PublisherEvent>) {
+    match loss {
+        Loss::Unnoticed => {}
+        Loss::Disconnected => effects.event(PublisherEvent::Disconnected),
+        Loss::Ended(refusal) => effects.event(PublisherEvent::Ended(refusal)),
     }
 }
 

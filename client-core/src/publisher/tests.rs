@@ -110,6 +110,7 @@ fn closing(connection: u32) -> Effect<PublisherEvent> {
     Effect::Close {
         connection: Generation(connection),
         code: RefusalCode::Ended,
+        by_broker: false,
     }
 }
 
@@ -263,10 +264,39 @@ fn being_taken_over_by_oneself_is_no_end() {
     publisher.done();
     let refusal = Refusal::new(RefusalCode::TakenOver, "newer");
     publisher.receive(1, ServerFrame::Refused(refusal));
-    let disconnected = Effect::Event(PublisherEvent::Disconnected);
-    assert_eq!(publisher.done(), [disconnected, closing(1)]);
+    assert_eq!(publisher.done(), [closing(1)]);
     publisher.receive(2, opened(0));
     assert_eq!(publisher.done(), [CONNECTED]);
+}
+
+#[test]
+fn taken_over_without_a_welcome_is_disconnected() {
+    let disconnected = Effect::Event(PublisherEvent::Disconnected);
+    let fail = |how: fn(&mut Publisher)| {
+        let mut publisher = Publisher::welcomed();
+        publisher.receive(1, ServerFrame::Goaway);
+        publisher.open(2);
+        let refusal = Refusal::new(RefusalCode::TakenOver, "newer");
+        publisher.closed(1, Some(refusal));
+        publisher.done();
+        how(&mut publisher);
+        assert!(publisher.done().contains(&disconnected));
+    };
+    fail(|publisher| publisher.closed(2, None));
+    fail(|publisher| publisher.receive(2, ServerFrame::Goaway));
+    fail(Publisher::wake);
+}
+
+#[test]
+fn being_taken_over_while_none_of_ours_is_opened_is_the_end() {
+    let mut publisher = Publisher::welcomed();
+    publisher.receive(1, ServerFrame::Goaway);
+    publisher.closed(2, None);
+    publisher.done();
+    let refusal = Refusal::new(RefusalCode::TakenOver, "newer");
+    publisher.closed(1, Some(refusal.clone()));
+    let ended = Effect::Event(PublisherEvent::Ended(refusal));
+    assert!(publisher.done().contains(&ended));
 }
 
 #[test]
@@ -319,6 +349,7 @@ fn a_connection_without_a_welcome_is_given_up() {
     let close = Effect::Close {
         connection: Generation(1),
         code: RefusalCode::Stalled,
+        by_broker: false,
     };
     assert_eq!(publisher.done()[0], close);
     publisher.receive(1, opened(0));

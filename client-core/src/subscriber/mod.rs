@@ -212,11 +212,8 @@ impl SubscriberCore {
     ) {
         let code = refusal.as_ref().map(|refusal| refusal.code);
         let was_in_use = self.is_in_use(connection);
-        match self.connection.lost(now, connection, refusal, effects) {
-            Loss::Unnoticed => {}
-            Loss::Disconnected => effects.event(SubscriberEvent::Disconnected),
-            Loss::Ended(refusal) => effects.event(SubscriberEvent::Ended(refusal)),
-        }
+        let loss = self.connection.lost(now, connection, refusal, effects);
+        tell(loss, effects);
         if was_in_use && code == Some(RefusalCode::SessionUnknown) {
             self.lose_session();
             self.leave_current(now, effects);
@@ -254,7 +251,10 @@ impl SubscriberCore {
                 };
                 self.welcomed(now, &welcome, effects);
             }
-            ServerFrame::Goaway => self.connection.goaway(now, connection, effects),
+            ServerFrame::Goaway => {
+                let loss = self.connection.goaway(now, connection, effects);
+                tell(loss, effects);
+            }
             ServerFrame::Refused(refusal) => {
                 self.closed(now, connection, Some(refusal), effects);
                 if !self.connection.has_ended() {
@@ -318,14 +318,15 @@ impl SubscriberCore {
         if let Some(connection) = self.connection.current() {
             effects.send(connection, ClientFrame::Bye);
         }
-        self.connection.end(RefusalCode::Ended, effects);
+        self.connection.leave(effects);
         let refusal = Refusal::new(RefusalCode::Ended, "the application ended it");
         effects.event(SubscriberEvent::Ended(refusal));
     }
 
     /// A time that it asked for has come.
     pub fn wake(&mut self, now: Time, effects: &mut Effects<SubscriberEvent>) {
-        self.connection.wake(now, effects);
+        let loss = self.connection.wake(now, effects);
+        tell(loss, effects);
         match self.acknowledging {
             Acknowledging::Some { until, .. } if until <= now => self.acknowledge(effects),
             Acknowledging::Some { until, .. } => effects.push(Effect::WakeAt(until)),
@@ -412,6 +413,7 @@ impl SubscriberCore {
             self.lost_session = true;
             self.stats.sessions_lost += 1;
             self.requests.begin_again();
+            self.progress.forget_access_points();
         }
     }
 
@@ -521,6 +523,14 @@ impl SubscriberCore {
         self.connection.end(RefusalCode::Malformed, effects);
         let refusal = Refusal::new(RefusalCode::Malformed, reason);
         effects.event(SubscriberEvent::Ended(refusal));
+    }
+}
+
+fn tell(loss: Loss, effects: &mut Effects<SubscriberEvent>) {
+    match loss {
+        Loss::Unnoticed => {}
+        Loss::Disconnected => effects.event(SubscriberEvent::Disconnected),
+        Loss::Ended(refusal) => effects.event(SubscriberEvent::Ended(refusal)),
     }
 }
 

@@ -80,6 +80,12 @@ impl Progress {
         self.points.iter().map(Point::cursor).collect()
     }
 
+    /// The session is lost: a new one begins behind all that came in it. A broker that was started anew may count its
+    /// access points, and what they stamp, from the beginning again. Publishers go on counting.
+    pub(super) fn forget_access_points(&mut self) {
+        self.points.clear();
+    }
+
     /// Another connection: what was told over the one before may not have arrived.
     pub(super) fn forget_told(&mut self) {
         for point in &mut self.points {

@@ -1,3 +1,5 @@
+//! Plans are even, minimal and repeatable, from any table.
+
 use std::vec;
 
 use gomera_model::HostId;

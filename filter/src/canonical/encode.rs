@@ -38,50 +38,10 @@ fn put_expression(out: &mut Vec<u8>, expression: &Expression) {
 
 fn put_predicate(out: &mut Vec<u8>, predicate: &Predicate) {
     match predicate {
-        Predicate::Compare {
-            left,
-            comparison,
-            right,
-            unlike,
-        } => {
-            out.push(tag::COMPARE);
-            let comparison = number_of(&tag::COMPARISONS, comparison);
-            out.push(comparison << 4 | number_of(&tag::UNLIKES, unlike));
-            put_operand(out, left);
-            put_operand(out, right);
-        }
-        Predicate::Between {
-            operand,
-            low,
-            high,
-            unlike,
-        } => {
-            out.push(tag::BETWEEN);
-            out.push(number_of(&tag::UNLIKES, unlike));
-            for operand in [operand, low, high] {
-                put_operand(out, operand);
-            }
-        }
-        Predicate::In {
-            operand,
-            members,
-            unlike,
-        } => {
-            out.push(tag::IN);
-            out.push(number_of(&tag::UNLIKES, unlike));
-            put_operand(out, operand);
-            put_items(out, members, put_literal);
-        }
-        Predicate::Among {
-            operand,
-            members,
-            unlike,
-        } => {
-            out.push(tag::AMONG);
-            out.push(number_of(&tag::UNLIKES, unlike));
-            put_operand(out, operand);
-            put_items(out, members, put_operand);
-        }
+        Predicate::Compare { .. }
+        | Predicate::Between { .. }
+        | Predicate::In { .. }
+        | Predicate::Among { .. } => put_comparison(out, predicate),
         Predicate::Text {
             operand,
             test,
@@ -128,6 +88,57 @@ fn put_predicate(out: &mut Vec<u8>, predicate: &Predicate) {
             out.push(tag::DIFFER);
             sides.iter().for_each(|side| put_expression(out, side));
         }
+    }
+}
+
+fn put_comparison(out: &mut Vec<u8>, predicate: &Predicate) {
+    if let Predicate::Compare {
+        left,
+        comparison,
+        right,
+        unlike,
+    } = predicate
+    {
+        out.push(tag::COMPARE);
+        let comparison = number_of(&tag::COMPARISONS, comparison);
+        out.push(comparison << 4 | number_of(&tag::UNLIKES, unlike));
+        put_operand(out, left);
+        put_operand(out, right);
+    }
+    if let Predicate::Between {
+        operand,
+        low,
+        high,
+        unlike,
+    } = predicate
+    {
+        out.push(tag::BETWEEN);
+        out.push(number_of(&tag::UNLIKES, unlike));
+        for operand in [operand, low, high] {
+            put_operand(out, operand);
+        }
+    }
+    if let Predicate::In {
+        operand,
+        members,
+        unlike,
+    } = predicate
+    {
+        out.push(tag::IN);
+        out.push(number_of(&tag::UNLIKES, unlike));
+        put_operand(out, operand);
+        put_items(out, members, put_literal);
+    }
+    if let Predicate::Among {
+        operand,
+        members,
+        unlike,
+    } = predicate
+    {
+        out.push(tag::AMONG);
+        out.push(number_of(&tag::UNLIKES, unlike));
+        put_operand(out, operand);
+        put_items(out, members, put_operand);
     }
 }
 

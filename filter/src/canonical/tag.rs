@@ -1,7 +1,7 @@
 //! The bytes that stand for the parts of a tree. They never change; new ones are added at the end.
 
 use crate::dialect::Dialect;
-use crate::tree::{Arithmetic, Comparison, Function, Kind, Quantifier, Unlike};
+use crate::tree::{Arithmetic, CloudFunction, Comparison, Function, Kind, Quantifier, Unlike};
 
 pub(super) const VERSION: u8 = 1;
 
@@ -74,8 +74,13 @@ pub(super) const COMPARISONS: [Comparison; 6] = [
     Comparison::GreaterOrEqual,
 ];
 
-pub(super) const UNLIKES: [Unlike; 4] =
-    [Unlike::Unknown, Unlike::False, Unlike::Cast, Unlike::Number];
+pub(super) const UNLIKES: [Unlike; 5] = [
+    Unlike::Unknown,
+    Unlike::False,
+    Unlike::FalseUnordered,
+    Unlike::Cast,
+    Unlike::Spelled,
+];
 
 pub(super) const KINDS: [Kind; 4] = [Kind::Number, Kind::String, Kind::Boolean, Kind::Geometry];
 
@@ -89,7 +94,7 @@ pub(super) const ARITHMETICS: [Arithmetic; 5] = [
     Arithmetic::Remainder,
 ];
 
-pub(super) const FUNCTIONS: [Function; 14] = [
+pub(super) const FUNCTIONS: [Function; 38] = [
     Function::Abs,
     Function::Ceil,
     Function::Floor,
@@ -104,6 +109,30 @@ pub(super) const FUNCTIONS: [Function; 14] = [
     Function::Right,
     Function::Substring,
     Function::Distance,
+    Function::Coalesce,
+    Function::Utc,
+    Function::Date,
+    Function::Cloud(CloudFunction::Whole(Arithmetic::Add)),
+    Function::Cloud(CloudFunction::Whole(Arithmetic::Subtract)),
+    Function::Cloud(CloudFunction::Whole(Arithmetic::Multiply)),
+    Function::Cloud(CloudFunction::Whole(Arithmetic::Divide)),
+    Function::Cloud(CloudFunction::Whole(Arithmetic::Remainder)),
+    Function::Cloud(CloudFunction::Negate),
+    Function::Cloud(CloudFunction::Abs),
+    Function::Cloud(CloudFunction::Length),
+    Function::Cloud(CloudFunction::Concat),
+    Function::Cloud(CloudFunction::ConcatWith),
+    Function::Cloud(CloudFunction::Lower),
+    Function::Cloud(CloudFunction::Upper),
+    Function::Cloud(CloudFunction::Trim),
+    Function::Cloud(CloudFunction::Left),
+    Function::Cloud(CloudFunction::Right),
+    Function::Cloud(CloudFunction::Substring),
+    Function::Cloud(CloudFunction::Int),
+    Function::Cloud(CloudFunction::Bool),
+    Function::Cloud(CloudFunction::String),
+    Function::Cloud(CloudFunction::IsInt),
+    Function::Cloud(CloudFunction::IsBool),
 ];
 
 /// The place of a value in its table.

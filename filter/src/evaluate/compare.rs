@@ -2,20 +2,8 @@
 
 use core::cmp::Ordering;
 
-use super::{Datum, Reason};
+use super::{Datum, Reason, cloud};
 use crate::tree::{Comparison, Unlike};
-
-/// What a comparison says of an order.
-fn holds(comparison: Comparison, order: Ordering) -> bool {
-    match comparison {
-        Comparison::Equal => order.is_eq(),
-        Comparison::NotEqual => order.is_ne(),
-        Comparison::Less => order.is_lt(),
-        Comparison::LessOrEqual => order.is_le(),
-        Comparison::Greater => order.is_gt(),
-        Comparison::GreaterOrEqual => order.is_ge(),
-    }
-}
 
 /// The answer of `left comparison right`.
 pub(super) fn compare(
@@ -24,6 +12,9 @@ pub(super) fn compare(
     right: &Datum<'_>,
     unlike: Unlike,
 ) -> Result<bool, Reason> {
+    if unlike == Unlike::Cast {
+        return cloud::compare(left, comparison, right);
+    }
     let order = match comparison {
         Comparison::Equal | Comparison::NotEqual => equality(left, right, unlike),
         Comparison::Less
@@ -32,15 +23,28 @@ pub(super) fn compare(
         | Comparison::GreaterOrEqual => order(left, right, unlike),
     };
     match (order, unlike) {
-        (Some(order), _) => Ok(holds(comparison, order)),
-        (None, Unlike::False) => Ok(false),
-        (None, Unlike::Unknown | Unlike::Cast | Unlike::Number) => Err(Reason::Unlike),
+        (Some(order), _) => Ok(comparison.holds(order)),
+        (None, Unlike::False | Unlike::FalseUnordered) => Ok(false),
+        (None, Unlike::Unknown | Unlike::Cast | Unlike::Spelled) => Err(Reason::Unlike),
     }
 }
 
-/// Whether two values are equal; unlike ones are not.
-pub(super) fn equal(left: &Datum<'_>, right: &Datum<'_>, unlike: Unlike) -> bool {
-    equality(left, right, unlike).is_some_and(Ordering::is_eq)
+/// Whether a value is equal to a member of a set; unlike ones are not.
+pub(super) fn is_member(
+    value: &Datum<'_>,
+    member: &Datum<'_>,
+    unlike: Unlike,
+) -> Result<bool, Reason> {
+    if unlike == Unlike::Cast {
+        return cloud::is_member(value, member);
+    }
+    Ok(equality(value, member, unlike).is_some_and(Ordering::is_eq))
+}
+
+/// The order of two values of like types; of truth values and positions only whether they are equal.
+#[must_use]
+pub fn order_of(left: &Datum<'_>, right: &Datum<'_>) -> Option<Ordering> {
+    order(left, right, Unlike::Unknown).or_else(|| equality(left, right, Unlike::Unknown))
 }
 
 /// Equal, or something else; nothing for unlike types.
@@ -53,6 +57,9 @@ fn equality(left: &Datum<'_>, right: &Datum<'_>, unlike: Unlike) -> Option<Order
         )]
         (Datum::Point(left), Datum::Point(right)) => left == right,
         (Datum::Text(left), Datum::Text(right)) => left == right,
+        (Datum::Text(text), Datum::Bool(value)) if unlike == Unlike::Spelled => {
+            spelt_bool(text)? == *value
+        }
         (Datum::Bytes(left), Datum::Bytes(right)) => left == right,
         _ => return order(left, right, unlike),
     };
@@ -69,16 +76,22 @@ fn order(left: &Datum<'_>, right: &Datum<'_>, unlike: Unlike) -> Option<Ordering
         (Datum::Float(left), Datum::Float(right)) => left.partial_cmp(right),
         (Datum::Int(left), Datum::Float(right)) => Some(compare_int_float(*left, *right)),
         (Datum::Float(left), Datum::Int(right)) => Some(compare_int_float(*right, *left).reverse()),
+        (Datum::Text(_), Datum::Text(_)) if unlike == Unlike::FalseUnordered => None,
         // UTF-8 has the order of its code points.
         (Datum::Text(left), Datum::Text(right)) => Some(left.as_bytes().cmp(right.as_bytes())),
         (Datum::Bytes(left), Datum::Bytes(right)) => Some(left.cmp(right)),
         (Datum::Time(left), Datum::Time(right)) => Some(left.cmp(right)),
-        (Datum::Text(text), Datum::Int(_) | Datum::Float(_)) if unlike == Unlike::Number => {
+        (Datum::Text(text), Datum::Int(_) | Datum::Float(_)) if unlike == Unlike::Spelled => {
             order(&spelt_number(text)?, right, Unlike::Unknown)
         }
-        (Datum::Int(_) | Datum::Float(_), Datum::Text(text)) if unlike == Unlike::Number => {
-            order(left, &spelt_number(text)?, Unlike::Unknown)
-        }
+        _ => None,
+    }
+}
+
+fn spelt_bool(text: &str) -> Option<bool> {
+    match text {
+        "true" => Some(true),
+        "false" => Some(false),
         _ => None,
     }
 }

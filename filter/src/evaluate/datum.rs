@@ -67,6 +67,21 @@ impl<'a> Datum<'a> {
         })
     }
 
+    /// The truth value, if it is one.
+    #[must_use]
+    pub fn as_bool(&self) -> Option<bool> {
+        match self {
+            Self::Bool(value) => Some(*value),
+            Self::Int(_)
+            | Self::Float(_)
+            | Self::Text(_)
+            | Self::Bytes(_)
+            | Self::Time(_)
+            | Self::Point(_)
+            | Self::Nested => None,
+        }
+    }
+
     /// The value as a float, if it is a number.
     #[must_use]
     #[allow(

@@ -3,8 +3,11 @@
 use alloc::borrow::Cow;
 use alloc::string::String;
 
+use gomera_model::{Timestamp, rfc3339};
+
+use super::characters::{left, offset, right};
 use super::geometry;
-use super::{Datum, Reason, Scope, Values};
+use super::{Datum, Reason, Scope, Values, cloud};
 use crate::tree::{Function, Operand};
 
 /// The value of `function(arguments)`.
@@ -15,6 +18,9 @@ pub(super) fn call<'a, V: Values>(
 ) -> Result<Datum<'a>, Reason> {
     if function == Function::Distance {
         return distance(scope, arguments);
+    }
+    if let Function::Cloud(function) = function {
+        return cloud::call(scope, function, arguments);
     }
     let argument = |index: usize| match arguments.get(index) {
         Some(operand) => scope.operand(operand),
@@ -51,7 +57,13 @@ pub(super) fn call<'a, V: Values>(
                 substring(&text(argument(0)?)?, number(1)?, count)?.into(),
             ))
         }
-        Function::Distance => Err(Reason::Unlike),
+        Function::Coalesce => arguments
+            .iter()
+            .find_map(|operand| scope.operand(operand).ok())
+            .ok_or(Reason::Missing),
+        Function::Utc => milliseconds(scope.utc()),
+        Function::Date => milliseconds(rfc3339::parse(&text(argument(0)?)?)),
+        Function::Distance | Function::Cloud(_) => Err(Reason::Unlike),
     }
 }
 
@@ -110,19 +122,6 @@ fn rounded(value: Datum<'_>, round: fn(f64) -> f64) -> Result<Datum<'_>, Reason>
     }
 }
 
-/// The first `count` characters.
-pub(super) fn left(text: &str, count: i64) -> Result<&str, Reason> {
-    let count = usize::try_from(count).map_err(|_| Reason::Arithmetic)?;
-    Ok(&text[..offset(text, count)])
-}
-
-/// The last `count` characters.
-pub(super) fn right(text: &str, count: i64) -> Result<&str, Reason> {
-    let count = usize::try_from(count).map_err(|_| Reason::Arithmetic)?;
-    let characters = text.chars().count();
-    Ok(&text[offset(text, characters.saturating_sub(count))..])
-}
-
 /// `count` characters from the character `start` on, which counts from 1.
 fn substring(text: &str, start: i64, count: Option<i64>) -> Result<&str, Reason> {
     let skipped = usize::try_from(start - 1).map_err(|_| Reason::Arithmetic)?;
@@ -131,13 +130,6 @@ fn substring(text: &str, start: i64, count: Option<i64>) -> Result<&str, Reason>
         Some(count) => left(rest, count),
         None => Ok(rest),
     }
-}
-
-/// The byte behind the first `characters` characters.
-pub(super) fn offset(text: &str, characters: usize) -> usize {
-    text.char_indices()
-        .nth(characters)
-        .map_or(text.len(), |(offset, _)| offset)
 }
 
 fn text(value: Datum<'_>) -> Result<Cow<'_, str>, Reason> {
@@ -164,6 +156,11 @@ fn whole(value: &Datum<'_>) -> Result<i64, Reason> {
         | Datum::Point(_)
         | Datum::Nested => Err(Reason::Unlike),
     }
+}
+
+fn milliseconds(time: Option<Timestamp>) -> Result<Datum<'static>, Reason> {
+    let time = time.ok_or(Reason::Arithmetic)?;
+    Ok(Datum::Int(time.0.div_euclid(1_000_000)))
 }
 
 fn owned(text: String) -> Datum<'static> {

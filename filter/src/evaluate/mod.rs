@@ -2,6 +2,8 @@
 //! index itself, and decides what it does index by code of its own.
 
 mod arithmetic;
+mod characters;
+mod cloud;
 mod compare;
 mod datum;
 mod function;
@@ -10,17 +12,22 @@ mod like;
 mod operand;
 mod predicate;
 
-use gomera_model::{Attributes, LookupMap, ValueRef};
+use gomera_model::{Attributes, LookupMap, Timestamp, ValueRef};
 
 use crate::tree::{Expression, Path, Predicate, Step, Truth};
 
-pub use compare::compare_int_float;
+pub use compare::{compare_int_float, order_of as order};
 pub use datum::Datum;
 
 /// Where the values of a notification are found, by their full name.
 pub trait Values {
     /// The value of an attribute of the flattened notification.
     fn value(&self, name: &str) -> Option<ValueRef<'_>>;
+
+    /// The time that `UTC()` stands for, if the evaluation has one.
+    fn utc(&self) -> Option<Timestamp> {
+        None
+    }
 }
 
 impl Values for Attributes {
@@ -31,7 +38,10 @@ impl Values for Attributes {
 
 /// The attributes of one notification, laid out for many look-ups.
 #[derive(Debug)]
-pub struct Prepared<'a>(LookupMap<&'a str, ValueRef<'a>>);
+pub struct Prepared<'a> {
+    values: LookupMap<&'a str, ValueRef<'a>>,
+    utc: Option<Timestamp>,
+}
 
 impl<'a> Prepared<'a> {
     /// Lays out flattened attributes.
@@ -41,13 +51,24 @@ impl<'a> Prepared<'a> {
         for (name, value) in flat {
             values.insert(name, value);
         }
-        Self(values)
+        Self { values, utc: None }
+    }
+
+    /// The same at a point in time, for filters that ask for it.
+    #[must_use]
+    pub fn at(mut self, utc: Timestamp) -> Self {
+        self.utc = Some(utc);
+        self
     }
 }
 
 impl Values for Prepared<'_> {
     fn value(&self, name: &str) -> Option<ValueRef<'_>> {
-        self.0.get(name).copied()
+        self.values.get(name).copied()
+    }
+
+    fn utc(&self) -> Option<Timestamp> {
+        self.utc
     }
 }
 
@@ -99,6 +120,12 @@ pub fn answer<V: Values>(predicate: &Predicate, values: &V) -> Answer {
 #[must_use]
 pub fn evaluate<V: Values>(predicate: &Predicate, values: &V) -> Truth {
     truth(answer(predicate, values))
+}
+
+/// The truth value of a condition for a notification.
+#[must_use]
+pub fn evaluate_expression<V: Values>(expression: &Expression, values: &V) -> Truth {
+    Scope::outermost(values).truth(expression)
 }
 
 /// A notification, and the members of arrays that the variables in sight stand for.
@@ -179,6 +206,10 @@ impl<'s, V: Values> Scope<'s, V> {
             .map(|part| self.truth(part))
             .find(|truth| *truth != passed)
             .unwrap_or(passed)
+    }
+
+    fn utc(&self) -> Option<Timestamp> {
+        self.values.utc()
     }
 
     /// What is found at a path.

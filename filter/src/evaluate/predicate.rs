@@ -1,10 +1,13 @@
 //! The answer of each kind of predicate.
 
+use alloc::borrow::Cow;
+
 use gomera_model::ValueRef;
 
-use super::compare::{compare, equal};
+use super::cloud;
+use super::compare::{compare, is_member};
 use super::geometry;
-use super::{Answer, Datum, Reason, Scope, Values, truth};
+use super::{Answer, Datum, Reason, Scope, Values};
 use crate::tree::{
     Comparison, Expression, Kind, Literal, Operand, Path, Predicate, Quantifier, TextTest, Truth,
     Unlike,
@@ -51,10 +54,8 @@ impl<V: Values> Scope<'_, V> {
             Predicate::IsKind(path, kind) => {
                 Ok(self.find(path).is_some_and(|value| is_kind(value, *kind)))
             }
-            Predicate::Holds(operand, _) => match self.operand(operand)? {
-                Datum::Bool(value) => Ok(value),
-                _ => Err(Reason::Unlike),
-            },
+            Predicate::Holds(operand, Unlike::Cast) => cloud::truth(&self.operand(operand)?),
+            Predicate::Holds(operand, _) => self.operand(operand)?.as_bool().ok_or(Reason::Unlike),
             Predicate::Quantified {
                 quantifier,
                 path,
@@ -85,10 +86,8 @@ impl<V: Values> Scope<'_, V> {
         };
         let low = side(bounds[0], Comparison::GreaterOrEqual);
         let high = side(bounds[1], Comparison::LessOrEqual);
-        match truth(low).and(truth(high)) {
-            Truth::Unknown => low.and(high),
-            certain => Ok(certain.is_true()),
-        }
+        let certain = low == Ok(false) || high == Ok(false);
+        if certain { Ok(false) } else { low.and(high) }
     }
 
     fn is_among(&self, operand: &Operand, members: &[Operand], unlike: Unlike) -> Answer {
@@ -96,8 +95,9 @@ impl<V: Values> Scope<'_, V> {
         let mut doubt = None;
         for member in members {
             match self.operand(member) {
-                Ok(member) if equal(&value, &member, unlike) => return Ok(true),
+                Ok(member) if is_member(&value, &member, unlike)? => return Ok(true),
                 Ok(_) => {}
+                Err(reason) if unlike == Unlike::Cast => return Err(reason),
                 Err(reason) => doubt = Some(reason),
             }
         }
@@ -105,12 +105,18 @@ impl<V: Values> Scope<'_, V> {
     }
 
     fn quantified(&self, quantifier: Quantifier, path: &Path, condition: &Expression) -> Answer {
-        let members = match self.find(path).ok_or(Reason::Missing)? {
-            ValueRef::Array(array) => array.iter(),
-            ValueRef::Null => return Err(Reason::Null),
-            _ => return Err(Reason::Unlike),
+        let value = self.find(path).ok_or(Reason::Missing)?;
+        let ValueRef::Array(array) = value else {
+            let is_null = value == ValueRef::Null;
+            return Err(if is_null {
+                Reason::Null
+            } else {
+                Reason::Unlike
+            });
         };
-        let truths = members.map(|member| self.within(member).truth(condition));
+        let truths = array
+            .iter()
+            .map(|member| self.within(member).truth(condition));
         let result = match quantifier {
             Quantifier::Any => truths.fold(Truth::False, Truth::or),
             Quantifier::All => truths.fold(Truth::True, Truth::and),
@@ -127,7 +133,7 @@ fn is_in(value: &Datum<'_>, members: &[Literal], unlike: Unlike) -> Answer {
     let mut null = false;
     for member in members {
         match Datum::of_literal(member) {
-            Ok(member) if equal(value, &member, unlike) => return Ok(true),
+            Ok(member) if is_member(value, &member, unlike)? => return Ok(true),
             Ok(_) => {}
             Err(_) => null = true,
         }
@@ -136,18 +142,17 @@ fn is_in(value: &Datum<'_>, members: &[Literal], unlike: Unlike) -> Answer {
 }
 
 fn text(value: &Datum<'_>, test: &TextTest, unlike: Unlike) -> Answer {
-    let Datum::Text(text) = value else {
-        return match unlike {
-            Unlike::False => Ok(false),
-            Unlike::Unknown | Unlike::Cast | Unlike::Number => Err(Reason::Unlike),
-        };
+    let text = match (value, unlike) {
+        (Datum::Text(text), _) => Cow::Borrowed(&**text),
+        (value, Unlike::Cast) => cloud::text(value)?,
+        _ => return Err(Reason::Unlike),
     };
     Ok(match test {
-        TextTest::Like(pattern) => pattern.matches(text),
+        TextTest::Like(pattern) => pattern.matches(&text),
         TextTest::StartsWith(prefix) => text.starts_with(prefix.as_str()),
         TextTest::EndsWith(suffix) => text.ends_with(suffix.as_str()),
         TextTest::Contains(part) => text.contains(part.as_str()),
-        TextTest::Matches(regex) => regex.is_found_in(text),
+        TextTest::Matches(regex) => regex.is_found_in(&text),
     })
 }
 

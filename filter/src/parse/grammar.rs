@@ -2,7 +2,7 @@
 
 use crate::dialect::Dialect;
 use crate::error::FilterErrorKind;
-use crate::tree::{Function, Path, Unlike};
+use crate::tree::{Function, Operand, Path, Unlike};
 
 use super::lexer::Lexis;
 
@@ -18,17 +18,16 @@ pub(super) struct Grammar {
     pub powers: Powers,
     /// `AND` and `OR` stop at the first operand that decides, and an error counts there (`cesql`).
     pub sequential: bool,
+    /// `!=` is `<>`.
+    pub exclamation: bool,
     /// A condition may stand where a value is expected.
     pub conditions_are_values: bool,
-    /// Any value may stand where a condition is expected; what is no bool is unknown.
-    pub values_are_conditions: bool,
+    pub conditions: Conditions,
     /// `a = b = c` is `(a = b) = c`.
     pub chained_comparisons: bool,
     pub members: Members,
     /// `LIKE`, `IN` and `IS` stand behind a name only.
     pub tests_of_names_only: bool,
-    /// Values other than numbers are compared by `=` and `<>` only.
-    pub only_numbers_are_ordered: bool,
     pub escape: Escape,
     /// Control characters in patterns are refused.
     pub plain_patterns: bool,
@@ -40,11 +39,15 @@ pub(super) struct Grammar {
     pub exists_takes_brackets: bool,
     /// What to do where a name is a reserved word.
     pub reserved_hint: &'static str,
+    /// Names of functions are written in capitals.
+    pub function_case: bool,
     pub functions: &'static [Signature],
     /// The predicates and paths of the native language.
     pub native: bool,
     /// The path of a bare name.
     pub name: fn(&str) -> Result<Path, BadName>,
+    /// What stands for an attribute that has a value even where it is missing.
+    pub default: fn(&Path) -> Option<Operand>,
 }
 
 /// How tightly operators bind; higher binds tighter.
@@ -72,6 +75,17 @@ pub(super) const SQL_POWERS: Powers = Powers {
     sign: 70,
 };
 
+/// Which values may stand where a condition is expected. What turns out to be no bool is unknown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Conditions {
+    /// Names, and the literals `TRUE` and `FALSE`.
+    Names,
+    /// What has a name in it, and these literals (`jms`).
+    Variables,
+    /// Anything (`amqp-sql`, `cesql`).
+    Values,
+}
+
 /// What may stand in an `IN` list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Members {
@@ -88,8 +102,10 @@ pub(super) enum Members {
 pub(super) enum Escape {
     /// `ESCAPE 'c'`; before `%`, `_` and itself only.
     Strict,
+    /// `ESCAPE 'c'`; before `%`, `_` and itself; before another character it has its own meaning.
+    Lenient,
     /// `ESCAPE 'c'`; before any character.
-    Loose,
+    Any,
     /// Always `\`, before `%` and `_`; elsewhere it is itself.
     Backslash,
 }
@@ -163,6 +179,11 @@ pub(super) fn sql_keyword(name: &str) -> Option<Keyword> {
         b"FALSE" => Keyword::False,
         _ => return None,
     })
+}
+
+/// Nothing has a default.
+pub(super) fn no_default(_path: &Path) -> Option<Operand> {
+    None
 }
 
 /// A name as it stands.

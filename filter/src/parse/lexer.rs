@@ -2,12 +2,12 @@
 
 use alloc::borrow::Cow;
 use alloc::string::String;
-use alloc::vec::Vec;
 
 use crate::error::{FilterError, FilterErrorKind};
 
 use super::number;
 use super::refusal::{Span, quoted, refuse};
+use super::token::Token;
 
 /// How a dialect spells its words.
 #[derive(Debug)]
@@ -24,47 +24,20 @@ pub(super) struct Lexis {
     pub java_numbers: bool,
     /// Only whole numbers (`cesql`).
     pub whole_numbers: bool,
-    /// Names may begin with a digit (`cesql`).
-    pub digits_begin_names: bool,
-    /// Names may have a `-` inside after the dot of a section (`amqp-sql`).
-    pub section_names: bool,
+    pub names: Names,
 }
 
-/// A token; what is not ASCII stands only in names and text.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Token<'t> {
-    /// A bare name or keyword.
-    Name(&'t str),
-    /// A quoted name.
-    Quoted(Cow<'t, str>),
-    /// Text.
-    Text(Cow<'t, str>),
-    /// Digits: a whole number without its sign.
-    Whole(u64),
-    /// A number with a point or exponent.
-    Float(f64),
-    /// Bytes.
-    Bytes(Vec<u8>),
-    /// A sign of one or two characters.
-    Sign(&'static str),
-    /// Nothing follows.
-    End,
-}
-
-impl Token<'_> {
-    /// The token as an error names it.
-    pub(super) fn describe(&self, text: &str, span: Span) -> String {
-        match self {
-            Self::End => "the end".into(),
-            Self::Name(_)
-            | Self::Quoted(_)
-            | Self::Text(_)
-            | Self::Whole(_)
-            | Self::Float(_)
-            | Self::Bytes(_)
-            | Self::Sign(_) => quoted(text.get(span.start..span.end).unwrap_or("")),
-        }
-    }
+/// What a bare name is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Names {
+    /// Letters of any script, digits, `_`, `$`; several joined by dots (`sql`).
+    Dotted,
+    /// The same without dots: identifiers of Java (`jms`).
+    Java,
+    /// Letters of ASCII, digits, `_`; at most one dot, behind a section (`amqp-sql`).
+    Sections,
+    /// Letters of ASCII and digits, which may come first; `_` in names of functions (`cesql`).
+    Alphanumeric,
 }
 
 /// Takes tokens off a text, one after the other.
@@ -82,6 +55,11 @@ impl<'t> Lexer<'t> {
 
     pub(super) fn text(&self) -> &'t str {
         self.text
+    }
+
+    /// What has not been taken yet, without the space before it.
+    pub(super) fn rest(&self) -> &'t str {
+        self.text[self.at..].trim_start_matches(is_space)
     }
 
     /// The next token and where it stands.
@@ -106,7 +84,7 @@ impl<'t> Lexer<'t> {
             b'.' if self.byte(1).is_some_and(|byte| byte.is_ascii_digit()) => self.number(),
             _ => match self.name_length() {
                 0 => self.sign(),
-                length => Ok(Token::Name(self.take(length))),
+                length => self.checked_name(length),
             },
         }
     }
@@ -115,9 +93,9 @@ impl<'t> Lexer<'t> {
         let rest = &self.text[self.at..];
         let length = rest.bytes().take_while(u8::is_ascii_digit).count();
         let name = rest[length..].starts_with(is_name_part);
-        if self.lexis.digits_begin_names && name {
+        if self.lexis.names == Names::Alphanumeric && name {
             let length = name_part_length(rest);
-            return Ok(Token::Name(self.take(length)));
+            return self.checked_name(length);
         }
         self.number()
     }
@@ -161,14 +139,31 @@ impl<'t> Lexer<'t> {
         self.named(name, start)
     }
 
+    /// `[a name]`; brackets inside are doubled.
     fn bracketed_name(&mut self) -> Result<Token<'t>, FilterError> {
         let start = self.at;
-        let rest = &self.text[start + 1..];
-        let length = rest.find(']').ok_or_else(|| {
-            self.unterminated(FilterErrorKind::UnterminatedName, "a closing bracket")
-        })?;
-        self.at += length + 2;
-        self.named(Cow::Borrowed(&rest[..length]), start)
+        let mut name = String::new();
+        let mut characters = self.text[start + 1..].char_indices().peekable();
+        while let Some((at, next)) = characters.next() {
+            let doubled = characters.peek().is_some_and(|(_, after)| *after == next);
+            match next {
+                ']' if !doubled => {
+                    self.at = start + 1 + at + 1;
+                    return Ok(Token::Quoted(Cow::Owned(name)));
+                }
+                '[' if !doubled => break,
+                ']' | '[' => {
+                    characters.next();
+                }
+                next if next.is_control() => break,
+                _ => {}
+            }
+            name.push(next);
+        }
+        let kind = FilterErrorKind::UnterminatedName;
+        Err(self.unterminated(kind, "a closing bracket").hint(
+            "brackets inside a delimited name are doubled; control characters are not allowed",
+        ))
     }
 
     fn named(&self, name: Cow<'t, str>, start: usize) -> Result<Token<'t>, FilterError> {
@@ -227,7 +222,7 @@ impl<'t> Lexer<'t> {
 
     fn sign(&mut self) -> Result<Token<'t>, FilterError> {
         let rest = &self.text[self.at..];
-        if let Some(sign) = SIGNS.iter().find(|sign| rest.starts_with(**sign)) {
+        if let Some(sign) = sign_at(rest.as_bytes()) {
             self.at += sign.len();
             return Ok(Token::Sign(sign));
         }
@@ -261,16 +256,46 @@ impl<'t> Lexer<'t> {
             return 0;
         }
         let mut length = name_part_length(rest);
-        while let Some(after) = rest[length..].strip_prefix('.') {
-            if !after.starts_with(is_name_start) {
-                break;
+        let dots = match self.lexis.names {
+            Names::Dotted => usize::MAX,
+            Names::Sections => 1,
+            Names::Java | Names::Alphanumeric => 0,
+        };
+        for _ in 0..dots {
+            match rest[length..].strip_prefix('.') {
+                Some(after) if after.starts_with(is_name_start) => {
+                    length += 1 + name_part_length(after);
+                }
+                Some(_) | None => break,
             }
-            length += 1 + name_part_length(after);
-        }
-        if self.lexis.section_names {
-            return section_name_length(rest, length);
         }
         length
+    }
+
+    /// A name of this length, if the dialect allows its characters.
+    fn checked_name(&mut self, length: usize) -> Result<Token<'t>, FilterError> {
+        let start = self.at;
+        let name = self.take(length);
+        let ascii = name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_.".contains(&byte));
+        let (fits, expected) = match self.lexis.names {
+            Names::Dotted | Names::Java => (true, ""),
+            Names::Sections => (
+                ascii && name.starts_with(|first: char| first.is_ascii_alphabetic()),
+                "a name of ASCII letters, digits and _; others stand in [brackets]",
+            ),
+            Names::Alphanumeric => (ascii, "a name of ASCII letters and digits"),
+        };
+        if fits {
+            return Ok(Token::Name(name));
+        }
+        let span = Span {
+            start,
+            end: self.at,
+        };
+        let kind = FilterErrorKind::UnexpectedCharacter;
+        Err(refuse(self.text, kind, span, quoted(name), expected))
     }
 
     fn take(&mut self, length: usize) -> &'t str {
@@ -306,11 +331,35 @@ pub(super) fn is_name(text: &str, lexis: &'static Lexis) -> bool {
         && matches!(lexer.token(text.as_bytes()[0]), Ok(Token::Name(name)) if name == text)
 }
 
-/// Longer ones first.
-const SIGNS: [&str; 20] = [
-    "<>", "!=", "<=", ">=", "->", "=", "<", ">", "+", "-", "*", "/", "%", "(", ")", ",", ".", "[",
-    "]", ":",
-];
+fn sign_at(text: &[u8]) -> Option<&'static str> {
+    Some(match (text.first()?, text.get(1)) {
+        (b'<', Some(b'>')) => "<>",
+        (b'!', Some(b'=')) => "!=",
+        (b'<', Some(b'=')) => "<=",
+        (b'>', Some(b'=')) => ">=",
+        (b'-', Some(b'>')) => "->",
+        (b'=', _) => "=",
+        (b'<', _) => "<",
+        (b'>', _) => ">",
+        (b'+', _) => "+",
+        (b'-', _) => "-",
+        (b'*', _) => "*",
+        (b'/', _) => "/",
+        (b'%', _) => "%",
+        (b'(', _) => "(",
+        (b')', _) => ")",
+        (b',', _) => ",",
+        (b'.', _) => ".",
+        (b'[', _) => "[",
+        (b']', _) => "]",
+        (b':', _) => ":",
+        _ => return None,
+    })
+}
+
+fn is_space(character: char) -> bool {
+    matches!(character, ' ' | '\t' | '\n' | '\r' | '\x0c')
+}
 
 fn is_name_start(character: char) -> bool {
     character.is_alphabetic() || matches!(character, '_' | '$')
@@ -336,19 +385,4 @@ fn name_part_length(text: &str) -> usize {
             .unwrap_or(text.len()),
         Some(_) | None => ascii,
     }
-}
-
-/// A name with the fields of sections, whose words are joined by `-`: `properties.message-id`.
-fn section_name_length(text: &str, mut length: usize) -> usize {
-    let sections = ["h.", "header.", "p.", "properties."];
-    if !sections.iter().any(|section| text.starts_with(section)) {
-        return length;
-    }
-    while let Some(after) = text[length..].strip_prefix('-') {
-        if !after.starts_with(|character: char| character.is_ascii_lowercase()) {
-            break;
-        }
-        length += 1 + name_part_length(after);
-    }
-    length
 }

@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use gomera_model::Point;
+use smol_str::SmolStr;
 
 use crate::error::{FilterError, FilterErrorKind};
 use crate::tree::{
@@ -10,10 +11,10 @@ use crate::tree::{
     TextTest,
 };
 
-use super::lexer::Token;
 use super::node::Node;
 use super::parser::Parser;
 use super::refusal::Span;
+use super::token::Token;
 
 impl Parser<'_> {
     /// A predicate of the native language, if `name`, which stands here before a bracket, is one.
@@ -41,7 +42,7 @@ impl Parser<'_> {
     pub(super) fn geometry(&mut self) -> Result<Node, FilterError> {
         let start = self.span;
         let is_point = matches!(self.token, Token::Name(name) if name.eq_ignore_ascii_case("POINT"))
-            && self.following() == Token::Sign("(");
+            && self.precedes('(');
         if is_point {
             self.advance()?;
             return self.point(start);
@@ -99,10 +100,7 @@ impl Parser<'_> {
         let path = self.path()?;
         self.check_reach(&path, at)?;
         self.expect_sign(",")?;
-        let variable = match self.token {
-            Token::Name(name) if self.keyword.is_none() && !name.contains('.') => name.into(),
-            _ => return Err(self.refuse_here(FilterErrorKind::UnexpectedToken, "a variable")),
-        };
+        let variable = self.variable_name()?;
         self.advance()?;
         self.expect_sign("->")?;
         self.variables.push(variable);
@@ -114,9 +112,19 @@ impl Parser<'_> {
             quantifier,
             path,
             variable,
-            condition: condition.into(),
+            condition,
         };
         self.close(predicate, start, depth)
+    }
+
+    fn variable_name(&self) -> Result<SmolStr, FilterError> {
+        if let Token::Name(name) = self.token
+            && self.keyword.is_none()
+            && !name.contains('.')
+        {
+            return Ok(name.into());
+        }
+        Err(self.refuse_here(FilterErrorKind::UnexpectedToken, "a variable"))
     }
 
     /// Quantifiers one within another range over what belongs to the same member, so that the work is bounded by the
@@ -194,13 +202,13 @@ impl Parser<'_> {
         let depth = position.depth;
         let position = self.value(position)?;
         self.expect_sign(",")?;
-        match self.token {
-            Token::Name(name) if name.eq_ignore_ascii_case("POLYGON") => self.advance()?,
-            _ => {
-                let kind = FilterErrorKind::UnexpectedToken;
-                return Err(self.refuse_here(kind, "POLYGON((lon lat, …))"));
-            }
+        let is_polygon =
+            matches!(self.token, Token::Name(name) if name.eq_ignore_ascii_case("POLYGON"));
+        if !is_polygon {
+            let kind = FilterErrorKind::UnexpectedToken;
+            return Err(self.refuse_here(kind, "POLYGON((lon lat, …))"));
         }
+        self.advance()?;
         self.expect_sign("(")?;
         let mut rings = Vec::new();
         loop {

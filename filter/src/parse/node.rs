@@ -5,7 +5,12 @@ use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use crate::tree::{Arithmetic, Comparison, Expression, Literal, Operand, Predicate, Truth, Unlike};
+use gomera_model::LookupSet;
+
+use crate::tree::{
+    Arithmetic, CloudFunction, Comparison, Expression, Function, Literal, Operand, Predicate,
+    Truth, Unlike,
+};
 
 use super::refusal::Span;
 
@@ -22,7 +27,8 @@ pub(super) struct Node {
 
 #[derive(Clone, Debug)]
 pub(super) enum Meaning {
-    Condition(Expression),
+    /// Boxed: a node is handed on many times.
+    Condition(Box<Expression>),
     Operand(Operand),
 }
 
@@ -36,7 +42,7 @@ impl Node {
         }
     }
 
-    pub(super) fn condition(expression: Expression, span: Span, depth: usize) -> Self {
+    pub(super) fn condition(expression: Box<Expression>, span: Span, depth: usize) -> Self {
         Self {
             meaning: Meaning::Condition(expression),
             span,
@@ -46,7 +52,7 @@ impl Node {
     }
 
     pub(super) fn predicate(predicate: Predicate, span: Span, depth: usize) -> Self {
-        Self::condition(Expression::Predicate(predicate), span, depth)
+        Self::condition(Box::new(Expression::Predicate(predicate)), span, depth)
     }
 }
 
@@ -64,54 +70,71 @@ pub(super) fn constant(literal: &Literal) -> Option<Truth> {
     }
 }
 
-/// The opposite, without doubled `NOT`.
-pub(super) fn not(expression: Expression) -> Expression {
-    match expression {
-        Expression::Not(inner) => *inner,
-        Expression::Constant(truth) => Expression::Constant(!truth),
-        Expression::Predicate(_)
+/// The opposite. A doubled `NOT` falls away, except above an operand that it casts to a truth value (`cesql`).
+pub(crate) fn not(expression: Box<Expression>) -> Box<Expression> {
+    match *expression {
+        Expression::Not(inner) if !is_cast(&inner) => inner,
+        Expression::Constant(truth) => Box::new(Expression::Constant(!truth)),
+        Expression::Not(_)
+        | Expression::Predicate(_)
         | Expression::And(_)
         | Expression::Or(_)
         | Expression::AndThen(_)
-        | Expression::OrElse(_) => Expression::Not(Box::new(expression)),
+        | Expression::OrElse(_) => Box::new(Expression::Not(expression)),
     }
 }
 
+fn is_cast(expression: &Expression) -> bool {
+    matches!(
+        expression,
+        Expression::Predicate(Predicate::Holds(_, Unlike::Cast))
+    )
+}
+
 /// `left AND right`; `a AND (b AND c)` and `(a AND b) AND c` are the same list.
-pub(super) fn and(left: Expression, right: Expression) -> Expression {
-    Expression::And(list(left, right, |expression| match expression {
-        Expression::And(parts) => Ok(parts),
-        other => Err(other),
+pub(super) fn and(left: Box<Expression>, right: Box<Expression>) -> Expression {
+    Expression::And(list(left, right, |expression| {
+        if let Expression::And(parts) = expression {
+            return Some(core::mem::take(parts));
+        }
+        None
     }))
 }
 
 /// As [`and`].
-pub(super) fn or(left: Expression, right: Expression) -> Expression {
-    Expression::Or(list(left, right, |expression| match expression {
-        Expression::Or(parts) => Ok(parts),
-        other => Err(other),
+pub(super) fn or(left: Box<Expression>, right: Box<Expression>) -> Expression {
+    Expression::Or(list(left, right, |expression| {
+        if let Expression::Or(parts) = expression {
+            return Some(core::mem::take(parts));
+        }
+        None
     }))
 }
 
 /// As [`and`].
-pub(super) fn and_then(left: Expression, right: Expression) -> Expression {
-    Expression::AndThen(list(left, right, |expression| match expression {
-        Expression::AndThen(parts) => Ok(parts),
-        other => Err(other),
+pub(super) fn and_then(left: Box<Expression>, right: Box<Expression>) -> Expression {
+    Expression::AndThen(list(left, right, |expression| {
+        if let Expression::AndThen(parts) = expression {
+            return Some(core::mem::take(parts));
+        }
+        None
     }))
 }
 
 /// As [`and`].
-pub(super) fn or_else(left: Expression, right: Expression) -> Expression {
-    Expression::OrElse(list(left, right, |expression| match expression {
-        Expression::OrElse(parts) => Ok(parts),
-        other => Err(other),
+pub(super) fn or_else(left: Box<Expression>, right: Box<Expression>) -> Expression {
+    Expression::OrElse(list(left, right, |expression| {
+        if let Expression::OrElse(parts) = expression {
+            return Some(core::mem::take(parts));
+        }
+        None
     }))
 }
 
 /// `left XOR right`.
-pub(super) fn differ(left: Expression, right: Expression) -> Expression {
-    Expression::Predicate(Predicate::Differ([left, right].into()))
+#[allow(clippy::boxed_local, reason = "of one shape with the functions above")]
+pub(super) fn differ(left: Box<Expression>, right: Box<Expression>) -> Expression {
+    Expression::Predicate(Predicate::Differ([*left, *right].into()))
 }
 
 /// How many parts a list has; none if it is no list.
@@ -125,13 +148,24 @@ pub(super) fn parts(expression: &Expression) -> usize {
     }
 }
 
+/// The parts of both sides; `parts` takes them out of a list of the same kind.
 fn list(
-    left: Expression,
-    right: Expression,
-    parts: fn(Expression) -> Result<Vec<Expression>, Expression>,
+    mut left: Box<Expression>,
+    mut right: Box<Expression>,
+    parts: fn(&mut Expression) -> Option<Vec<Expression>>,
 ) -> Vec<Expression> {
-    let mut joined = parts(left).unwrap_or_else(|one| vec![one]);
-    joined.extend(parts(right).unwrap_or_else(|one| vec![one]));
+    let mut joined = match parts(&mut left) {
+        Some(parts) => parts,
+        None => {
+            let mut joined = Vec::with_capacity(4);
+            joined.push(*left);
+            joined
+        }
+    };
+    match parts(&mut right) {
+        Some(parts) => joined.extend(parts),
+        None => joined.push(*right),
+    }
     joined
 }
 
@@ -158,30 +192,44 @@ pub(super) fn compare(
 
 /// The opposite number; that of a literal is a literal.
 pub(super) fn negate(operand: Operand) -> Operand {
-    match operand {
-        Operand::Literal(Literal::Int(value)) if value != i64::MIN => {
+    match operand.literal() {
+        Some(Literal::Int(value)) if *value != i64::MIN => Operand::Literal(Literal::Int(-value)),
+        Some(Literal::Float(value)) => Operand::Literal(Literal::Float(0.0 - value)),
+        Some(_) | None => Operand::Negate(Box::new(operand)),
+    }
+}
+
+/// The opposite whole number of 32 bits (`cesql`).
+pub(super) fn negate_whole(operand: Operand) -> Operand {
+    match operand.literal() {
+        Some(Literal::Int(value)) if *value > i64::from(i32::MIN) => {
             Operand::Literal(Literal::Int(-value))
         }
-        Operand::Literal(Literal::Float(value)) => Operand::Literal(Literal::Float(0.0 - value)),
-        other => Operand::Negate(Box::new(other)),
+        Some(_) | None => Operand::Call(Function::Cloud(CloudFunction::Negate), vec![operand]),
     }
 }
 
 /// The number itself; nothing for what is none.
 pub(super) fn plus(operand: Operand) -> Operand {
-    match operand {
-        Operand::Literal(Literal::Int(_) | Literal::Float(_)) => operand,
-        other => {
-            let zero = Operand::Literal(Literal::Int(0));
-            Operand::Arithmetic(Arithmetic::Add, Box::new([zero, other]))
-        }
+    if let Some(Literal::Int(_) | Literal::Float(_)) = operand.literal() {
+        return operand;
     }
+    let zero = Operand::Literal(Literal::Int(0));
+    Operand::Arithmetic(Arithmetic::Add, Box::new([zero, operand]))
 }
 
 /// The first of each.
 pub(super) fn without_repetitions(literals: Vec<Literal>) -> Vec<Literal> {
     let mut kept: Vec<Literal> = Vec::with_capacity(literals.len());
-    let mut seen = gomera_model::LookupSet::new(0);
+    if literals.len() <= FEW {
+        for literal in literals {
+            if !kept.contains(&literal) {
+                kept.push(literal);
+            }
+        }
+        return kept;
+    }
+    let mut seen = LookupSet::new(0);
     for literal in literals {
         if seen.insert(format!("{literal:?}")) {
             kept.push(literal);
@@ -189,3 +237,6 @@ pub(super) fn without_repetitions(literals: Vec<Literal>) -> Vec<Literal> {
     }
     kept
 }
+
+/// So many literals are compared each with each faster than hashed.
+const FEW: usize = 16;

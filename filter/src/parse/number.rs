@@ -4,8 +4,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::error::FilterErrorKind;
+use crate::tree::Literal;
 
-use super::lexer::Token;
+use super::token::Token;
 
 /// What is wrong with a number, for the lexer to put a place to.
 #[derive(Debug)]
@@ -43,10 +44,10 @@ pub(super) fn whole<'t>(text: &str) -> Scanned<'t> {
     whole_of(&text[..length], &text[..length], 10).map(|token| (length, token))
 }
 
-/// Decimal numbers, and `0x…` for bytes (`amqp-sql`).
+/// `12`, `1.5`, `1.5E-3`, and `0x0A1F` for bytes, in capitals (`amqp-sql`).
 pub(super) fn amqp<'t>(text: &str) -> Scanned<'t> {
-    let Some(hexadecimal) = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) else {
-        return decimal(text);
+    let Some(hexadecimal) = text.strip_prefix("0x") else {
+        return amqp_decimal(text);
     };
     let length = hexadecimal
         .bytes()
@@ -56,10 +57,28 @@ pub(super) fn amqp<'t>(text: &str) -> Scanned<'t> {
     let bytes = decode_hexadecimal(digits).ok_or(Problem {
         kind: FilterErrorKind::InvalidNumber,
         length: length + 2,
-        expected: "two hexadecimal digits for each byte",
+        expected: "two hexadecimal digits in capitals for each byte",
         hint: "0x0A1F is bytes",
     })?;
     Ok((length + 2, Token::Bytes(bytes)))
+}
+
+/// A point has digits on both sides, and an exponent stands behind a point only.
+fn amqp_decimal<'t>(text: &str) -> Scanned<'t> {
+    let (length, token) = decimal(text)?;
+    let written = &text[..length];
+    let (whole, fraction) = written.split_once('.').unwrap_or((written, "0"));
+    let fits = !whole.is_empty()
+        && fraction.starts_with(|first: char| first.is_ascii_digit())
+        && !whole.contains(['e', 'E'])
+        && !fraction.contains('e');
+    if fits {
+        return Ok((length, token));
+    }
+    Err(Problem {
+        hint: "digits stand on both sides of the point, and before an exponent: 5.0E2",
+        ..invalid(text, length)
+    })
 }
 
 /// Literals of Java (`jms`).
@@ -88,17 +107,14 @@ fn java_decimal<'t>(written: &str, lower: &str) -> Result<Token<'t>, Problem> {
         let digits = lower.strip_suffix(['f', 'd']).unwrap_or(lower);
         return float_of(digits, written.len());
     }
-    let is_octal = lower.len() > 1
-        && lower.starts_with('0')
-        && lower.bytes().nth(1).is_some_and(|byte| byte != b'l');
+    let is_octal =
+        lower.len() > 1 && lower.starts_with('0') && lower.as_bytes().get(1) != Some(&b'l');
     java_whole(written, lower, if is_octal { 8 } else { 10 })
 }
 
 fn java_whole<'t>(written: &str, digits: &str, radix: u32) -> Result<Token<'t>, Problem> {
     let digits = digits.strip_suffix('l').unwrap_or(digits);
-    let token = whole_of(written, digits, radix)?;
-    // Java's hexadecimal, octal and binary literals spell the bits of a negative number too.
-    Ok(token)
+    whole_of(written, digits, radix)
 }
 
 fn java_length(text: &str) -> usize {
@@ -185,7 +201,10 @@ fn invalid(text: &str, length: usize) -> Problem {
 }
 
 fn decode_hexadecimal(digits: &str) -> Option<Vec<u8>> {
-    if digits.is_empty() || digits.len() % 2 == 1 {
+    let capitals = digits
+        .bytes()
+        .all(|byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F'));
+    if digits.is_empty() || digits.len() % 2 == 1 || !capitals {
         return None;
     }
     digits
@@ -229,5 +248,24 @@ impl Shape {
             }
         }
         Self { length, is_whole }
+    }
+}
+
+/// The number that a whole text spells, with its sign beside it; none if it spells no number that has a value here.
+pub(super) fn spelt(digits: &str, minus: bool) -> Option<Literal> {
+    let (length, token) = decimal(digits).ok().filter(|_| !digits.is_empty())?;
+    if length != digits.len() {
+        return None;
+    }
+    match token {
+        Token::Whole(magnitude) if minus => 0_i64.checked_sub_unsigned(magnitude).map(Literal::Int),
+        Token::Whole(magnitude) => i64::try_from(magnitude).ok().map(Literal::Int),
+        Token::Float(value) => Some(Literal::Float(if minus { 0.0 - value } else { value })),
+        Token::Name(_)
+        | Token::Quoted(_)
+        | Token::Text(_)
+        | Token::Bytes(_)
+        | Token::Sign(_)
+        | Token::End => None,
     }
 }

@@ -1,5 +1,6 @@
 //! Operators by their binding power, over the pieces of `primary` and `predicate`. Depth is bounded.
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -8,12 +9,15 @@ use smol_str::SmolStr;
 
 use crate::error::{FilterError, FilterErrorKind};
 use crate::limits::{AMQP_TOKENS_MAX, DEPTH_MAX, NESTING_MAX, PREDICATES_MAX};
-use crate::tree::{Arithmetic, Comparison, Expression, Operand, Predicate};
+use crate::tree::{
+    Arithmetic, CloudFunction, Comparison, Expression, Function, Operand, Predicate, Unlike,
+};
 
-use super::grammar::{Grammar, Keyword};
-use super::lexer::{Lexer, Token};
+use super::grammar::{Conditions, Grammar, Keyword};
+use super::lexer::Lexer;
 use super::node::{self, Meaning, Node};
 use super::refusal::{Span, refuse};
+use super::token::Token;
 
 /// A parser over one text.
 #[derive(Debug)]
@@ -70,7 +74,8 @@ impl<'t> Parser<'t> {
                 "AND, OR, an operator or the end",
             ));
         }
-        self.condition(whole)
+        self.condition_as(whole, Unlike::Unknown)
+            .map(|whole| *whole)
     }
 
     /// What stands here, up to an operator that binds less than `least`.
@@ -81,9 +86,6 @@ impl<'t> Parser<'t> {
                 break;
             }
             left = match infix {
-                Infix::Logic(_, power) if self.grammar.sequential => {
-                    self.sequential_logic(left, power)?
-                }
                 Infix::Logic(keyword, power) => self.logic(left, keyword, power)?,
                 Infix::Comparison(comparison, power) => self.comparison(left, comparison, power)?,
                 Infix::Arithmetic(operator, power) => self.arithmetic(left, operator, power)?,
@@ -166,22 +168,28 @@ impl<'t> Parser<'t> {
     }
 
     /// The node as a condition.
-    pub(super) fn condition(&mut self, node: Node) -> Result<Expression, FilterError> {
+    pub(super) fn condition(&mut self, node: Node) -> Result<Box<Expression>, FilterError> {
+        let unlike = match self.grammar.unlike {
+            Unlike::Cast => Unlike::Cast,
+            Unlike::Unknown | Unlike::False | Unlike::FalseUnordered | Unlike::Spelled => {
+                Unlike::Unknown
+            }
+        };
+        self.condition_as(node, unlike)
+    }
+
+    fn condition_as(&mut self, node: Node, unlike: Unlike) -> Result<Box<Expression>, FilterError> {
         let operand = match node.meaning {
             Meaning::Condition(expression) => return Ok(expression),
             Meaning::Operand(operand) => operand,
         };
         if let Some(truth) = operand.literal().and_then(node::constant) {
-            return Ok(Expression::Constant(truth));
+            return Ok(Box::new(Expression::Constant(truth)));
         }
-        let plausible = match &operand {
-            Operand::Attribute(_) => true,
-            Operand::Literal(_)
-            | Operand::Negate(_)
-            | Operand::Arithmetic(..)
-            | Operand::Call(..)
-            | Operand::Position(_)
-            | Operand::Condition(_) => self.grammar.values_are_conditions,
+        let plausible = match self.grammar.conditions {
+            Conditions::Names => matches!(operand, Operand::Attribute(_)),
+            Conditions::Variables => operand.mentions_attribute(),
+            Conditions::Values => true,
         };
         if !plausible {
             let kind = FilterErrorKind::TypeMismatch;
@@ -190,8 +198,9 @@ impl<'t> Parser<'t> {
                 .hint("compare it with something"));
         }
         self.count_predicate(node.span)?;
-        let predicate = Predicate::Holds(operand, self.grammar.unlike);
-        Ok(Expression::Predicate(predicate))
+        Ok(Box::new(Expression::Predicate(Predicate::Holds(
+            operand, unlike,
+        ))))
     }
 
     /// The node as a value.
@@ -201,7 +210,7 @@ impl<'t> Parser<'t> {
             Meaning::Condition(expression) => expression,
         };
         if self.grammar.conditions_are_values {
-            return Ok(Operand::Condition(condition.into()));
+            return Ok(Operand::Condition(condition));
         }
         let kind = FilterErrorKind::TypeMismatch;
         Err(self
@@ -245,10 +254,9 @@ impl<'t> Parser<'t> {
         self.lexer.text()
     }
 
-    /// What comes after the token that stands here.
-    pub(super) fn following(&self) -> Token<'t> {
-        let mut ahead = self.lexer.clone();
-        ahead.next().map_or(Token::End, |(token, _)| token)
+    /// Whether this character follows the token that stands here, after space.
+    pub(super) fn precedes(&self, character: char) -> bool {
+        self.lexer.rest().starts_with(character)
     }
 
     fn operand_or_prefix(&mut self) -> Result<Node, FilterError> {
@@ -276,10 +284,14 @@ impl<'t> Parser<'t> {
         let inner = self.expression(power)?;
         let (span, depth) = (start.to(inner.span), inner.depth + 1);
         let inner = self.value(inner)?;
-        let operand = if minus {
-            node::negate(inner)
-        } else {
-            node::plus(inner)
+        let operand = match (minus, self.grammar.unlike) {
+            (true, Unlike::Cast) => node::negate_whole(inner),
+            (false, Unlike::Cast) => {
+                let kind = FilterErrorKind::UnexpectedToken;
+                return Err(self.refuse_at(kind, start, "a value; `+` stands before digits only"));
+            }
+            (true, _) => node::negate(inner),
+            (false, _) => node::plus(inner),
         };
         self.bounded(Node::operand(operand, span, depth))
     }
@@ -307,6 +319,7 @@ impl<'t> Parser<'t> {
         let compare = |comparison| Some(Infix::Comparison(comparison, powers.comparison));
         match sign {
             "=" => compare(Comparison::Equal),
+            "!=" if !self.grammar.exclamation => None,
             "<>" | "!=" => compare(Comparison::NotEqual),
             "<" => compare(Comparison::Less),
             "<=" => compare(Comparison::LessOrEqual),
@@ -327,22 +340,6 @@ impl<'t> Parser<'t> {
         self.join(left, keyword, right)
     }
 
-    /// `AND`, `OR` and `XOR` of one binding power, from the right (`cesql`).
-    fn sequential_logic(&mut self, first: Node, power: u8) -> Result<Node, FilterError> {
-        let mut operands = Vec::from([first]);
-        let mut operators = Vec::new();
-        while let Some(Infix::Logic(keyword, _)) = self.infix() {
-            self.advance()?;
-            operators.push(keyword);
-            operands.push(self.expression(power + 1)?);
-        }
-        let mut right = operands.pop().expect("the first is there");
-        while let (Some(left), Some(keyword)) = (operands.pop(), operators.pop()) {
-            right = self.join(left, keyword, right)?;
-        }
-        Ok(right)
-    }
-
     fn join(&mut self, left: Node, keyword: Keyword, right: Node) -> Result<Node, FilterError> {
         let span = left.span.to(right.span);
         let (left_depth, right_depth) = (left.depth, right.depth);
@@ -360,7 +357,7 @@ impl<'t> Parser<'t> {
         };
         // A chain of one operator is one list, however long: its parts go no level deeper.
         let (left_parts, right_parts) = (node::parts(&left), node::parts(&right));
-        let joined = join(left, right);
+        let joined = Box::new(join(left, right));
         let extends = |parts: usize| parts > 0 && parts < node::parts(&joined);
         let level = |depth: usize, parts: usize| depth + usize::from(!extends(parts));
         let depth = level(left_depth, left_parts).max(level(right_depth, right_parts));
@@ -380,14 +377,12 @@ impl<'t> Parser<'t> {
                 .refuse_here(kind, "AND, OR or the end")
                 .hint("comparisons do not chain: write a < b AND b < c"));
         }
-        let sign = self.span;
         self.advance()?;
         let right = self.expression(power + 1)?;
         let span = left.span.to(right.span);
         let depth = left.depth.max(right.depth);
         let left = self.value(left)?;
         let right = self.value(right)?;
-        self.check_order(comparison, &left, &right, sign)?;
         let predicate = node::compare(left, comparison, right, self.grammar.unlike);
         self.predicate(predicate, span, depth)
     }
@@ -403,34 +398,13 @@ impl<'t> Parser<'t> {
         let span = left.span.to(right.span);
         let depth = left.depth.max(right.depth) + 1;
         let operands = [self.value(left)?, self.value(right)?];
-        let operand = Operand::Arithmetic(operator, operands.into());
-        self.bounded(Node::operand(operand, span, depth))
-    }
-
-    fn check_order(
-        &self,
-        comparison: Comparison,
-        left: &Operand,
-        right: &Operand,
-        sign: Span,
-    ) -> Result<(), FilterError> {
-        let is_order = !matches!(comparison, Comparison::Equal | Comparison::NotEqual);
-        let is_number = |operand: &Operand| {
-            operand.literal().is_none_or(|literal| {
-                matches!(
-                    literal,
-                    crate::tree::Literal::Int(_) | crate::tree::Literal::Float(_)
-                )
-            })
+        let operand = if self.grammar.unlike == Unlike::Cast {
+            let whole = Function::Cloud(CloudFunction::Whole(operator));
+            Operand::Call(whole, operands.into())
+        } else {
+            Operand::Arithmetic(operator, operands.into())
         };
-        if !(self.grammar.only_numbers_are_ordered && is_order)
-            || (is_number(left) && is_number(right))
-        {
-            return Ok(());
-        }
-        Err(self
-            .refuse_at(FilterErrorKind::TypeMismatch, sign, "`=` or `<>`")
-            .hint("text and truth values have no order in this dialect"))
+        self.bounded(Node::operand(operand, span, depth))
     }
 
     fn count_predicate(&mut self, span: Span) -> Result<(), FilterError> {

@@ -9,25 +9,34 @@ use gomera_model::rfc3339;
 use crate::tree::{Function, Literal, Operand, Path, Predicate, Step};
 
 use super::grammar::{BadName, Keyword, Signature};
-use super::lexer::Token;
 use super::node::Node;
 use super::parser::Parser;
 use super::refusal::{Span, quoted};
+use super::token::Token;
 
 impl Parser<'_> {
     /// An operand or a condition that no operator takes apart.
     pub(super) fn primary(&mut self) -> Result<Node, FilterError> {
-        if let Some(keyword) = self.keyword {
-            return self.keyword_primary(keyword);
+        match self.keyword {
+            Some(Keyword::Reserved) if self.precedes('(') => {
+                return self.function();
+            }
+            Some(keyword) => return self.keyword_primary(keyword),
+            None => {}
         }
         let span = self.span;
         match &self.token {
-            Token::Name(_) if self.following() == Token::Sign("(") => self.function(),
+            Token::Name(_) if self.precedes('(') => self.function(),
             Token::Name(name) if self.is_timestamp(name) => self.timestamp(),
             Token::Name(_) | Token::Quoted(_) => {
                 let path = self.path()?;
                 let span = span.to(self.behind(span));
-                Ok(Node::operand(Operand::Attribute(path), span, 1))
+                let operand = (self.grammar.default)(&path);
+                Ok(Node::operand(
+                    operand.unwrap_or(Operand::Attribute(path)),
+                    span,
+                    1,
+                ))
             }
             Token::Text(text) => {
                 let literal = Literal::String(text.as_ref().into());
@@ -146,9 +155,7 @@ impl Parser<'_> {
     }
 
     fn is_timestamp(&self, name: &str) -> bool {
-        self.grammar.native
-            && name.eq_ignore_ascii_case("TIMESTAMP")
-            && matches!(self.following(), Token::Text(_))
+        self.grammar.native && name.eq_ignore_ascii_case("TIMESTAMP") && self.precedes('\'')
     }
 
     fn timestamp(&mut self) -> Result<Node, FilterError> {
@@ -277,7 +284,10 @@ impl Parser<'_> {
             return Ok(node);
         }
         let functions = self.grammar.functions;
-        let known = |signature: &&Signature| signature.name.eq_ignore_ascii_case(name);
+        let any_case = !self.grammar.function_case;
+        let known = |signature: &&Signature| {
+            signature.name == name || (any_case && signature.name.eq_ignore_ascii_case(name))
+        };
         let Some(signature) = functions.iter().find(known) else {
             let kind = FilterErrorKind::UnknownFunction;
             let names: Vec<&str> = functions.iter().map(|signature| signature.name).collect();

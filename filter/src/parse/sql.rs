@@ -4,9 +4,10 @@ use crate::dialect::Dialect;
 use crate::tree::{Function, Unlike};
 
 use super::grammar::{
-    Escape, Grammar, Keyword, Members, SQL_POWERS, Signature, plain_name, signature, sql_keyword,
+    Conditions, Escape, Grammar, Keyword, Members, SQL_POWERS, Signature, no_default, plain_name,
+    signature, sql_keyword,
 };
-use super::lexer::Lexis;
+use super::lexer::{Lexis, Names};
 
 /// The grammar of the dialect `sql`.
 pub(super) static GRAMMAR: Grammar = Grammar {
@@ -18,28 +19,29 @@ pub(super) static GRAMMAR: Grammar = Grammar {
         hexadecimal_bytes: false,
         java_numbers: false,
         whole_numbers: false,
-        digits_begin_names: false,
-        section_names: false,
+        names: Names::Dotted,
     },
     keyword,
     unlike: Unlike::Unknown,
     powers: SQL_POWERS,
     sequential: false,
+    exclamation: true,
     conditions_are_values: false,
-    values_are_conditions: false,
+    conditions: Conditions::Names,
     chained_comparisons: false,
     members: Members::Literals,
     tests_of_names_only: false,
-    only_numbers_are_ordered: false,
     escape: Escape::Strict,
     plain_patterns: false,
     whole_numbers: (i64::MIN, i64::MAX),
     null_literal: true,
     exists_takes_brackets: true,
     reserved_hint: "a name that is a word of the language stands in double quotes",
+    function_case: false,
     functions: &FUNCTIONS,
     native: true,
     name: plain_name,
+    default: no_default,
 };
 
 fn keyword(name: &str) -> Option<Keyword> {
@@ -49,7 +51,7 @@ fn keyword(name: &str) -> Option<Keyword> {
     sql_keyword(name)
 }
 
-const FUNCTIONS: [Signature; 13] = [
+const FUNCTIONS: [Signature; 14] = [
     signature("ABS", Function::Abs, 1, 1),
     signature("CEIL", Function::Ceil, 1, 1),
     signature("FLOOR", Function::Floor, 1, 1),
@@ -63,4 +65,5 @@ const FUNCTIONS: [Signature; 13] = [
     signature("RIGHT", Function::Right, 2, 2),
     signature("SUBSTRING", Function::Substring, 2, 3),
     signature("DISTANCE", Function::Distance, 2, 2),
+    signature("COALESCE", Function::Coalesce, 1, 32),
 ];

@@ -7,32 +7,39 @@ use smol_str::SmolStr;
 
 use crate::error::{FilterError, FilterErrorKind};
 use crate::limits::{MEMBERS_MAX, PATTERN_BYTES_MAX};
-use crate::tree::{Kind, LikePart, LikePattern, Literal, Operand, Predicate, TextTest};
+use crate::tree::{Kind, LikePart, LikePattern, Literal, Operand, Predicate, TextTest, Unlike};
 
 use super::grammar::{Escape, Keyword, Members};
-use super::lexer::Token;
 use super::node::{self, Meaning, Node};
 use super::parser::Parser;
 use super::refusal::Span;
+use super::token::Token;
 
 impl Parser<'_> {
     /// A test of `left`; the parser stands at its first word.
     pub(super) fn test(&mut self, left: Node) -> Result<Node, FilterError> {
         let negated = self.take_keyword(Keyword::Not)?;
-        let Some(keyword) = self.keyword else {
-            return Err(self.refuse_here(FilterErrorKind::UnexpectedToken, "IN, LIKE or BETWEEN"));
-        };
-        let node = match keyword {
-            Keyword::Is if !negated => return self.is(left),
-            Keyword::In => self.is_in(left)?,
-            Keyword::Like => self.like(left)?,
-            Keyword::Between => self.between(left)?,
-            _ => {
+        let node = match self.keyword {
+            Some(Keyword::Is) if !negated => return self.is(left),
+            Some(Keyword::In) => self.is_in(left)?,
+            Some(Keyword::Like) => self.like(left)?,
+            Some(Keyword::Between) => self.between(left)?,
+            Some(_) | None => {
                 let kind = FilterErrorKind::UnexpectedToken;
                 return Err(self.refuse_here(kind, "IN, LIKE or BETWEEN"));
             }
         };
         Ok(if negated { negate(node) } else { node })
+    }
+
+    /// Unknown for unlike types, unless the dialect casts.
+    fn casting(&self) -> Unlike {
+        match self.grammar.unlike {
+            Unlike::Cast => Unlike::Cast,
+            Unlike::Unknown | Unlike::False | Unlike::FalseUnordered | Unlike::Spelled => {
+                Unlike::Unknown
+            }
+        }
     }
 
     fn is(&mut self, left: Node) -> Result<Node, FilterError> {
@@ -74,7 +81,6 @@ impl Parser<'_> {
     }
 
     fn between(&mut self, left: Node) -> Result<Node, FilterError> {
-        let word = self.span;
         self.advance()?;
         let power = self.grammar.powers.comparison + 1;
         let low = self.expression(power)?;
@@ -87,22 +93,6 @@ impl Parser<'_> {
         let span = left.span.to(high.span);
         let depth = left.depth.max(low.depth).max(high.depth);
         let (operand, low, high) = (self.value(left)?, self.value(low)?, self.value(high)?);
-        let is_text = |operand: &Operand| {
-            matches!(
-                operand,
-                Operand::Literal(Literal::String(_) | Literal::Bool(_))
-            )
-        };
-        if self.grammar.only_numbers_are_ordered && [&operand, &low, &high].into_iter().any(is_text)
-        {
-            return Err(self
-                .refuse_at(
-                    FilterErrorKind::TypeMismatch,
-                    word,
-                    "numbers around BETWEEN",
-                )
-                .hint("text has no order in this dialect"));
-        }
         let unlike = self.grammar.unlike;
         let predicate = Predicate::Between {
             operand,
@@ -165,7 +155,7 @@ impl Parser<'_> {
     }
 
     fn membership(&self, operand: Operand, members: Vec<Operand>) -> Predicate {
-        let unlike = self.grammar.unlike;
+        let unlike = self.casting();
         if members.iter().any(|member| member.literal().is_none()) {
             return Predicate::Among {
                 operand,
@@ -202,7 +192,7 @@ impl Parser<'_> {
         let predicate = Predicate::Text {
             operand: self.value(left)?,
             test: TextTest::Like(pattern),
-            unlike: self.grammar.unlike,
+            unlike: self.casting(),
         };
         self.predicate(predicate, span, depth)
     }
@@ -241,7 +231,7 @@ impl Parser<'_> {
         let mode = self.grammar.escape;
         let escape = match mode {
             Escape::Backslash => Some('\\'),
-            Escape::Strict | Escape::Loose => escape,
+            Escape::Strict | Escape::Lenient | Escape::Any => escape,
         };
         let mut parts = Vec::new();
         let mut run = 0;
@@ -251,21 +241,22 @@ impl Parser<'_> {
             let next = characters.peek().map(|(_, next)| *next);
             let special = |next: char| matches!(next, '%' | '_');
             if Some(character) == escape {
-                let fits = match (mode, next) {
-                    (_, None) => mode == Escape::Backslash,
-                    (Escape::Loose | Escape::Backslash, Some(_)) => true,
-                    (Escape::Strict, Some(next)) => special(next) || Some(next) == escape,
+                let meant = next.is_some_and(special) || next == escape;
+                let escapes = match mode {
+                    Escape::Strict if !meant => return Err(self.refuse_escape(span)),
+                    Escape::Any if next.is_none() => return Err(self.refuse_escape(span)),
+                    Escape::Strict | Escape::Any => true,
+                    Escape::Lenient => meant,
+                    Escape::Backslash => next.is_some_and(special),
                 };
-                if !fits {
-                    return Err(self.refuse_escape(span));
-                }
-                if mode == Escape::Backslash && !next.is_some_and(special) {
+                if escapes {
+                    parts.push(literal(run, at));
+                    run = at + character.len_utf8();
+                    characters.next();
                     continue;
                 }
-                parts.push(literal(run, at));
-                run = at + character.len_utf8();
-                characters.next();
-            } else if special(character) {
+            }
+            if special(character) {
                 parts.push(literal(run, at));
                 parts.push(if character == '%' {
                     LikePart::Run

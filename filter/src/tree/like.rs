@@ -4,8 +4,6 @@ use alloc::vec::Vec;
 
 use smol_str::SmolStr;
 
-use super::TextShape;
-
 /// A pattern of `LIKE`, free of escapes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LikePattern {
@@ -21,6 +19,23 @@ pub enum LikePart {
     One,
     /// These characters.
     Text(SmolStr),
+}
+
+/// The shapes of text tests that an index knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TextShape<'a> {
+    /// Exactly this text.
+    Exact(&'a str),
+    /// It begins with this, and goes on in any way.
+    Prefix(&'a str),
+    /// It ends with this, after anything.
+    Suffix(&'a str),
+    /// It has this somewhere.
+    Contains(&'a str),
+    /// Any text at all.
+    Anything,
+    /// None of these.
+    Other,
 }
 
 impl LikePattern {

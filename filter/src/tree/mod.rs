@@ -19,12 +19,12 @@ mod regex;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-pub use like::{LikePart, LikePattern};
+pub use like::{LikePart, LikePattern, TextShape};
 pub use literal::Literal;
-pub use operand::{Arithmetic, Function, Operand};
+pub use operand::{Arithmetic, CloudFunction, Function, Operand};
 pub use path::{Path, Step};
 pub use predicate::{
-    BoundingBox, Comparison, Kind, Polygon, Predicate, Quantifier, TextShape, TextTest, Unlike,
+    BoundingBox, Comparison, Kind, Polygon, Predicate, Quantifier, TextTest, Unlike,
 };
 pub use regex::{Regex, RegexError};
 

@@ -70,9 +70,71 @@ pub enum Function {
     Substring,
     /// `DISTANCE(position, position)`, metres.
     Distance,
+    /// `COALESCE(value, ...)`: the first that there is.
+    Coalesce,
+    /// `UTC()`, milliseconds since 1970 (`amqp-sql`); no value where the evaluator was given no time.
+    Utc,
+    /// `DATE(text)`: a time of RFC 3339 in milliseconds since 1970 (`amqp-sql`).
+    Date,
+    /// What CloudEvents SQL has of its own.
+    Cloud(CloudFunction),
+}
+
+/// The operations of CloudEvents SQL: on whole numbers of 32 bits, on texts and truth values, each cast to what the
+/// operation wants. Where it fails there is no value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CloudFunction {
+    /// `left + right` and the like; division rounds towards zero.
+    Whole(Arithmetic),
+    /// `-value`
+    Negate,
+    /// `ABS(number)`
+    Abs,
+    /// `LENGTH(text)`, characters.
+    Length,
+    /// `CONCAT(text, ...)`
+    Concat,
+    /// `CONCAT_WS(separator, text, ...)`
+    ConcatWith,
+    /// `LOWER(text)`
+    Lower,
+    /// `UPPER(text)`
+    Upper,
+    /// `TRIM(text)`
+    Trim,
+    /// `LEFT(text, count)`
+    Left,
+    /// `RIGHT(text, count)`
+    Right,
+    /// `SUBSTRING(text, start [, count])`; a negative start counts from the end.
+    Substring,
+    /// `INT(value)`
+    Int,
+    /// `BOOL(value)`
+    Bool,
+    /// `STRING(value)`
+    String,
+    /// `IS_INT(value)`: whether the cast succeeds.
+    IsInt,
+    /// `IS_BOOL(value)`: whether the cast succeeds.
+    IsBool,
 }
 
 impl Operand {
+    /// Whether any attribute has a part in it.
+    #[must_use]
+    pub fn mentions_attribute(&self) -> bool {
+        match self {
+            Self::Literal(_) => false,
+            Self::Attribute(_) | Self::Condition(_) => true,
+            Self::Negate(inner) => inner.mentions_attribute(),
+            Self::Arithmetic(_, operands) | Self::Position(operands) => {
+                operands.iter().any(Self::mentions_attribute)
+            }
+            Self::Call(_, arguments) => arguments.iter().any(Self::mentions_attribute),
+        }
+    }
+
     /// The attribute's name, if it is nothing but an attribute.
     #[must_use]
     pub fn attribute(&self) -> Option<&str> {

@@ -39,11 +39,13 @@ impl Path {
     pub(crate) fn extend(&mut self, steps: impl IntoIterator<Item = Step>) {
         let mut inner = core::mem::take(&mut self.steps).into_vec();
         for step in steps {
-            match step {
-                Step::Key(key) if inner.is_empty() && self.variable.is_none() => {
-                    self.name = SmolStr::from_iter([self.name.as_str(), ".", key.as_str()]);
-                }
-                step => inner.push(step),
+            if let Step::Key(key) = &step
+                && inner.is_empty()
+                && self.variable.is_none()
+            {
+                self.name = SmolStr::from_iter([self.name.as_str(), ".", key.as_str()]);
+            } else {
+                inner.push(step);
             }
         }
         self.steps = inner.into_boxed_slice();

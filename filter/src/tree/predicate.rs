@@ -2,11 +2,12 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::cmp::Ordering;
 
 use gomera_model::Point;
 use smol_str::SmolStr;
 
-use super::{Expression, LikePattern, Literal, Operand, Path, Regex};
+use super::{Expression, LikePattern, Literal, Operand, Path, Regex, TextShape};
 
 /// One test, true, false or unknown for a notification.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,7 +59,7 @@ pub enum Predicate {
         operand: Operand,
         /// What its text must look like.
         test: TextTest,
-        /// What a value gives that is no text.
+        /// Whether a value that is no text is cast first, or gives unknown.
         unlike: Unlike,
     },
     /// `operand IS NULL`: true where it has no value, else false; never unknown.
@@ -115,6 +116,19 @@ pub enum Comparison {
 }
 
 impl Comparison {
+    /// What the comparison says of an order.
+    #[must_use]
+    pub fn holds(self, order: Ordering) -> bool {
+        match self {
+            Self::Equal => order.is_eq(),
+            Self::NotEqual => order.is_ne(),
+            Self::Less => order.is_lt(),
+            Self::LessOrEqual => order.is_le(),
+            Self::Greater => order.is_gt(),
+            Self::GreaterOrEqual => order.is_ge(),
+        }
+    }
+
     /// The comparison that holds exactly where this one does not.
     #[must_use]
     pub fn opposite(self) -> Self {
@@ -147,12 +161,14 @@ impl Comparison {
 pub enum Unlike {
     /// Unknown: `sql`, `mqtt`, and most of the others.
     Unknown,
-    /// False, also for `<>` (`jms`). A value that is missing or null still gives unknown.
+    /// False, also for `<>` (`amqp-sql`). A value that is missing or null still gives unknown.
     False,
+    /// As [`Unlike::False`], and only numbers have an order: `<` between texts is false as well (`jms`).
+    FalseUnordered,
     /// They are cast first, as CloudEvents SQL has it (`cesql`); unknown where that fails.
     Cast,
-    /// Text that spells a number counts as that number (`mqtt`, where the literal is a number); else unknown.
-    Number,
+    /// Text that spells a number or a truth value counts as that where the right side is one (`mqtt`); else unknown.
+    Spelled,
 }
 
 /// The kinds that `IS` asks for.
@@ -192,40 +208,22 @@ pub enum TextTest {
     Matches(Regex),
 }
 
-/// The shapes of text tests that an index knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TextShape<'a> {
-    /// Exactly this text.
-    Exact(&'a str),
-    /// It begins with this, and goes on in any way.
-    Prefix(&'a str),
-    /// It ends with this, after anything.
-    Suffix(&'a str),
-    /// It has this somewhere.
-    Contains(&'a str),
-    /// Any text at all.
-    Anything,
-    /// None of these.
-    Other,
-}
-
 impl TextTest {
     /// The shape, so that `LIKE 'x%'` and `STARTS_WITH(…, 'x')` are the same to an index.
     #[must_use]
     pub fn shape(&self) -> TextShape<'_> {
-        let text = match self {
-            Self::Like(pattern) => return pattern.shape(),
+        match self {
+            Self::Like(pattern) => pattern.shape(),
             Self::StartsWith(text) | Self::EndsWith(text) | Self::Contains(text)
                 if text.is_empty() =>
             {
-                return TextShape::Anything;
+                TextShape::Anything
             }
             Self::StartsWith(text) => TextShape::Prefix(text),
             Self::EndsWith(text) => TextShape::Suffix(text),
             Self::Contains(text) => TextShape::Contains(text),
             Self::Matches(_) => TextShape::Other,
-        };
-        text
+        }
     }
 }
 

@@ -25,7 +25,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use gomera_filter::{Dialect, Filter};
-use gomera_model::control::Control;
+use gomera_model::control::{Control, Report};
 use gomera_model::flatten::flatten;
 use gomera_model::lane::{
     AccessPointFrame, ConnectionPointFrame, LaneFrame, MatcherFrame, Publication,
@@ -34,13 +34,13 @@ use gomera_model::lane::{
 use gomera_model::operation::{Change, SubscriptionOperation};
 use gomera_model::silbo::{Acknowledgement, Refusal, RefusalCode};
 use gomera_model::{
-    ContentError, Generation, Incarnation, Layer, LookupMap, Notification, PublisherId, Seq,
-    SessionId, Stamp, SubscriptionId, Time, Topology,
+    ContentError, Epoch, Generation, Incarnation, Layer, LookupMap, Notification, PublisherId,
+    PublisherSeq, Seq, SessionId, Stamp, SubscriptionId, Time, Topology,
 };
 
 use crate::effect::Effects;
 use crate::rules::{Rule, Rules};
-use operation::{Kept, Phase};
+use operation::{Kept, Phase, flipped_into};
 use publishers::Publishers;
 use retained::Retained;
 
@@ -59,6 +59,8 @@ pub struct AccessPoint {
     batch: Vec<Arc<Notification>>,
     /// The newest connection of each session that has sent an operation.
     sessions: LookupMap<SessionId, Generation>,
+    /// What was reported of the last flip.
+    flipped: Report,
     stats: AccessPointStats,
 }
 
@@ -74,6 +76,7 @@ impl AccessPoint {
             retained: Retained::default(),
             batch: Vec::new(),
             sessions: LookupMap::new(seed),
+            flipped: flipped_into(Epoch(0)),
             stats: AccessPointStats::default(),
         }
     }
@@ -127,6 +130,16 @@ impl AccessPoint {
                     self.publish(publisher, generation, publication, effects);
                 }
             }
+            AccessPointFrame::Refuse {
+                publisher,
+                generation,
+                seq,
+                refusal,
+            } => {
+                if self.is_new(publisher, generation, seq) {
+                    self.refuse(publisher, (seq, refusal), effects);
+                }
+            }
             AccessPointFrame::Request {
                 session,
                 generation,
@@ -146,12 +159,8 @@ impl AccessPoint {
                     self.route(now, operation, effects);
                 }
             }
-            AccessPointFrame::TakenUp(epoch) => self.taken_up(now, from, epoch),
-            AccessPointFrame::Released {
-                epoch: _,
-                seq,
-                matched,
-            } => self.released(from, seq, &matched),
+            AccessPointFrame::TakenUp(epoch) => self.taken_up(now, (from, epoch), effects),
+            AccessPointFrame::Released { seq, matched, .. } => self.released(from, seq, &matched),
         }
     }
 
@@ -175,6 +184,12 @@ impl AccessPoint {
     /// A time that it asked for has come: it asks for none.
     pub fn wake(&mut self, _: Time, _: &mut Effects) {}
 
+    /// The newest epoch that it knows; zero before the first topology.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        self.phase.epoch()
+    }
+
     /// What it counted.
     #[must_use]
     pub fn stats(&self) -> AccessPointStats {
@@ -185,6 +200,12 @@ impl AccessPoint {
         }
     }
 
+    /// Where it stands in an operation, as the drawing above names it.
+    #[must_use]
+    pub fn phase(&self) -> &'static str {
+        self.phase.name()
+    }
+
     fn publish(
         &mut self,
         publisher: PublisherId,
@@ -192,19 +213,12 @@ impl AccessPoint {
         publication: Publication,
         effects: &mut Effects,
     ) {
-        let is_repeat_known = !self.rules.broken(Rule::KnowRepeats);
-        let Some(state) = self.publishers.newest(publisher, generation) else {
-            self.stats.fenced += 1;
-            return;
-        };
-        if publication.seq <= state.last && is_repeat_known {
-            self.publishers.note_due(publisher);
-            self.stats.repeats += 1;
+        if !self.is_new(publisher, generation, publication.seq) {
             return;
         }
-        state.last = publication.seq;
         match flatten(&publication.content) {
             Ok(flat) => {
+                self.publishers.admitted(publisher);
                 let kept = Kept {
                     publisher,
                     publication,
@@ -215,16 +229,41 @@ impl AccessPoint {
                 }
             }
             Err(error) => {
-                let refused = ConnectionPointFrame::PublicationRefused {
-                    publisher,
-                    generation,
-                    seq: publication.seq,
-                    refusal: refusal_of(&error),
-                };
-                effects.send(state.connection_point, LaneFrame::ConnectionPoint(refused));
-                self.stats.refused += 1;
+                let refusal = (publication.seq, refusal_of(&error));
+                self.refuse(publisher, refusal, effects);
             }
         }
+    }
+
+    /// Whether a publication comes over the newest connection of its publisher and is no repeat; if so it is taken.
+    fn is_new(
+        &mut self,
+        publisher: PublisherId,
+        generation: Generation,
+        seq: PublisherSeq,
+    ) -> bool {
+        let is_repeat_known = !self.rules.broken(Rule::KnowRepeats);
+        let Some(state) = self.publishers.newest(publisher, generation) else {
+            self.stats.fenced += 1;
+            return false;
+        };
+        if seq <= state.last && is_repeat_known {
+            self.publishers.note_due(publisher);
+            self.stats.repeats += 1;
+            return false;
+        }
+        state.last = seq;
+        true
+    }
+
+    fn refuse(
+        &mut self,
+        publisher: PublisherId,
+        refused: (PublisherSeq, Refusal),
+        effects: &mut Effects,
+    ) {
+        self.stats.refused += 1;
+        self.publishers.refused(publisher, refused, effects);
     }
 
     fn stamp(&mut self, kept: Kept) {

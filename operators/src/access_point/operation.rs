@@ -3,6 +3,7 @@
 use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::cmp::Ordering;
 
 use gomera_matching::SlotSet;
 use gomera_model::control::{Plan, Report, Strategy};
@@ -54,6 +55,8 @@ pub(super) enum Phase {
         publications: Vec<Kept>,
         /// Since when.
         since: Time,
+        /// A plan that came meanwhile; it is confirmed when publications go on.
+        next: Option<Arc<Plan>>,
     },
 }
 
@@ -74,6 +77,28 @@ impl Phase {
             | Self::Prepared { topology, .. }
             | Self::Closed { topology, .. }
             | Self::Buffering { topology, .. } => topology,
+        }
+    }
+
+    /// The epoch in force; zero before the first.
+    pub(super) fn epoch(&self) -> Epoch {
+        match self {
+            Self::Starting => Epoch(0),
+            Self::Flowing { .. }
+            | Self::Prepared { .. }
+            | Self::Closed { .. }
+            | Self::Buffering { .. } => self.topology().epoch,
+        }
+    }
+
+    /// Its name, as the drawing has it.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Starting => "Starting",
+            Self::Flowing { .. } => "Flowing",
+            Self::Prepared { .. } => "Prepared",
+            Self::Closed { .. } => "Closed",
+            Self::Buffering { .. } => "Buffering",
         }
     }
 
@@ -122,6 +147,7 @@ impl Phase {
             taking_up,
             publications: Vec::new(),
             since: now,
+            next: None,
         }
     }
 
@@ -143,13 +169,17 @@ impl AccessPoint {
     /// A topology is in force: stamp it from here on.
     pub(super) fn topology(&mut self, now: Time, next: &Arc<Topology>, effects: &mut Effects) {
         let Phase::Starting = self.phase else {
-            if next.epoch > self.phase.topology().epoch {
-                self.flip(now, next, effects);
+            match next.epoch.cmp(&self.phase.topology().epoch) {
+                Ordering::Greater => self.flip(now, next, effects),
+                // A new leader tells what an old one told before: it hears what that one heard.
+                Ordering::Equal => effects.push(Effect::Report(self.flipped.clone())),
+                Ordering::Less => {}
             }
             return;
         };
         self.open_lanes(next.epoch, next.incarnations(Layer::Matchers), effects);
         self.retained.wait_for(next.incarnations(Layer::ExitPoints));
+        self.flipped = flipped_into(next.epoch);
         self.phase = Phase::Flowing {
             topology: Arc::clone(next),
         };
@@ -158,15 +188,19 @@ impl AccessPoint {
     /// Knows the plan and opens lanes to matchers that are new in it.
     pub(super) fn prepare(&mut self, plan: Arc<Plan>, effects: &mut Effects) {
         let topology = Arc::clone(self.phase.topology());
-        let is_known = match &self.phase {
-            Phase::Starting | Phase::Flowing { .. } | Phase::Buffering { .. } => false,
-            Phase::Prepared { plan: known, .. } | Phase::Closed { plan: known, .. } => {
-                known.operation == plan.operation
-            }
-        };
         if plan.next.epoch <= topology.epoch {
             return;
         }
+        let is_known = match &mut self.phase {
+            Phase::Starting | Phase::Flowing { .. } => false,
+            Phase::Prepared { plan: known, .. } | Phase::Closed { plan: known, .. } => {
+                known.operation == plan.operation
+            }
+            Phase::Buffering { next, .. } => {
+                *next = Some(plan);
+                return;
+            }
+        };
         effects.push(Effect::Report(Report::Confirmed(plan.operation)));
         if is_known {
             return;
@@ -180,21 +214,22 @@ impl AccessPoint {
         self.phase = Phase::Prepared { topology, plan };
     }
 
-    /// Holds operations on moving slots from here on, and says so to their owners.
+    /// Holds operations on moving slots from here on, and says so to their owners. A new leader that tells it again
+    /// hears from the new owners again: CLOSE goes out a second time, and END follows it.
     pub(super) fn close(&mut self, operation: OperationId, effects: &mut Effects) {
-        let Phase::Prepared { topology, plan } = &self.phase else {
-            return;
+        let (topology, plan) = match &self.phase {
+            Phase::Prepared { topology, plan } if plan.operation == operation => (topology, plan),
+            Phase::Closed { plan, .. } if plan.operation == operation => {
+                return send_close(plan, effects);
+            }
+            Phase::Starting
+            | Phase::Flowing { .. }
+            | Phase::Prepared { .. }
+            | Phase::Closed { .. }
+            | Phase::Buffering { .. } => return,
         };
-        if plan.operation != operation {
-            return;
-        }
+        send_close(plan, effects);
         let moves = plan.moves.iter();
-        let mut owners: Vec<Incarnation> = moves.clone().map(|moved| moved.from).collect();
-        owners.dedup();
-        for owner in owners {
-            let frame = MatcherFrame::Close(operation);
-            effects.send(owner, LaneFrame::Matcher(frame));
-        }
         let moving = if self.rules.broken(Rule::HoldWhileClosed) {
             SlotSet::empty()
         } else {
@@ -212,7 +247,12 @@ impl AccessPoint {
 
     /// Forgets the plan; what was held goes to the old owners.
     pub(super) fn abort(&mut self, operation: OperationId, effects: &mut Effects) {
-        match &self.phase {
+        match &mut self.phase {
+            Phase::Buffering { next, .. }
+                if next.as_ref().map(|plan| plan.operation) == Some(operation) =>
+            {
+                *next = None;
+            }
             Phase::Prepared { plan, .. } | Phase::Closed { plan, .. }
                 if plan.operation == operation =>
             {
@@ -259,11 +299,12 @@ impl AccessPoint {
             .first()
             .map_or(0, |(since, _)| now.0.saturating_sub(since.0));
         self.stats.operations_held += held.len() as u64;
-        effects.push(Effect::Report(Report::Flipped {
+        self.flipped = Report::Flipped {
             epoch: next.epoch,
             held: held.len() as u64,
             held_ns_max,
-        }));
+        };
+        effects.push(Effect::Report(self.flipped.clone()));
         let owners = if self.rules.broken(Rule::HeldGoToNewOwner) {
             &present
         } else {
@@ -275,12 +316,18 @@ impl AccessPoint {
     }
 
     /// Strategy `buffered`: a new owner has taken up what was held; with the last of them publications go on.
-    pub(super) fn taken_up(&mut self, now: Time, from: Incarnation, epoch: Epoch) {
+    pub(super) fn taken_up(
+        &mut self,
+        now: Time,
+        (from, epoch): (Incarnation, Epoch),
+        effects: &mut Effects,
+    ) {
         let Phase::Buffering {
             topology,
             taking_up,
             publications,
             since,
+            next,
         } = &mut self.phase
         else {
             return;
@@ -292,6 +339,7 @@ impl AccessPoint {
             return;
         }
         let kept = core::mem::take(publications);
+        let next = next.take();
         if !kept.is_empty() {
             self.stats.publications_held += kept.len() as u64;
             let held = now.0.saturating_sub(since.0);
@@ -302,6 +350,9 @@ impl AccessPoint {
         };
         for kept in kept {
             self.stamp(kept);
+        }
+        if let Some(plan) = next {
+            self.prepare(plan, effects);
         }
     }
 
@@ -333,5 +384,24 @@ impl AccessPoint {
             let open = MatcherFrame::Open(Open { epoch, next });
             effects.send(matcher, LaneFrame::Matcher(open));
         }
+    }
+}
+
+/// The report of a flip for which nothing was held.
+pub(super) fn flipped_into(epoch: Epoch) -> Report {
+    Report::Flipped {
+        epoch,
+        held: 0,
+        held_ns_max: 0,
+    }
+}
+
+/// Sends CLOSE to every owner of a moving slot.
+fn send_close(plan: &Plan, effects: &mut Effects) {
+    let mut owners: Vec<Incarnation> = plan.moves.iter().map(|moved| moved.from).collect();
+    owners.dedup();
+    for owner in owners {
+        let frame = MatcherFrame::Close(plan.operation);
+        effects.send(owner, LaneFrame::Matcher(frame));
     }
 }

@@ -11,8 +11,8 @@ use gomera_model::{Generation, Incarnation, LookupMap, PublisherId, PublisherSeq
 use super::waits_for_release;
 use crate::effect::Effects;
 use crate::limits::{
-    PUBLISHERS_MAX, PUBLISHERS_REMEMBERED_MAX, SHARE_BYTES_MAX, SHARE_PUBLICATIONS_MAX,
-    WINDOW_BYTES, WINDOW_NOTIFICATIONS,
+    PUBLISHERS_MAX, PUBLISHERS_REMEMBERED_MAX, REFUSALS_REMEMBERED_MAX, SHARE_BYTES_MAX,
+    SHARE_PUBLICATIONS_MAX, WINDOW_BYTES, WINDOW_NOTIFICATIONS,
 };
 
 /// How much an access point admits that not every exit point has released; shared by its publishers.
@@ -51,8 +51,12 @@ pub(super) struct Publisher {
     is_open: bool,
     /// The last publication that was taken.
     pub(super) last: PublisherSeq,
-    /// The last publication that every exit point has released.
+    /// The last publication up to which every one was released by every exit point, or refused.
     released: PublisherSeq,
+    /// How many were admitted and are not released.
+    waiting: u64,
+    /// What was refused last, the oldest first: said again when the publisher comes back, for it may not have heard.
+    refused: VecDeque<(PublisherSeq, Refusal)>,
     /// Matches of what was released and not yet acknowledged, in order.
     matched: Vec<u32>,
     /// Whether an acknowledgement is due at the end of the turn.
@@ -148,6 +152,32 @@ impl Publishers {
             .filter(|publisher| publisher.generation == generation && publisher.is_open)
     }
 
+    /// A publication was admitted: it will be stamped and released.
+    pub(super) fn admitted(&mut self, id: PublisherId) {
+        if let Some(publisher) = self.known.get_mut(&id) {
+            publisher.waiting += 1;
+        }
+    }
+
+    /// A publication was refused; it counts as acknowledged.
+    pub(super) fn refused(
+        &mut self,
+        id: PublisherId,
+        (seq, refusal): (PublisherSeq, Refusal),
+        effects: &mut Effects,
+    ) {
+        let Some(publisher) = self.known.get_mut(&id) else {
+            return;
+        };
+        publisher.say_refused(id, (seq, refusal.clone()), effects);
+        publisher.refused.push_back((seq, refusal));
+        if publisher.refused.len() > REFUSALS_REMEMBERED_MAX {
+            publisher.refused.pop_front();
+        }
+        publisher.settle();
+        self.note_due(id);
+    }
+
     /// A publication was stamped.
     pub(super) fn taken(&mut self, id: PublisherId, seq: PublisherSeq) {
         let share = self.share();
@@ -165,6 +195,8 @@ impl Publishers {
             return;
         };
         publisher.released = seq;
+        publisher.waiting -= 1;
+        publisher.settle();
         if waits_for_release(publisher.acknowledgement) {
             publisher.matched.push(matched);
         }
@@ -305,9 +337,33 @@ impl Publisher {
             is_open: false,
             last: PublisherSeq(0),
             released: PublisherSeq(0),
+            waiting: 0,
+            refused: VecDeque::new(),
             matched: Vec::new(),
             is_due: false,
         }
+    }
+
+    /// Where nothing waits, everything that was taken is done: what was refused last is not waited for.
+    fn settle(&mut self) {
+        if self.waiting == 0 {
+            self.released = self.last;
+        }
+    }
+
+    fn say_refused(
+        &self,
+        publisher: PublisherId,
+        (seq, refusal): (PublisherSeq, Refusal),
+        effects: &mut Effects,
+    ) {
+        let refused = ConnectionPointFrame::PublicationRefused {
+            publisher,
+            generation: self.generation,
+            seq,
+            refusal,
+        };
+        effects.send(self.connection_point, LaneFrame::ConnectionPoint(refused));
     }
 
     /// How far `received` may be said: no further than one share beyond what is released, so that such a publisher

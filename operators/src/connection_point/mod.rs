@@ -20,7 +20,7 @@ use gomera_model::control::Control;
 use gomera_model::lane::{AccessPointFrame, ConnectionPointFrame, LaneFrame};
 use gomera_model::silbo::{ClientFrame, Connect, Refusal, RefusalCode, ServerFrame};
 use gomera_model::{
-    Generation, Incarnation, LookupMap, PublisherId, SessionId, SessionToken, Time,
+    Epoch, Generation, Incarnation, LookupMap, PublisherId, SessionId, SessionToken, Time,
 };
 
 pub use crate::effect::{ConnectionId, Stream};
@@ -117,12 +117,7 @@ impl ConnectionPoint {
             }
             ClientFrame::Publish(publication) => self.publish(connection, publication, effects),
             ClientFrame::Unacceptable { seq, refusal } => {
-                self.stats.publications_refused += 1;
-                effects.push(Effect::ToClient {
-                    connection,
-                    stream: Stream::Publish,
-                    frame: ServerFrame::PublicationRefused { seq, refusal },
-                });
+                self.unacceptable(connection, seq, refusal, effects);
             }
         }
     }
@@ -191,6 +186,12 @@ impl ConnectionPoint {
 
     /// A time that it asked for has come: it asks for none.
     pub fn wake(&mut self, _: Time, _: &mut Effects) {}
+
+    /// The newest epoch that it knows; zero before the first topology.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        self.epochs.newest_epoch()
+    }
 
     /// What it counted.
     #[must_use]

@@ -63,6 +63,28 @@ impl ConnectionPoint {
         }
     }
 
+    /// A publication that cannot be accepted: its access point says so, behind those before it.
+    pub(super) fn unacceptable(
+        &mut self,
+        connection: ConnectionId,
+        seq: PublisherSeq,
+        refusal: Refusal,
+        effects: &mut Effects,
+    ) {
+        self.flush(effects);
+        let state = self.connections.get(&connection);
+        let Some(publish) = state.and_then(|state| state.publish.as_ref()) else {
+            return self.refuse(connection, "`PublisherOpened` is awaited first", effects);
+        };
+        let frame = AccessPointFrame::Refuse {
+            publisher: publish.publisher,
+            generation: publish.generation,
+            seq,
+            refusal,
+        };
+        to_access_point(publish.access_point, frame, effects);
+    }
+
     /// Sends what was gathered.
     pub(super) fn flush(&mut self, effects: &mut Effects) {
         for connection in core::mem::take(&mut self.gathered) {

@@ -66,6 +66,21 @@ impl SubscriptionList {
         self.prune(operation.unanswered_from);
     }
 
+    /// A late operation sets what a later one has ended. Its matcher, which keeps no tombstones, has installed it: this
+    /// takes it back there.
+    pub(super) fn correction(&self, late: &SubscriptionOperation) -> Option<SubscriptionOperation> {
+        match (self.entries.get(&late.subscription.number), &late.change) {
+            (Some(Entry::Tombstone(ended)), Change::Set(_)) if *ended > late.number => {
+                Some(SubscriptionOperation {
+                    number: *ended,
+                    change: Change::Unset,
+                    ..late.clone()
+                })
+            }
+            (Some(Entry::Tombstone(_) | Entry::Live { .. }) | None, _) => None,
+        }
+    }
+
     /// Whether a hit is of a subscription that is there, in the life that the hit belongs to.
     pub(super) fn wants(&self, hit: Hit) -> bool {
         match self.entries.get(&hit.number) {
@@ -163,6 +178,29 @@ mod tests {
         let list = list(&[(3, 7, true), (2, 7, false), (1, 7, true)], 0);
         assert_eq!(list.live().collect::<alloc::vec::Vec<_>>(), [hit(3, 7)]);
         assert_eq!(list.newest(), OperationNumber(3));
+    }
+
+    #[test]
+    fn a_late_subscribe_is_taken_back_where_it_was_installed() {
+        let late = |operation, is_set| SubscriptionOperation {
+            subscription: SubscriptionId {
+                session: SessionId(1),
+                number: SubscriptionNumber(7),
+            },
+            number: OperationNumber(operation),
+            unanswered_from: OperationNumber(0),
+            change: if is_set {
+                Change::Set(CanonicalFilter(Bytes::from_static(b"filter")))
+            } else {
+                Change::Unset
+            },
+        };
+        let ended = list(&[(1, 7, true), (3, 7, false)], 0);
+        assert_eq!(ended.correction(&late(2, true)), Some(late(3, false)));
+        assert_eq!(ended.correction(&late(2, false)), None);
+        assert_eq!(ended.correction(&late(4, true)), None);
+        let live = list(&[(3, 7, true)], 0);
+        assert_eq!(live.correction(&late(2, true)), None);
     }
 
     #[test]

@@ -29,7 +29,7 @@ use gomera_model::lane::{
 };
 use gomera_model::operation::SubscriptionOperation;
 use gomera_model::silbo::RefusalCode;
-use gomera_model::{Cursor, Generation, Incarnation, Seq, SessionId, Time};
+use gomera_model::{Cursor, Epoch, Generation, Incarnation, Seq, SessionId, Time};
 
 use crate::effect::{Effect, Effects};
 use crate::epochs::Epochs;
@@ -167,6 +167,12 @@ impl ExitPoint {
         self.ask_for_sweep(now, effects);
     }
 
+    /// The newest epoch that it knows; zero before the first topology.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        self.epochs.newest_epoch()
+    }
+
     /// What it counted.
     #[must_use]
     pub fn stats(&self) -> ExitPointStats {
@@ -183,6 +189,12 @@ impl ExitPoint {
             .get(session)
             .map(Session::subscriptions)
             .unwrap_or_default()
+    }
+
+    /// Where it stands in a change of topology, as the drawing above names it.
+    #[must_use]
+    pub fn phase(&self) -> &'static str {
+        self.phase.name()
     }
 
     fn in_order(
@@ -245,11 +257,12 @@ impl ExitPoint {
         effects: &mut Effects,
     ) {
         let under_stamp = !self.rules.broken(Rule::JoinUnderStamp);
+        let held_back = self.held_back(access_point);
         let Some(join) = self.joins.get_mut(&access_point) else {
             return;
         };
         join.done(matcher, done);
-        let released = join.release(&self.epochs, under_stamp);
+        let released = join.release(&self.epochs, under_stamp, held_back);
         for pending in released {
             self.deliver(now, pending, effects);
         }
@@ -295,16 +308,15 @@ impl ExitPoint {
         let Some((connection_point, generation)) = session.attachment() else {
             return;
         };
-        let out = self.deliveries.entry(connection_point).or_default();
-        let before = out.len();
         while let Some(item) = session.next_to_send(now) {
+            let out = self.deliveries.entry(connection_point).or_default();
             out.push(Delivery {
                 session: id,
                 generation,
                 item,
             });
+            self.stats.deliveries += 1;
         }
-        self.stats.deliveries += (out.len() - before) as u64;
     }
 
     /// A matcher took an operation: the list takes it, the client hears of it.
@@ -313,7 +325,7 @@ impl ExitPoint {
         let Some(session) = self.sessions.get_mut(id) else {
             return self.register_orphan(&operation, effects);
         };
-        session.register(&operation);
+        let correction = session.register(&operation);
         self.stats.registrations += 1;
         if let Some((connection_point, generation)) = session.attachment() {
             let answered = ConnectionPointFrame::Answered {
@@ -323,6 +335,9 @@ impl ExitPoint {
                 refused: None,
             };
             self.send_behind_deliveries(connection_point, answered, effects);
+        }
+        if let Some(correction) = correction {
+            self.end_subscriptions(id, [correction].into(), effects);
         }
     }
 

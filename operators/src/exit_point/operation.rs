@@ -11,6 +11,7 @@ use gomera_model::{Epoch, Incarnation, Layer, Seq, Time, Topology};
 use super::ExitPoint;
 use super::join::Join;
 use crate::effect::{Effect, Effects};
+use crate::rules::Rule;
 
 /// Where an exit point stands.
 #[derive(Debug)]
@@ -26,12 +27,22 @@ pub(super) enum Phase {
     },
 }
 
+impl Phase {
+    /// Its name, as the drawing has it.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Settled => "Settled",
+            Self::Closing { .. } => "Closing",
+        }
+    }
+}
+
 impl ExitPoint {
     /// A topology is in force.
     pub(super) fn topology(&mut self, now: Time, next: &Arc<Topology>, effects: &mut Effects) {
         let is_first = self.epochs.is_empty();
         if !self.epochs.learn(next) {
-            return;
+            return self.report_again(next.epoch, effects);
         }
         for access_point in next.incarnations(Layer::AccessPoints) {
             self.joins
@@ -82,6 +93,20 @@ impl ExitPoint {
         self.release(now, (matcher, access_point), Seq(first.0 - 1), effects);
     }
 
+    /// The epoch whose notifications of this access point must wait: a matcher of the epoch before, perhaps one that
+    /// leaves, has not passed its FLIP yet. The lane of that matcher may still bring registrations of what moved.
+    pub(super) fn held_back(&self, access_point: Incarnation) -> Option<Epoch> {
+        match &self.phase {
+            Phase::Closing {
+                epoch,
+                flips_missing,
+            } if flips_missing.iter().any(|(_, of)| *of == access_point) => {
+                (!self.rules.broken(Rule::ReleaseAfterEveryFlip)).then_some(*epoch)
+            }
+            Phase::Settled | Phase::Closing { .. } => None,
+        }
+    }
+
     /// Ends the epoch before, once every FLIP has passed and everything before it is released.
     pub(super) fn finish_closing(&mut self, effects: &mut Effects) {
         let Phase::Closing {
@@ -103,6 +128,13 @@ impl ExitPoint {
             join.keep_marks(|matcher| newest.instance(matcher).is_some());
         }
         effects.push(Effect::Report(Report::Joined(epoch)));
+    }
+
+    /// A new leader tells what an old one told before: it hears what that one heard.
+    fn report_again(&self, epoch: Epoch, effects: &mut Effects) {
+        if matches!(self.phase, Phase::Settled) && self.epochs.newest().epoch == epoch {
+            effects.push(Effect::Report(Report::Joined(epoch)));
+        }
     }
 
     fn knows(&self, epoch: Epoch) -> bool {

@@ -81,9 +81,14 @@ impl Session {
         }
     }
 
-    /// Takes an operation into the list.
-    pub(super) fn register(&mut self, operation: &SubscriptionOperation) {
+    /// Takes an operation into the list; what has to be taken back at its matcher, if it came too late.
+    pub(super) fn register(
+        &mut self,
+        operation: &SubscriptionOperation,
+    ) -> Option<SubscriptionOperation> {
+        let correction = self.list.correction(operation);
         self.list.take(operation);
+        correction
     }
 
     /// Queues a notification with what matched.

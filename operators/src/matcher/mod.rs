@@ -121,7 +121,7 @@ impl Matcher {
             Control::Topology(topology) => self.topology(now, &topology, effects),
             Control::Prepare(plan) => self.prepare(plan, effects),
             Control::Copy(operation) => self.copy(operation, effects),
-            Control::Close(_) => {}
+            Control::Close(operation) => self.close(operation, effects),
             Control::Abort(operation) => self.abort(now, operation, effects),
         }
     }
@@ -134,6 +134,12 @@ impl Matcher {
 
     /// A time that it asked for has come; the end of the turn does the work.
     pub fn wake(&mut self, _: Time, _: &mut Effects) {}
+
+    /// The newest epoch that it knows; zero before the first topology.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        self.epochs.newest_epoch()
+    }
 
     /// What it counted.
     #[must_use]
@@ -155,6 +161,12 @@ impl Matcher {
     #[must_use]
     pub fn index(&self) -> &Index {
         &self.index
+    }
+
+    /// Where it stands in an operation, as the drawing above names it.
+    #[must_use]
+    pub fn phase(&self) -> &'static str {
+        self.phase.name()
     }
 
     /// Matches a batch and tells the exit points of its epoch.

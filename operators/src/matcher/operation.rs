@@ -15,8 +15,20 @@ use gomera_model::{
 use super::snapshot::Giving;
 use super::{Matcher, Phase};
 use crate::effect::{Effect, Effects};
-use crate::limits::DROP_PER_TURN;
+use crate::limits::{DROP_PAUSE, DROP_PER_TURN};
 use crate::rules::Rule;
+
+impl Phase {
+    /// Its name, as the drawing has it.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Settled => "Settled",
+            Self::Moving(_) => "Moving",
+            Self::Flipping(_) => "Flipping",
+            Self::Dropping(_) => "Dropping",
+        }
+    }
+}
 
 /// Before the commit.
 #[derive(Debug)]
@@ -63,7 +75,7 @@ impl Matcher {
     pub(super) fn topology(&mut self, now: Time, next: &Arc<Topology>, effects: &mut Effects) {
         let is_first = self.epochs.is_empty();
         if !self.epochs.learn(next) {
-            return;
+            return self.report_again(next.epoch, effects);
         }
         let own: SlotSet = next.slots_of(self.incarnation).collect();
         let present = self.own.values().next_back().cloned();
@@ -112,19 +124,38 @@ impl Matcher {
     ) {
         let ends_early = self.rules.broken(Rule::CloseBeforeEnd);
         if let Some(moving) = self.moving(operation) {
-            moving.closes_missing.remove(&access_point);
+            let is_repeated = !moving.closes_missing.remove(&access_point);
             if ends_early {
                 moving.closes_missing.clear();
+            }
+            if is_repeated {
+                moving.giving.iter_mut().for_each(Giving::end_again);
             }
             self.send_ends(effects);
         }
     }
 
-    /// An old owner has sent everything, and will take no further operation.
+    /// An old owner has sent everything, and will take no further operation. What is said again is reported again.
     pub(super) fn end(&mut self, from: Incarnation, operation: OperationId, effects: &mut Effects) {
+        if let Some(moving) = self.moving(operation) {
+            moving.ends_missing.remove(&from);
+            self.close(operation, effects);
+        }
+    }
+
+    /// A new leader tells what an old one told before: it hears what that one heard.
+    fn report_again(&self, epoch: Epoch, effects: &mut Effects) {
+        if matches!(self.phase, Phase::Settled) && self.epochs.newest().epoch == epoch {
+            effects.push(Effect::Report(Report::Drained(epoch)));
+        }
+    }
+
+    /// Reports that END has come from every old owner, if it has; also when access points are told to close again.
+    pub(super) fn close(&mut self, operation: OperationId, effects: &mut Effects) {
+        let own = self.incarnation;
         if let Some(moving) = self.moving(operation)
-            && moving.ends_missing.remove(&from)
             && moving.ends_missing.is_empty()
+            && moving.plan.moves_to(own).next().is_some()
         {
             effects.push(Effect::Report(Report::Ended(operation)));
         }
@@ -210,7 +241,7 @@ impl Matcher {
                 self.index.remove(subscription);
             }
         }
-        effects.push(Effect::WakeAt(now));
+        effects.push(Effect::WakeAt(now + DROP_PAUSE));
     }
 
     /// The operation under way, if it is this one.

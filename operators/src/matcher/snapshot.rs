@@ -67,6 +67,13 @@ impl Giving {
         ends
     }
 
+    /// A CLOSE came twice: END, if it was sent, is to be sent again.
+    pub(super) fn end_again(&mut self) {
+        if self.stage == Stage::Ended {
+            self.stage = Stage::Copied;
+        }
+    }
+
     /// Takes the next chunk out of the index; an empty one means that there is none.
     fn next_chunk(&mut self, index: &Index) -> Vec<StoredSubscription> {
         let mut chunk = Vec::new();

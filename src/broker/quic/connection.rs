@@ -1,61 +1,24 @@
 //! One client's connection: it starts the tasks of its streams, and ends them all.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use gomera_model::silbo::{Refusal, RefusalCode};
-use gomera_operators::ConnectionId;
 use quinn::{RecvStream, SendStream, VarInt};
-use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::super::inbox::Inbox;
 use super::super::input::{ClientInput, Input};
+use super::super::link::{Link, Outgoing};
 use super::reader::{self, Way};
-use super::writer::{self, Outgoing, Written};
-use crate::limits::{CLOSE_WITHIN, FRAME_WITHIN};
-
-/// How a connection point tells a connection's task to close it.
-#[derive(Debug, Default)]
-pub(crate) struct Link {
-    closing: Mutex<Option<Refusal>>,
-    changed: Notify,
-}
-
-impl Link {
-    /// Lets what is queued go out, then closes the connection. The first word counts.
-    pub(crate) fn close(&self, refusal: Refusal) {
-        let mut closing = self.closing.lock().unwrap_or_else(PoisonError::into_inner);
-        closing.get_or_insert(refusal);
-        drop(closing);
-        self.changed.notify_one();
-    }
-
-    async fn closing(&self) -> Refusal {
-        loop {
-            let changed = self.changed.notified();
-            let closing = self
-                .closing
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .clone();
-            if let Some(refusal) = closing {
-                return refusal;
-            }
-            changed.await;
-        }
-    }
-}
+use super::served::Served;
+use super::writer::{self, Written};
+use crate::limits::CLOSE_WITHIN;
 
 /// Serves a connection until it ends.
-pub(super) async fn serve(
-    connection: quinn::Connection,
-    id: ConnectionId,
-    inbox: Arc<Inbox<Input>>,
-) {
+pub(super) async fn serve(connection: quinn::Connection, served: Served) {
     let link = Arc::new(Link::default());
     let accepted = ClientInput::Accepted(Arc::clone(&link));
-    if !inbox.push(Input::Client(id, accepted)) {
+    if !served.inbox.push(Input::Client(served.id, accepted)) {
         close(
             &connection,
             &Refusal::new(RefusalCode::GoingAway, "the connection point has ended"),
@@ -63,8 +26,7 @@ pub(super) async fn serve(
         return;
     }
     let mut streams = Streams {
-        id,
-        inbox,
+        served,
         outgoings: Vec::new(),
         readers: JoinSet::new(),
         writers: JoinSet::new(),
@@ -74,14 +36,13 @@ pub(super) async fn serve(
             streams.end().await;
             close(&connection, &refusal);
         }
-        None => streams.push(ClientInput::Closed),
+        None => streams.served.push(ClientInput::Closed),
     }
 }
 
 /// The streams of a connection and their tasks, which end with it.
 struct Streams {
-    id: ConnectionId,
-    inbox: Arc<Inbox<Input>>,
+    served: Served,
     outgoings: Vec<Arc<Outgoing>>,
     readers: JoinSet<()>,
     writers: JoinSet<Written>,
@@ -90,7 +51,7 @@ struct Streams {
 impl Streams {
     /// Takes the client's streams until the connection is closed by the client, or shall be for a reason.
     async fn accept(&mut self, connection: &quinn::Connection, link: &Link) -> Option<Refusal> {
-        let hello = Instant::now() + FRAME_WITHIN;
+        let hello = Instant::now() + self.served.frame_within;
         loop {
             let silent = self.outgoings.is_empty();
             tokio::select! {
@@ -112,8 +73,7 @@ impl Streams {
         let outgoing = Arc::new(Outgoing::default());
         self.outgoings.push(Arc::clone(&outgoing));
         let way = Way {
-            connection: self.id,
-            inbox: Arc::clone(&self.inbox),
+            served: self.served.clone(),
             outgoing: Arc::clone(&outgoing),
         };
         self.readers.spawn(reader::read(receive, way));
@@ -139,11 +99,7 @@ impl Streams {
     /// Lets the connection point close.
     fn fault(&mut self, refusal: Refusal) {
         let stream = None;
-        self.push(ClientInput::Faulty { stream, refusal });
-    }
-
-    fn push(&self, input: ClientInput) {
-        self.inbox.push(Input::Client(self.id, input));
+        self.served.push(ClientInput::Faulty { stream, refusal });
     }
 
     /// Waits until what is queued is with the client; not for ever.
@@ -164,6 +120,6 @@ impl Streams {
 pub(super) fn close(connection: &quinn::Connection, refusal: &Refusal) {
     const REASON_BYTES_MAX: usize = 512;
     let code = VarInt::from_u32(refusal.code.number().into());
-    let end = refusal.reason.floor_char_boundary(REASON_BYTES_MAX);
-    connection.close(code, &refusal.reason.as_bytes()[..end]);
+    let reason = refusal.reason.as_bytes();
+    connection.close(code, &reason[..reason.len().min(REASON_BYTES_MAX)]);
 }

@@ -15,9 +15,10 @@ use tokio::time::timeout;
 use super::super::inbox::Inbox;
 use super::super::input::Input;
 use super::connection;
+use super::served::Served;
 use crate::certificates::Certificates;
 use crate::limits::{
-    CONNECTION_WINDOW_BYTES, CONNECTIONS_MAX, FRAME_WITHIN, IDLE_MAX, KEEP_ALIVE_EVERY, STREAMS_MAX,
+    CONNECTION_WINDOW_BYTES, CONNECTIONS_MAX, IDLE_MAX, KEEP_ALIVE_EVERY, STREAMS_MAX,
 };
 
 /// The connection points of this host that take new connections; each in turn.
@@ -86,7 +87,7 @@ pub(crate) struct Endpoint {
 impl Endpoint {
     /// Listens; within the context of a runtime, which carries all tasks.
     pub(crate) fn listen(
-        address: SocketAddr,
+        (address, frame_within): (SocketAddr, Duration),
         certificates: &Certificates,
         doors: Arc<Doors>,
     ) -> Result<Self, EndpointError> {
@@ -96,7 +97,7 @@ impl Endpoint {
         let failed = |source| EndpointError::Listen { address, source };
         let endpoint = quinn::Endpoint::server(config, address).map_err(failed)?;
         let address = endpoint.local_addr().map_err(failed)?;
-        tokio::spawn(accept(endpoint.clone(), doors));
+        tokio::spawn(accept(endpoint.clone(), doors, frame_within));
         Ok(Self { endpoint, address })
     }
 
@@ -117,25 +118,30 @@ impl Endpoint {
     }
 }
 
-async fn accept(endpoint: quinn::Endpoint, doors: Arc<Doors>) {
-    let ids = Arc::new(AtomicU64::new(1));
+async fn accept(endpoint: quinn::Endpoint, doors: Arc<Doors>, frame_within: Duration) {
+    let ids = AtomicU64::new(1);
     while let Some(incoming) = endpoint.accept().await {
         match doors.next() {
             Some(inbox) if endpoint.open_connections() < CONNECTIONS_MAX => {
-                tokio::spawn(shake_hands(incoming, Arc::clone(&ids), inbox));
+                let id = ConnectionId(ids.fetch_add(1, Ordering::Relaxed));
+                let served = Served {
+                    id,
+                    inbox,
+                    frame_within,
+                };
+                tokio::spawn(shake_hands(incoming, served));
             }
             Some(_) | None => incoming.refuse(),
         }
     }
 }
 
-async fn shake_hands(incoming: Incoming, ids: Arc<AtomicU64>, inbox: Arc<Inbox<Input>>) {
+async fn shake_hands(incoming: Incoming, served: Served) {
     let from = incoming.remote_address();
-    match timeout(FRAME_WITHIN, incoming).await {
+    match timeout(served.frame_within, incoming).await {
         Ok(Ok(connection)) => {
-            let id = ConnectionId(ids.fetch_add(1, Ordering::Relaxed));
-            tracing::debug!(%from, connection = id.0, "connected");
-            connection::serve(connection, id, inbox).await;
+            tracing::debug!(%from, connection = served.id.0, "connected");
+            connection::serve(connection, served).await;
         }
         Ok(Err(error)) => tracing::debug!(%from, %error, "handshake failed"),
         Err(_) => tracing::debug!(%from, "handshake took too long"),

@@ -8,10 +8,8 @@
 mod connection;
 mod endpoint;
 mod reader;
+mod served;
 mod writer;
 
-pub(super) use connection::Link;
 pub use endpoint::EndpointError;
 pub(super) use endpoint::{Doors, Endpoint};
-pub(super) use reader::Gate;
-pub(super) use writer::Outgoing;

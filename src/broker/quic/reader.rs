@@ -1,76 +1,24 @@
 //! The way from a client: bytes of one stream, decoded in batches.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use gomera_model::silbo::codec::{FrameReader, FrameWriter};
 use gomera_model::silbo::{ClientFrame, Refusal, RefusalCode, ServerFrame};
-use gomera_operators::{ConnectionId, Stream};
+use gomera_operators::Stream;
 use quinn::RecvStream;
-use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
-use super::super::inbox::Inbox;
-use super::super::input::{ClientInput, Input};
-use super::writer::Outgoing;
-use crate::limits::{BATCHES_IN_FLIGHT_MAX, FRAME_WITHIN, READ_CHUNKS_MAX};
-
-/// Whether the reader of a stream may hand over another batch.
-#[derive(Debug, Default)]
-pub(crate) struct Gate {
-    /// Batches in flight, and [`PAUSED`].
-    state: AtomicU32,
-    changed: Notify,
-}
-
-/// Set while the machine wants nothing from the stream.
-const PAUSED: u32 = 1 << 31;
-
-impl Gate {
-    /// The machine has taken a batch.
-    pub(crate) fn taken(&self) {
-        self.state.fetch_sub(1, Ordering::AcqRel);
-        self.changed.notify_one();
-    }
-
-    /// The machine wants nothing more for now.
-    pub(crate) fn pause(&self) {
-        self.state.fetch_or(PAUSED, Ordering::AcqRel);
-    }
-
-    /// The machine wants more.
-    pub(crate) fn resume(&self) {
-        self.state.fetch_and(!PAUSED, Ordering::AcqRel);
-        self.changed.notify_one();
-    }
-
-    /// Waits until a batch may be handed over, and counts it.
-    async fn pass(&self) {
-        loop {
-            let changed = self.changed.notified();
-            // Only this task counts up, so that what it sees can only have become less.
-            if self.state.load(Ordering::Acquire) < BATCHES_IN_FLIGHT_MAX {
-                self.state.fetch_add(1, Ordering::AcqRel);
-                return;
-            }
-            changed.await;
-        }
-    }
-}
+use super::super::input::ClientInput;
+use super::super::link::{Gate, Outgoing};
+use super::served::Served;
+use crate::limits::READ_CHUNKS_MAX;
 
 /// From a reader to its connection point, and back to its client.
 pub(super) struct Way {
-    pub(super) connection: ConnectionId,
-    pub(super) inbox: Arc<Inbox<Input>>,
+    pub(super) served: Served,
     pub(super) outgoing: Arc<Outgoing>,
-}
-
-impl Way {
-    fn push(&self, input: ClientInput) {
-        // A connection point that is gone has closed its connections.
-        self.inbox.push(Input::Client(self.connection, input));
-    }
 }
 
 /// Reads a stream to its end, and hands over what is in it.
@@ -81,6 +29,7 @@ pub(super) async fn read(stream: RecvStream, way: Way) {
         gate: Arc::new(Gate::default()),
         kind: None,
         opened: false,
+        frame_within: way.served.frame_within,
     };
     loop {
         let (frames, end) = reader.batch().await;
@@ -103,6 +52,7 @@ struct Reader {
     kind: Option<Stream>,
     /// Whether the connection point knows of it.
     opened: bool,
+    frame_within: Duration,
 }
 
 /// Why nothing more comes.
@@ -121,7 +71,7 @@ impl Reader {
         loop {
             let begun = self.kind.is_none() || self.frames.is_amid_frame();
             if begun && deadline.is_none() {
-                deadline = Some(Instant::now() + FRAME_WITHIN);
+                deadline = Some(Instant::now() + self.frame_within);
             }
             match self.fill(deadline).await {
                 Ok(true) => {}
@@ -149,7 +99,7 @@ impl Reader {
         let read = match deadline {
             None => reading.await,
             Some(deadline) => {
-                let stalled = |_| End::Faulty(stalled());
+                let stalled = |_| End::Faulty(stalled(self.frame_within));
                 timeout_at(deadline, reading).await.map_err(stalled)?
             }
         };
@@ -204,14 +154,14 @@ impl Reader {
     async fn hand_over(&mut self, stream: Stream, frames: Vec<ClientFrame>, way: &Way) {
         if !std::mem::replace(&mut self.opened, true) {
             let (gate, outgoing) = (Arc::clone(&self.gate), Arc::clone(&way.outgoing));
-            way.push(ClientInput::Opened {
+            way.served.push(ClientInput::Opened {
                 stream,
                 gate,
                 outgoing,
             });
         }
         self.gate.pass().await;
-        way.push(ClientInput::Frames { stream, frames });
+        way.served.push(ClientInput::Frames { stream, frames });
     }
 
     /// Lets the client know, behind the answers to what was right before it; the connection point closes.
@@ -222,7 +172,7 @@ impl Reader {
             frames.push(&ServerFrame::Refused(refusal.clone()));
             way.outgoing.push(&mut frames);
         }
-        way.push(ClientInput::Faulty { stream, refusal });
+        way.served.push(ClientInput::Faulty { stream, refusal });
     }
 }
 
@@ -239,9 +189,8 @@ fn place(frame: &ClientFrame) -> (Stream, bool) {
     }
 }
 
-fn stalled() -> Refusal {
-    let seconds = FRAME_WITHIN.as_secs();
-    let reason = format!("a frame was begun and not finished within {seconds} s");
+fn stalled(within: Duration) -> Refusal {
+    let reason = format!("a frame was begun and not finished within {within:?}");
     Refusal::new(RefusalCode::Stalled, reason)
 }
 

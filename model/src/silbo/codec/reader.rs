@@ -3,13 +3,14 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::marker::PhantomData;
+use core::mem;
 
 use bytes::{Buf, Bytes};
 
 use crate::silbo::codec::{Frame, FrameError, LENGTH_BYTES};
 
-/// Cuts a stream into frames. Its owner pushes what has come, then takes frames until there is none; so it holds
-/// never more than one unfinished frame and one push.
+/// Cuts a stream into frames. Its owner pushes what has come, then takes frames until there is none; after that it
+/// holds nothing but the bytes of one unfinished frame, however small the pieces were in which they came.
 ///
 /// ```
 /// use bytes::Bytes;
@@ -25,9 +26,10 @@ use crate::silbo::codec::{Frame, FrameError, LENGTH_BYTES};
 /// ```
 #[derive(Debug)]
 pub struct FrameReader<F> {
-    /// What is not read yet; none of them is empty.
+    /// What was pushed and not looked at yet; none of them is empty.
     chunks: VecDeque<Bytes>,
-    buffered: usize,
+    /// The beginning of a frame, if it goes on in what comes next.
+    unfinished: Vec<u8>,
     failed: Option<FrameError>,
     frames: PhantomData<F>,
 }
@@ -38,7 +40,7 @@ impl<F: Frame> FrameReader<F> {
     pub fn new() -> Self {
         Self {
             chunks: VecDeque::new(),
-            buffered: 0,
+            unfinished: Vec::new(),
             failed: None,
             frames: PhantomData,
         }
@@ -47,7 +49,6 @@ impl<F: Frame> FrameReader<F> {
     /// The next bytes of the stream have come.
     pub fn push(&mut self, chunk: Bytes) {
         if !chunk.is_empty() {
-            self.buffered += chunk.len();
             self.chunks.push_back(chunk);
         }
     }
@@ -66,68 +67,74 @@ impl<F: Frame> FrameReader<F> {
             return Err(error.clone());
         }
         self.take_frame().inspect_err(|error| {
-            self.failed = Some(error.clone());
-            self.chunks.clear();
-            self.buffered = 0;
+            *self = Self {
+                failed: Some(error.clone()),
+                ..Self::new()
+            };
         })
     }
 
     /// Whether a frame has begun and is not there whole: the driver's clock runs against it.
     #[must_use]
     pub fn is_amid_frame(&self) -> bool {
-        self.buffered > 0
+        !self.unfinished.is_empty() || !self.chunks.is_empty()
     }
 
     fn take_frame(&mut self) -> Result<Option<F>, FrameError> {
-        let Some(length) = self.length() else {
+        let Some(mut frame) = self.take_bytes()? else {
             return Ok(None);
         };
-        if length == 0 {
-            return Err(FrameError::Empty);
-        }
-        if length > F::BYTES_MAX {
-            return Err(FrameError::TooLarge {
-                bytes: length,
-                limit: F::BYTES_MAX,
-            });
-        }
-        if self.buffered < LENGTH_BYTES + length {
-            return Ok(None);
-        }
-        let mut frame = self.take(LENGTH_BYTES + length);
         frame.advance(LENGTH_BYTES);
         let kind = frame.get_u8();
         F::decode(kind, &frame).map(Some)
     }
 
-    /// What the next four bytes say.
-    fn length(&self) -> Option<usize> {
-        if self.buffered < LENGTH_BYTES {
-            return None;
-        }
-        let mut length = [0; LENGTH_BYTES];
-        let bytes = self.chunks.iter().flatten();
-        for (place, byte) in length.iter_mut().zip(bytes) {
-            *place = *byte;
-        }
-        Some(usize::try_from(u32::from_le_bytes(length)).unwrap_or(usize::MAX))
-    }
-
-    /// So many bytes, copied: a slice would keep in memory what came with it, up to 64 KiB, for as long as one
-    /// notification of it is kept.
-    fn take(&mut self, bytes: usize) -> Bytes {
-        self.buffered -= bytes;
-        let mut assembled = Vec::with_capacity(bytes);
-        while assembled.len() < bytes {
-            let chunk = self.chunks.front_mut().expect("so much is buffered");
-            let part = chunk.split_to(chunk.len().min(bytes - assembled.len()));
-            assembled.extend_from_slice(&part);
+    /// The bytes of the next frame with its length: a part of the first chunk, or put together where they cross from
+    /// one chunk to the next.
+    fn take_bytes(&mut self) -> Result<Option<Bytes>, FrameError> {
+        while let Some(chunk) = self.chunks.front_mut() {
+            let known = if self.unfinished.is_empty() {
+                &chunk[..]
+            } else {
+                &self.unfinished
+            };
+            let wanted = wanted::<F>(known)?;
+            let missing = wanted - self.unfinished.len();
+            let part = chunk.split_to(missing.min(chunk.len()));
             if chunk.is_empty() {
                 self.chunks.pop_front();
             }
+            let is_whole = part.len() == missing && wanted > LENGTH_BYTES;
+            if is_whole && self.unfinished.is_empty() {
+                return Ok(Some(part));
+            }
+            self.unfinished.extend_from_slice(&part);
+            if is_whole {
+                return Ok(Some(mem::take(&mut self.unfinished).into()));
+            }
         }
-        assembled.into()
+        // A length that has just become whole may be one that is refused.
+        wanted::<F>(&self.unfinished)?;
+        Ok(None)
     }
+}
+
+/// How many bytes a frame has that begins with these; only its length, if not even that is known.
+fn wanted<F: Frame>(known: &[u8]) -> Result<usize, FrameError> {
+    let Some(length) = known.first_chunk() else {
+        return Ok(LENGTH_BYTES);
+    };
+    let length = usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX);
+    if length == 0 {
+        return Err(FrameError::Empty);
+    }
+    if length > F::BYTES_MAX {
+        return Err(FrameError::TooLarge {
+            bytes: length,
+            limit: F::BYTES_MAX,
+        });
+    }
+    Ok(LENGTH_BYTES + length)
 }
 
 impl<F: Frame> Default for FrameReader<F> {

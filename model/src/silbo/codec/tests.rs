@@ -82,6 +82,15 @@ fn what_is_no_frame_is_refused_by_name() {
 }
 
 #[test]
+fn a_bad_length_is_refused_as_soon_as_it_is_there() {
+    for bytes in [[0; 4], [0xff; 4]] {
+        for piece in 1..=4 {
+            fuzz::decode(&bytes, piece);
+        }
+    }
+}
+
+#[test]
 fn a_stream_that_failed_stays_failed() {
     let mut reader = FrameReader::<ClientFrame>::new();
     reader.push(Bytes::from_static(&[0; 4]));
@@ -152,6 +161,20 @@ fn large_content_is_shared_and_small_content_is_not() {
     assert_eq!(chunks.concat(), bytes);
     assert_eq!(chunks.len(), 3);
     assert_eq!(chunks[1].as_ptr(), opaque.as_ptr());
+}
+
+#[test]
+fn an_unfinished_frame_does_not_keep_the_buffer_of_the_transport() {
+    let bytes = Bytes::from(encoded(&ServerFrame::Pong(1)));
+    let mut reader = FrameReader::<ServerFrame>::new();
+    for at in 0..bytes.len() - 1 {
+        reader.push(bytes.slice(at..=at));
+        assert_eq!(reader.next(), Ok(None));
+        assert!(bytes.is_unique() && reader.is_amid_frame());
+    }
+    reader.push(bytes.slice(bytes.len() - 1..));
+    assert_eq!(reader.next(), Ok(Some(ServerFrame::Pong(1))));
+    assert!(!reader.is_amid_frame());
 }
 
 #[test]

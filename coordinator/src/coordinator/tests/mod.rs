@@ -1,0 +1,8 @@
+//! The machine among scripted stores and instances: when all goes well, and when everything fails.
+
+mod faults;
+mod interleavings;
+mod operations;
+mod requests;
+mod table;
+mod world;

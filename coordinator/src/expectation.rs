@@ -1,0 +1,70 @@
+//! What an operation is expected to take.
+
+use alloc::collections::BTreeMap;
+
+use gomera_model::control::Move;
+use gomera_model::{Incarnation, Topology};
+
+use crate::host::Load;
+use crate::limits::{ASSUMED_COPY_BYTES_PER_SECOND, ASSUMED_OVERHEAD};
+use crate::record::{OperationRecord, Outcome, PhaseName};
+use crate::request::Expectation;
+
+/// From what the instances hold and how long the last operation took; `None` if one of the givers has not said.
+pub(crate) fn expect(
+    moves: &[Move],
+    topology: &Topology,
+    loads: &BTreeMap<Incarnation, Load>,
+    last: Option<&OperationRecord>,
+) -> Option<Expectation> {
+    let (mut subscriptions, mut bytes) = (0, 0);
+    for moved in moves {
+        let load = loads.get(&moved.from)?;
+        let owned = topology.slots_of(moved.from).count() as u64;
+        let part = |whole: u64| share(whole, moved.slots.len() as u64, owned);
+        subscriptions += part(load.subscriptions);
+        bytes += part(load.bytes);
+    }
+    let measured = last.and_then(Pace::measured);
+    let pace = measured.unwrap_or(Pace {
+        bytes: ASSUMED_COPY_BYTES_PER_SECOND,
+        copy_ns: 1_000_000_000,
+        other_ns: u64::try_from(ASSUMED_OVERHEAD.as_nanos()).unwrap_or(u64::MAX),
+    });
+    let copy_ns = share(pace.copy_ns, bytes, pace.bytes);
+    Some(Expectation {
+        subscriptions,
+        bytes,
+        duration_ns: copy_ns.saturating_add(pace.other_ns),
+        measured: measured.is_some(),
+    })
+}
+
+/// How fast it went once.
+#[derive(Clone, Copy)]
+struct Pace {
+    bytes: u64,
+    copy_ns: u64,
+    other_ns: u64,
+}
+
+impl Pace {
+    fn measured(record: &OperationRecord) -> Option<Self> {
+        if record.outcome != Outcome::Done || record.bytes_moved == 0 {
+            return None;
+        }
+        let copy = record.phases.iter().find(|p| p.phase == PhaseName::Copy)?;
+        let copy_ns = copy.duration_ns?;
+        Some(Self {
+            bytes: record.bytes_moved,
+            copy_ns,
+            other_ns: record.duration_ns().saturating_sub(copy_ns),
+        })
+    }
+}
+
+/// `whole × part / of`, without overflow on the way.
+fn share(whole: u64, part: u64, of: u64) -> u64 {
+    let exact = u128::from(whole) * u128::from(part) / u128::from(of.max(1));
+    u64::try_from(exact).unwrap_or(u64::MAX)
+}

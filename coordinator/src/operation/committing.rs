@@ -1,0 +1,29 @@
+//! The commit: one transaction over both documents. From here the operation only goes forward.
+
+use alloc::boxed::Box;
+
+use gomera_model::Time;
+
+use super::{Draining, Operation};
+use crate::record::PhaseName;
+
+/// The transaction is on its way. If it fails, the documents say what is true; nothing goes back from here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Committing(Box<Operation>);
+
+impl Committing {
+    pub(super) fn new(mut operation: Box<Operation>, now: Time) -> Self {
+        operation.enter(PhaseName::Commit, now);
+        Self(operation)
+    }
+
+    /// The operation that is being committed.
+    pub(crate) fn operation(&self) -> &Operation {
+        &self.0
+    }
+
+    /// The next phase, when the transaction is known to have succeeded; before that, what it writes.
+    pub(crate) fn committed(self, now: Time) -> Draining {
+        Draining::new(self.0, now)
+    }
+}

@@ -1,0 +1,233 @@
+//! An operation: one struct per phase, each step takes the phase and returns the next.
+//!
+//! ```text
+//! live:      Preparing ─► Copying ──────► Closing ───────┐
+//!                                                        ├─► Committing ─► Draining ─► Ended (done)
+//! buffered:  Preparing ─► ClosingFirst ─► CopyingClosed ─┘
+//!
+//! any of the phases before Committing ─► Ended (aborted)
+//! ```
+//!
+//! Each arrow is a conditional write of the operation's document, Committing → Draining one of both documents. A phase
+//! tells its instances what to do only when the write that leads to it is known to have succeeded.
+
+mod closing;
+mod closing_first;
+mod committing;
+mod copying;
+mod copying_closed;
+mod draining;
+mod phase;
+mod preparing;
+
+use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use gomera_model::control::{Control, Plan};
+use gomera_model::{Incarnation, Instance, Layer, OperationId, Time};
+use serde::{Deserialize, Serialize};
+
+use crate::document::Version;
+use crate::record::{AbortReason, OperationRecord, Outcome, PhaseName};
+use crate::reports::Reports;
+
+pub(crate) use closing::Closing;
+pub(crate) use closing_first::ClosingFirst;
+pub(crate) use committing::Committing;
+pub(crate) use copying::Copying;
+pub(crate) use copying_closed::CopyingClosed;
+pub(crate) use draining::Draining;
+pub(crate) use phase::{Phase, Step};
+pub(crate) use preparing::{Confirmed, Preparing};
+
+/// What all phases of an operation carry, as it stands in the document.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Operation {
+    /// What is told about it.
+    pub(crate) record: OperationRecord,
+    /// What it is going to do.
+    #[serde(with = "shared")]
+    pub(crate) plan: Arc<Plan>,
+    /// The version of the topology that the plan was made for.
+    pub(crate) planned_at: Version,
+    /// Who has to be started for it.
+    pub(crate) joining: Vec<Instance>,
+    /// Who can be stopped after it.
+    pub(crate) leaving: Vec<Instance>,
+    /// When the operation began, by this leader's clock.
+    #[serde(skip)]
+    clock: Clock,
+}
+
+/// A plan with what belongs to it.
+#[derive(Clone, Debug)]
+pub(crate) struct Made {
+    /// The plan.
+    pub(crate) plan: Plan,
+    /// The version of the topology that it was made for.
+    pub(crate) planned_at: Version,
+    /// Who has to be started for it.
+    pub(crate) joining: Vec<Instance>,
+    /// Who can be stopped after it.
+    pub(crate) leaving: Vec<Instance>,
+}
+
+/// What a phase tells, and to whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Orders {
+    /// What.
+    pub(crate) control: Control,
+    /// To whom.
+    pub(crate) to: BTreeSet<Incarnation>,
+}
+
+/// An operation that is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Ended(Box<Operation>);
+
+impl Operation {
+    /// A new one; `now` is its beginning.
+    pub(crate) fn new(now: Time, record: OperationRecord, made: Made) -> Box<Self> {
+        let clock = Clock {
+            read_at: now,
+            elapsed_ns: 0,
+        };
+        Box::new(Self {
+            record,
+            plan: Arc::new(made.plan),
+            planned_at: made.planned_at,
+            joining: made.joining,
+            leaving: made.leaving,
+            clock,
+        })
+    }
+
+    /// As read from the document at this time: the clock goes on from the last time that is written.
+    pub(crate) fn resumed(mut self: Box<Self>, now: Time) -> Box<Self> {
+        self.clock = Clock {
+            read_at: now,
+            elapsed_ns: self.record.duration_ns(),
+        };
+        self
+    }
+
+    /// Its id.
+    pub(crate) fn id(&self) -> OperationId {
+        self.record.id
+    }
+
+    /// All who learn the plan before the commit: the access points, and the matchers of both epochs.
+    fn participants(&self) -> BTreeSet<Incarnation> {
+        &self.access_points() | &self.matchers()
+    }
+
+    fn enter(&mut self, phase: PhaseName, now: Time) {
+        let at_ns = self.clock.elapsed_ns(now);
+        self.record.enter(phase, at_ns);
+    }
+
+    fn abort(mut self: Box<Self>, why: AbortReason, now: Time) -> Ended {
+        self.enter(PhaseName::Aborted, now);
+        self.record.outcome = Outcome::Aborted { why };
+        Ended(self)
+    }
+
+    /// They are the same before and after.
+    fn access_points(&self) -> BTreeSet<Incarnation> {
+        self.plan.next.incarnations(Layer::AccessPoints).collect()
+    }
+
+    /// Those of both epochs.
+    fn matchers(&self) -> BTreeSet<Incarnation> {
+        let leaving = self.leaving.iter().map(|instance| instance.incarnation);
+        let next = self.plan.next.incarnations(Layer::Matchers);
+        next.chain(leaving).collect()
+    }
+
+    fn givers(&self) -> BTreeSet<Incarnation> {
+        self.plan.moves.iter().map(|moved| moved.from).collect()
+    }
+
+    fn takers(&self) -> BTreeSet<Incarnation> {
+        self.plan.moves.iter().map(|moved| moved.to).collect()
+    }
+
+    /// Takes what the old owners say into the record. A successor knows less than the document until all have
+    /// reported again, so the figures never fall.
+    fn note_copied(&mut self, reports: &Reports) {
+        let (mut subscriptions, mut bytes) = (0, 0);
+        for giver in self.givers() {
+            let copied = reports.copying(giver, self.id());
+            subscriptions += copied.subscriptions;
+            bytes += copied.bytes;
+        }
+        self.record.subscriptions_moved = subscriptions.max(self.record.subscriptions_moved);
+        self.record.bytes_moved = bytes.max(self.record.bytes_moved);
+    }
+}
+
+impl Ended {
+    /// Who is no longer needed: those that left, or those that were started in vain.
+    pub(crate) fn superfluous(&self) -> &[Instance] {
+        match self.0.record.outcome {
+            Outcome::Aborted { .. } => &self.0.joining,
+            Outcome::Done | Outcome::Running => &self.0.leaving,
+        }
+    }
+
+    /// What is told about it.
+    pub(crate) fn record(&self) -> &OperationRecord {
+        &self.0.record
+    }
+
+    /// An abort has to be told; what is done need not.
+    fn orders(&self) -> Option<Orders> {
+        match self.0.record.outcome {
+            Outcome::Aborted { .. } => {
+                let joining = self.0.joining.iter().map(|instance| instance.incarnation);
+                Some(Orders {
+                    control: Control::Abort(self.0.id()),
+                    to: &self.0.participants() - &joining.collect(),
+                })
+            }
+            Outcome::Done | Outcome::Running => None,
+        }
+    }
+}
+
+/// Nanoseconds since an operation's beginning, by the clock of the present leader.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Clock {
+    read_at: Time,
+    elapsed_ns: u64,
+}
+
+impl Clock {
+    fn elapsed_ns(self, now: Time) -> u64 {
+        let since = u64::try_from(now.since(self.read_at).as_nanos()).unwrap_or(u64::MAX);
+        self.elapsed_ns.saturating_add(since)
+    }
+}
+
+/// A shared value stands in a document as itself.
+mod shared {
+    use alloc::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<T: Serialize, S: Serializer>(
+        value: &Arc<T>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        T::serialize(value, serializer)
+    }
+
+    pub(super) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Arc<T>, D::Error> {
+        T::deserialize(deserializer).map(Arc::new)
+    }
+}

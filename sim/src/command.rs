@@ -1,0 +1,131 @@
+//! The command line.
+
+use gomera_sim::Mutant;
+
+/// What the command can do.
+pub(crate) const USAGE: &str = "\
+gomera-sim: whole clusters in one thread, from one seed
+
+  --seed N [--trace]        one run; --trace tells a notification's way and an operation, line by line
+  --seeds N [--from N]      N runs, from seed 1 unless told otherwise
+  --mutant NAME             with either: one rule of the protocol is taken away
+  --mutants                 proves that every mutant is caught
+
+Exit codes: 0 all is well, 2 wrong usage, 3 a promise is broken, or a mutant was not caught.";
+
+/// What to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Task {
+    /// Say what can be done.
+    Help,
+    /// Run seeds.
+    Seeds {
+        /// The first.
+        from: u64,
+        /// How many.
+        count: u64,
+        /// With this rule taken away.
+        mutant: Option<Mutant>,
+    },
+    /// Run one and tell it.
+    Tell {
+        /// Which.
+        seed: u64,
+        /// With this rule taken away.
+        mutant: Option<Mutant>,
+    },
+    /// Prove that mutants are caught.
+    Mutants,
+}
+
+/// Reads the arguments.
+pub(crate) fn parse(arguments: &[String]) -> Result<Task, String> {
+    let mut words = arguments.iter().map(String::as_str);
+    let (mut seed, mut count, mut from) = (None, None, 1);
+    let (mut is_told, mut is_mutants, mut mutant) = (false, false, None);
+    while let Some(word) = words.next() {
+        match word {
+            "--seed" => seed = Some(number(word, words.next())?),
+            "--seeds" => count = Some(number(word, words.next())?),
+            "--from" => from = number(word, words.next())?,
+            "--mutant" => mutant = Some(named(words.next())?),
+            "--trace" => is_told = true,
+            "--mutants" => is_mutants = true,
+            "--help" | "-h" => return Ok(Task::Help),
+            word => return Err(format!("there is no option {word}")),
+        }
+    }
+    match (seed, count) {
+        (None, None) if is_mutants => Ok(Task::Mutants),
+        (Some(seed), None) if is_told => Ok(Task::Tell { seed, mutant }),
+        (Some(from), None) => Ok(Task::Seeds {
+            from,
+            count: 1,
+            mutant,
+        }),
+        (None, Some(count)) => Ok(Task::Seeds {
+            from,
+            count,
+            mutant,
+        }),
+        (Some(_), Some(_)) => Err("--seed and --seeds exclude each other".to_owned()),
+        (None, None) => Err("one of --seed, --seeds, --mutants is needed".to_owned()),
+    }
+}
+
+fn number(option: &str, value: Option<&str>) -> Result<u64, String> {
+    let value = value.ok_or(format!("{option} needs a number"))?;
+    value
+        .parse()
+        .map_err(|_| format!("{option} needs a number, not {value}"))
+}
+
+fn named(name: Option<&str>) -> Result<Mutant, String> {
+    let name = name.ok_or("--mutant needs a name")?;
+    Mutant::named(name).ok_or_else(|| {
+        let names: Vec<_> = gomera_sim::MUTANTS.iter().map(|m| m.name).collect();
+        format!("there is no mutant {name}; there are {}", names.join(", "))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(line: &str, expected: Result<Task, &str>) {
+        let arguments: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        match (parse(&arguments), expected) {
+            (Err(fault), Err(part)) => assert!(fault.contains(part), "{fault}"),
+            (parsed, expected) => assert_eq!(parsed, expected.map_err(str::to_owned)),
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_read() {
+        let (from, count, mutant) = (7, 1, None);
+        check(
+            "--seed 7",
+            Ok(Task::Seeds {
+                from,
+                count,
+                mutant,
+            }),
+        );
+        check("--seed 7 --trace", Ok(Task::Tell { seed: 7, mutant }));
+        let (from, count) = (3, 100);
+        check(
+            "--seeds 100 --from 3",
+            Ok(Task::Seeds {
+                from,
+                count,
+                mutant,
+            }),
+        );
+        check("--mutants", Ok(Task::Mutants));
+        check("--seed", Err("needs a number"));
+        check("--seed x", Err("not x"));
+        check("--seed 1 --mutant nobody", Err("there is no mutant nobody"));
+        check("", Err("is needed"));
+        check("--seed 1 --seeds 2", Err("exclude"));
+    }
+}

@@ -1,0 +1,170 @@
+//! Runs seeds, tells one, or proves that mutants are caught.
+
+mod command;
+
+use std::io::Write as _;
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Instant;
+
+use gomera_sim::{Chapter, MUTANTS, Mutant, Options, Reach, Verdict, run, tell};
+
+use command::{Task, USAGE, parse};
+
+/// A promise was broken, or a mutant was not caught.
+const BROKEN: u8 = 3;
+const WRONG_USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match parse(&arguments) {
+        Ok(Task::Help) => {
+            say(USAGE);
+            ExitCode::SUCCESS
+        }
+        Ok(Task::Seeds {
+            from,
+            count,
+            mutant,
+        }) => seeds(from, count, mutant),
+        Ok(Task::Tell { seed, mutant }) => told(seed, mutant),
+        Ok(Task::Mutants) => mutants(),
+        Err(fault) => {
+            eprintln!("{fault}\n\n{USAGE}");
+            ExitCode::from(WRONG_USAGE)
+        }
+    }
+}
+
+/// Runs seeds until one breaks a promise.
+fn seeds(from: u64, count: u64, mutant: Option<Mutant>) -> ExitCode {
+    let options = options(mutant);
+    let mut total = Reach::default();
+    let begin = Instant::now();
+    for seed in from..from.saturating_add(count) {
+        if std::env::var("NOHOOK").is_err() {
+            say_the_seed_on_panic(seed, mutant);
+        }
+        let verdict = run(seed, &options);
+        if !verdict.breaches.is_empty() {
+            print_breaches(&verdict, mutant);
+            return ExitCode::from(BROKEN);
+        }
+        total += &verdict.reach;
+    }
+    let seconds = begin.elapsed().as_secs_f64();
+    say(&format!(
+        "{count} seeds from {from}: no promise broken\n{total}"
+    ));
+    #[expect(clippy::cast_precision_loss, reason = "rates are for people")]
+    let (seeds_rate, steps_rate) = (count as f64 / seconds, total.steps as f64 / seconds);
+    say(&format!(
+        "{seconds:.1} s, {seeds_rate:.1} seeds/s, {steps_rate:.0} steps/s"
+    ));
+    ExitCode::SUCCESS
+}
+
+/// Tells a seed in words.
+fn told(seed: u64, mutant: Option<Mutant>) -> ExitCode {
+    if std::env::var("NOHOOK").is_err() {
+        say_the_seed_on_panic(seed, mutant);
+    }
+    let outcome = tell(seed, &options(mutant));
+    let lines = outcome.story.lines();
+    if !outcome.breaches.is_empty() {
+        for line in lines {
+            say(&format!("{line}"));
+        }
+        for breach in &outcome.breaches {
+            say(&format!("\nbroken: {breach}"));
+        }
+        return ExitCode::from(BROKEN);
+    }
+    let chapter = |chapter, title: &str| {
+        say(&format!("\n{title}\n"));
+        for line in lines.iter().filter(|line| line.chapter == chapter) {
+            say(&format!("{line}"));
+        }
+    };
+    chapter(Chapter::Notification, "A NOTIFICATION'S WAY");
+    chapter(
+        Chapter::Operation,
+        "AN OPERATION: ANOTHER NUMBER OF MATCHERS, UNDER LOAD",
+    );
+    say(&format!("\nWHAT THE RUN REACHED\n\n{}", outcome.reach));
+    say(&format!("seed {seed}: no promise broken"));
+    ExitCode::SUCCESS
+}
+
+/// Proves that each mutant is caught; each in a process of its own, since an operator may stop at its own assertion.
+fn mutants() -> ExitCode {
+    let mut all_caught = true;
+    for mutant in MUTANTS {
+        let caught = catch(mutant);
+        let verdict = match &caught {
+            Some(how) => format!("caught: {how}"),
+            None => "NOT CAUGHT".to_owned(),
+        };
+        say(&format!(
+            "{:<24} within {:>5} seeds  {verdict}",
+            mutant.name, mutant.seeds_max
+        ));
+        all_caught &= caught.is_some();
+    }
+    if all_caught {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(BROKEN)
+    }
+}
+
+fn catch(mutant: &Mutant) -> Option<String> {
+    let program = std::env::current_exe().ok()?;
+    let output = Command::new(program)
+        .args(["--mutant", mutant.name, "--seeds"])
+        .arg(mutant.seeds_max.to_string())
+        .stderr(Stdio::null())
+        .output()
+        .ok()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let is_caught = output.status.code() == Some(i32::from(BROKEN));
+    is_caught.then(|| text.lines().next().unwrap_or_default().to_owned())
+}
+
+fn options(mutant: Option<Mutant>) -> Options {
+    mutant.map(Mutant::options).unwrap_or_default()
+}
+
+fn print_breaches(verdict: &Verdict, mutant: Option<Mutant>) {
+    let first = &verdict.breaches[0];
+    say(&format!("seed {}: {first}", verdict.seed));
+    for breach in &verdict.breaches[1..] {
+        say(&format!("and {breach}"));
+    }
+    say(&format!(
+        "to see it again: {}",
+        repeat(verdict.seed, mutant)
+    ));
+}
+
+fn repeat(seed: u64, mutant: Option<Mutant>) -> String {
+    let mutant = mutant.map_or(String::new(), |m| format!(" --mutant {}", m.name));
+    format!("cargo run --release -p gomera-sim -- --seed {seed} --trace{mutant}")
+}
+
+/// Where a panic ends the process, the seed that led to it must still be told.
+fn say_the_seed_on_panic(seed: u64, mutant: Option<Mutant>) {
+    std::panic::set_hook(Box::new(move |panic| {
+        let repeat = repeat(seed, mutant);
+        say(&format!(
+            "seed {seed}: failed: {panic}\nto see it again: {repeat}"
+        ));
+        std::process::exit(i32::from(BROKEN));
+    }));
+}
+
+/// Prints a line. Who closes the pipe has read enough: the command ends.
+fn say(line: &str) {
+    if writeln!(std::io::stdout(), "{line}").is_err() {
+        std::process::exit(0);
+    }
+}

@@ -1,0 +1,85 @@
+//! The mutants: the protocol with one rule taken away. Each must be caught by the checkers; one that is not shows that a
+//! checker sees nothing, or that the rule is not needed.
+
+use gomera_operators::rules::{Rule, Rules};
+
+use crate::scenario::{Forgery, Options};
+
+/// A rule to be taken away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mutant {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// The rule.
+    pub broken: Broken,
+    /// Seeds, from 1, within which it must be caught: so many that, by its share of wrong runs, one of ten thousand
+    /// such series misses it.
+    pub seeds_max: u64,
+}
+
+/// Where the rule is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Broken {
+    /// In the operators.
+    Operators(Rule),
+    /// In the coordinator, which is lied to.
+    Coordinator(Forgery),
+}
+
+/// All of them.
+pub const MUTANTS: &[Mutant] = &[
+    mutant("no-visibility-filter", Rule::VisibilityFilter, 20),
+    mutant("join-present-matchers", Rule::JoinUnderStamp, 40),
+    mutant("release-at-first-flip", Rule::ReleaseAfterEveryFlip, 4000),
+    mutant("release-out-of-order", Rule::ReleaseInOrder, 10),
+    mutant("drop-at-first-flip", Rule::DropAfterEveryFlip, 40),
+    mutant("deliver-unlisted", Rule::OnlyListed, 20),
+    mutant("end-before-close", Rule::CloseBeforeEnd, 100),
+    mutant("held-go-to-old-owner", Rule::HeldGoToNewOwner, 20),
+    mutant("take-up-at-first-flip", Rule::TakeUpAfterEveryFlip, 400),
+    mutant("copy-without-follow", Rule::FollowTheCopy, 30),
+    mutant("hold-nothing", Rule::HoldWhileClosed, 40),
+    mutant("stamp-repeats", Rule::KnowRepeats, 150),
+    lie("go-on-unconfirmed", Forgery::Confirmed, 20),
+    lie("commit-before-end", Forgery::Ended, 50),
+    lie("done-before-drained", Forgery::Drained, 30),
+];
+
+impl Mutant {
+    /// The mutant of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        MUTANTS.iter().find(|mutant| mutant.name == name).copied()
+    }
+
+    /// Options for a run with this rule taken away.
+    #[must_use]
+    pub fn options(self) -> Options {
+        match self.broken {
+            Broken::Operators(rule) => Options {
+                rules: Rules::without(rule),
+                ..Options::default()
+            },
+            Broken::Coordinator(forgery) => Options {
+                forgery: Some(forgery),
+                ..Options::default()
+            },
+        }
+    }
+}
+
+const fn mutant(name: &'static str, rule: Rule, seeds_max: u64) -> Mutant {
+    Mutant {
+        name,
+        broken: Broken::Operators(rule),
+        seeds_max,
+    }
+}
+
+const fn lie(name: &'static str, forgery: Forgery, seeds_max: u64) -> Mutant {
+    Mutant {
+        name,
+        broken: Broken::Coordinator(forgery),
+        seeds_max,
+    }
+}

@@ -1,0 +1,127 @@
+//! What kind of run a seed gives: how large the cluster is, how much happens, how unkind the weather.
+
+use gomera_operators::access_point::Window;
+use gomera_operators::rules::Rules;
+
+use crate::rng::Rng;
+
+/// The shape of one run, drawn from its seed.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// Connection points.
+    pub connection_points: u32,
+    /// Access points.
+    pub access_points: u32,
+    /// Matchers at the start.
+    pub matchers: u32,
+    /// Exit points.
+    pub exit_points: u32,
+    /// Publishers.
+    pub publishers: usize,
+    /// Subscribers.
+    pub subscribers: usize,
+    /// Subscriptions of each subscriber have numbers below this.
+    pub numbers: u64,
+    /// Publications of all publishers.
+    pub publications: u32,
+    /// Publications that a publisher may have outstanding.
+    pub window: usize,
+    /// What an access point admits before it is released.
+    pub admission: Window,
+    /// Subscribes, replaces and unsubscribes of all subscribers.
+    pub requests: u32,
+    /// Requests to scale the matchers, one after the other.
+    pub scalings: u32,
+    /// How often of a thousand an operation is asked to abort at a random moment.
+    pub aborts_per_mille: u64,
+    /// Connections that are lost.
+    pub losses: u32,
+    /// Sessions that their applications end.
+    pub endings: u32,
+    /// How often of a thousand a scaling follows the strategy `buffered`.
+    pub buffered_per_mille: u64,
+    /// Coordinators that are followed by another one, which knows what the store says.
+    pub successions: u32,
+    /// How often of a thousand the coordinator does not learn whether a write was applied.
+    pub murk_per_mille: u64,
+    /// How often of a thousand a publication is sent twice.
+    pub repeats_per_mille: u64,
+    /// How many of a thousand steps are something that a client or a person does.
+    pub eagerness_per_mille: u64,
+    /// Publications at once, at most.
+    pub burst: u64,
+    /// How often of a thousand a turn takes several inputs.
+    pub batches_per_mille: u64,
+    /// How often of a thousand turns something becomes slow for a while.
+    pub slowness_per_mille: u64,
+    /// How often of a thousand a step of an operation reaches some instances late.
+    pub laziness_per_mille: u64,
+}
+
+/// How a run is made.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Which rules of the protocol hold in the operators.
+    pub rules: Rules,
+    /// What the coordinator is told that is not so.
+    pub forgery: Option<Forgery>,
+}
+
+/// A lie to the coordinator, which takes one of its rules away: it goes on where it should wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forgery {
+    /// When one has confirmed a plan, all are said to have.
+    Confirmed,
+    /// Whoever confirms a plan is said to have every END as well.
+    Ended,
+    /// When one access point has flipped, everybody is said to have joined and drained.
+    Drained,
+}
+
+impl Scenario {
+    /// The scenario of a seed.
+    #[must_use]
+    pub fn draw(rng: &mut Rng) -> Self {
+        let small = |rng: &mut Rng, least, most| {
+            u32::try_from(rng.between(least, most)).expect("small numbers")
+        };
+        let quiet = rng.per_mille(100);
+        Self {
+            connection_points: small(rng, 1, 2),
+            access_points: small(rng, 1, 3),
+            matchers: small(rng, 1, 3),
+            exit_points: small(rng, 1, 3),
+            publishers: rng.index(3) + 1,
+            subscribers: rng.index(3) + 2,
+            numbers: rng.between(2, 12),
+            publications: small(rng, 60, 180),
+            window: *rng.pick(&[1, 2, 3, 16, 64, 64]),
+            admission: Window {
+                notifications: *rng.pick(&[1, 2, 3, 64, 1000, 1000]),
+                bytes: 1 << 20,
+            },
+            requests: small(rng, 30, 90),
+            scalings: small(rng, 1, 4),
+            aborts_per_mille: if rng.per_mille(300) { 400 } else { 0 },
+            losses: if rng.per_mille(400) {
+                small(rng, 1, 6)
+            } else {
+                0
+            },
+            endings: u32::from(rng.per_mille(200)),
+            buffered_per_mille: *rng.pick(&[0, 0, 500, 1000]),
+            successions: if rng.per_mille(200) {
+                small(rng, 1, 3)
+            } else {
+                0
+            },
+            murk_per_mille: *rng.pick(&[0, 0, 0, 100]),
+            repeats_per_mille: *rng.pick(&[0, 0, 50]),
+            eagerness_per_mille: *rng.pick(&[20, 40, 80, 150]),
+            burst: *rng.pick(&[1, 1, 4, 10]),
+            batches_per_mille: *rng.pick(&[0, 300, 800]),
+            slowness_per_mille: if quiet { 0 } else { rng.between(1, 30) },
+            laziness_per_mille: if quiet { 0 } else { rng.between(200, 900) },
+        }
+    }
+}

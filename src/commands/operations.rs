@@ -1,0 +1,126 @@
+//! `gomera operations`: what is under way, what has been, and giving up.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use clap::Args;
+use gomera_coordinator::{OperationRecord, Outcome};
+
+use super::admin::{AdminAddress, AdminClient, AdminFailure};
+use super::{Common, Console, Exit};
+use crate::admin::OperationsReport;
+
+/// What `operations` takes.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Arguments {
+    /// One operation; without it, all that are remembered.
+    id: Option<u64>,
+    /// Give it up; possible until it is committed.
+    #[arg(long, requires = "id")]
+    abort: bool,
+    #[command(flatten)]
+    admin: AdminAddress,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// Shows, or gives up.
+pub(super) fn run(arguments: &Arguments, console: &mut Console) -> Exit {
+    arguments.common.start_log();
+    let client = AdminClient::new(&arguments.admin);
+    let done = match arguments.id {
+        None => all(&client, arguments.common.json, console),
+        Some(id) => one(&client, id, arguments, console),
+    };
+    match done {
+        Ok(()) => Exit::Done,
+        Err(failure) => console.fail(&failure),
+    }
+}
+
+fn all(client: &AdminClient, json: bool, console: &mut Console) -> Result<(), AdminFailure> {
+    let report: OperationsReport = client.get("/v1/operations")?;
+    if !json && report.operations.is_empty() {
+        console.line("there has been no operation yet");
+    }
+    for record in &report.operations {
+        show(record, json, console);
+    }
+    Ok(())
+}
+
+fn one(
+    client: &AdminClient,
+    id: u64,
+    arguments: &Arguments,
+    console: &mut Console,
+) -> Result<(), AdminFailure> {
+    if arguments.abort {
+        client.delete(&format!("/v1/operations/{id}"))?;
+    }
+    let record = client.operation(&id.to_string())?;
+    show(&record, arguments.common.json, console);
+    Ok(())
+}
+
+fn show(record: &OperationRecord, json: bool, console: &mut Console) {
+    match json {
+        true => console.json(record),
+        false => console.text(&describe(record)),
+    }
+}
+
+/// An operation in a few lines.
+pub(super) fn describe(record: &OperationRecord) -> String {
+    let mut text = format!("operation {}:", record.id);
+    for (layer, resize) in &record.layers {
+        let name = format!("{layer:?}");
+        let _ = write!(
+            text,
+            " {} {} → {}",
+            super::words(&name),
+            resize.from,
+            resize.to
+        );
+    }
+    let _ = writeln!(
+        text,
+        " ({:?}), {}",
+        record.strategy,
+        outcome_text(record.outcome)
+    );
+    for phase in &record.phases {
+        let took = phase
+            .duration_ns
+            .map(|nanos| format!("{:.2?}", Duration::from_nanos(nanos)));
+        let took = took.unwrap_or_else(|| "…".to_owned());
+        let _ = writeln!(
+            text,
+            "  {:<8} {took}",
+            super::words(&format!("{:?}", phase.phase))
+        );
+    }
+    let (slots, subscriptions) = (record.slots_moved, record.subscriptions_moved);
+    let _ = writeln!(
+        text,
+        "  moved {slots} slots, {subscriptions} subscriptions, {} bytes",
+        record.bytes_moved
+    );
+    if record.operations_held > 0 {
+        let longest = Duration::from_nanos(record.held_ns_max);
+        let _ = writeln!(
+            text,
+            "  held {} subscription operations, the longest {longest:.2?}",
+            record.operations_held
+        );
+    }
+    text
+}
+
+fn outcome_text(outcome: Outcome) -> String {
+    match outcome {
+        Outcome::Running => "under way".to_owned(),
+        Outcome::Done => "done".to_owned(),
+        Outcome::Aborted { why } => format!("given up: {}", super::words(&format!("{why:?}"))),
+    }
+}

@@ -1,0 +1,197 @@
+//! `gomera scale`: another number of instances.
+
+use std::collections::BTreeMap;
+use std::thread;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use gomera_coordinator::{OperationRecord, Outcome};
+use gomera_model::Layer;
+use gomera_model::control::Strategy;
+use serde_json::Value;
+use ureq::http::StatusCode;
+
+use super::admin::{AdminAddress, AdminClient, AdminFailure};
+use super::operations::describe;
+use super::{Common, Console, Exit};
+use crate::admin::ScaleBody;
+
+/// What `scale` takes.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Arguments {
+    /// How many instances a layer shall have, as in matchers=3 (connection-points, access-points, matchers,
+    /// exit-points).
+    #[arg(required = true, value_name = "LAYER=COUNT", value_parser = parse_wish)]
+    layers: Vec<(Layer, u32)>,
+    /// How.
+    #[arg(long, value_enum, default_value_t = StrategyName::Live)]
+    strategy: StrategyName,
+    /// Only say what would be done.
+    #[arg(long)]
+    dry_run: bool,
+    /// Wait until the operation is over.
+    #[arg(long)]
+    wait: bool,
+    /// Why, for the record.
+    #[arg(long, default_value = "", hide_default_value = true)]
+    reason: String,
+    #[command(flatten)]
+    admin: AdminAddress,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// How a layer changes.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum StrategyName {
+    /// Copy behind live traffic, then close: nothing waits but operations on moving slots, for milliseconds.
+    Live,
+    /// Close, then copy.
+    Buffered,
+}
+
+fn parse_wish(text: &str) -> Result<(Layer, u32), String> {
+    let (name, count) = text
+        .split_once('=')
+        .ok_or("it is not of the form LAYER=COUNT")?;
+    let layer = match name.replace('_', "-").as_str() {
+        "connection-points" => Layer::ConnectionPoints,
+        "access-points" => Layer::AccessPoints,
+        "matchers" => Layer::Matchers,
+        "exit-points" => Layer::ExitPoints,
+        _ => {
+            return Err(format!(
+                "`{name}` is no layer: there are connection-points, access-points, matchers, exit-points"
+            ));
+        }
+    };
+    let count = count
+        .parse()
+        .map_err(|_| format!("`{count}` is no number of instances"))?;
+    Ok((layer, count))
+}
+
+/// Asks, and waits if it shall.
+pub(super) fn run(arguments: &Arguments, console: &mut Console) -> Exit {
+    arguments.common.start_log();
+    let mut layers = BTreeMap::new();
+    for &(layer, count) in &arguments.layers {
+        if layers.insert(layer, count).is_some() {
+            console.error(&"a layer is named twice");
+            return Exit::WrongUsage;
+        }
+    }
+    let body = ScaleBody {
+        layers,
+        strategy: match arguments.strategy {
+            StrategyName::Live => Strategy::Live,
+            StrategyName::Buffered => Strategy::Buffered,
+        },
+        dry_run: arguments.dry_run,
+        reason: arguments.reason.clone(),
+    };
+    match ask(arguments, &body, console) {
+        Ok(exit) => exit,
+        Err(failure) => console.fail(&failure),
+    }
+}
+
+fn ask(
+    arguments: &Arguments,
+    body: &ScaleBody,
+    console: &mut Console,
+) -> Result<Exit, AdminFailure> {
+    let client = AdminClient::new(&arguments.admin);
+    let (status, answer): (_, Value) = client.post("/v1/scale", body)?;
+    if status != StatusCode::ACCEPTED {
+        match arguments.common.json {
+            true => console.json(&answer),
+            false => console.text(&without_operation(&answer)),
+        }
+        return Ok(Exit::Done);
+    }
+    let mut record = client.operation(&answer["id"].to_string())?;
+    if arguments.wait {
+        record = wait(&client, record, arguments.common.json, console)?;
+    }
+    match arguments.common.json {
+        true => console.json(&record),
+        false => console.text(&describe(&record)),
+    }
+    Ok(match record.outcome {
+        Outcome::Running | Outcome::Done => Exit::Done,
+        Outcome::Aborted { .. } => Exit::Failed,
+    })
+}
+
+/// What a dry run found, or that there is nothing to do.
+fn without_operation(answer: &Value) -> String {
+    if answer["unchanged"] == true {
+        return "everything is as asked for already\n".to_owned();
+    }
+    let slots = &answer["slots_moved"];
+    let expected = &answer["expected"];
+    let mut text = format!("would move {slots} slots, to epoch {}\n", answer["epoch"]);
+    if let Some(nanos) = expected["duration_ns"].as_u64() {
+        let (subscriptions, bytes) = (&expected["subscriptions"], &expected["bytes"]);
+        let took = Duration::from_nanos(nanos);
+        let founded = match expected["measured"] == true {
+            true => "at the rate of the last operation",
+            false => "a cautious assumption: nothing has been moved yet",
+        };
+        text += &format!(
+            "with {subscriptions} subscriptions, {bytes} bytes, in about {took:.1?} ({founded})\n"
+        );
+    }
+    text
+}
+
+/// Looks at the operation until it is over; each new phase is told.
+fn wait(
+    client: &AdminClient,
+    mut record: OperationRecord,
+    json: bool,
+    console: &mut Console,
+) -> Result<OperationRecord, AdminFailure> {
+    const LOOK_EVERY: Duration = Duration::from_millis(20);
+    let mut told = 0;
+    loop {
+        if !json {
+            for phase in &record.phases[told.min(record.phases.len())..] {
+                console.progress(format!("{:?}", phase.phase).to_lowercase());
+            }
+            told = record.phases.len();
+        }
+        if record.outcome != Outcome::Running {
+            return Ok(record);
+        }
+        thread::sleep(LOOK_EVERY);
+        record = client.operation(&record.id.to_string())?;
+    }
+}
+
+impl AdminClient {
+    /// One operation as it is now.
+    pub(super) fn operation(&self, id: &str) -> Result<OperationRecord, AdminFailure> {
+        self.get(&format!("/v1/operations/{id}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: Option<(Layer, u32)>) {
+        assert_eq!(parse_wish(text).ok(), expected, "{text}");
+    }
+
+    #[test]
+    fn wishes_are_read() {
+        check("matchers=3", Some((Layer::Matchers, 3)));
+        check("exit-points=2", Some((Layer::ExitPoints, 2)));
+        check("exit_points=2", Some((Layer::ExitPoints, 2)));
+        check("matcher=3", None);
+        check("matchers=-1", None);
+        check("matchers", None);
+    }
+}

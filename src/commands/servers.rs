@@ -1,0 +1,67 @@
+//! Where clients connect, and whom they believe.
+
+use std::io;
+use std::path::PathBuf;
+
+use clap::Args;
+use gomera_client::{BuildError, Client};
+use tokio::runtime::{self, Runtime};
+
+use super::Common;
+
+/// What every client takes.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Servers {
+    /// Servers, tried in turn: silbo://host:port, separated by commas.
+    #[arg(
+        long,
+        value_name = "URL,URL…",
+        default_value = "silbo://localhost:7454"
+    )]
+    server: String,
+    /// The authorities that servers' certificates are signed by [default: ca.pem in the data directory].
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// The client's own certificate [default: client.pem in the data directory, unless --ca is given].
+    #[arg(long, value_name = "FILE", requires = "key")]
+    cert: Option<PathBuf>,
+    /// The key of the client's own certificate.
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    key: Option<PathBuf>,
+}
+
+impl Servers {
+    /// A client of these servers; within a runtime.
+    pub(super) fn client(&self, common: &Common) -> Result<Client, BuildError> {
+        let directory = common.data_directory();
+        let builder = Client::builder().server(&self.server)?;
+        let builder = match &self.ca {
+            Some(ca) => builder.ca_file(ca)?,
+            None => builder.ca_file(directory.join("ca.pem"))?,
+        };
+        let builder = match (&self.cert, &self.key) {
+            (Some(cert), Some(key)) => builder.identity_files(cert, key)?,
+            // One authority's servers do not know another one's clients.
+            _ if self.ca.is_some() => builder,
+            _ => {
+                let (cert, key) = (directory.join("client.pem"), directory.join("client.key"));
+                match cert.is_file() && key.is_file() {
+                    true => builder.identity_files(cert, key)?,
+                    false => builder,
+                }
+            }
+        };
+        builder.build()
+    }
+}
+
+/// What a client runs on: one thread for sockets and encryption, beside that of the command.
+pub(super) fn runtime() -> io::Result<Runtime> {
+    runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+}
+
+/// Bytes of output that are gathered while more is at hand.
+pub(super) const OUTPUT_BYTES: usize = 64 * 1024;

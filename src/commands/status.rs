@@ -1,0 +1,151 @@
+//! `gomera status`: who is there, what they do, and what is under way.
+
+use std::fmt::Write;
+use std::thread;
+use std::time::Duration;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::admin::{AdminAddress, AdminClient, AdminFailure};
+use super::operations::describe;
+use super::{Common, Console, Exit};
+use crate::admin::{InstanceLoad, LoadReport, OverloadReport, TopologyReport};
+
+/// What `status` takes.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Arguments {
+    /// Show it again every second.
+    #[arg(long)]
+    watch: bool,
+    #[command(flatten)]
+    admin: AdminAddress,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// What there is to show.
+#[derive(Debug, Serialize)]
+struct Status {
+    topology: TopologyReport,
+    load: LoadReport,
+}
+
+/// Shows it once, or until nobody reads it any more.
+pub(super) fn run(arguments: &Arguments, console: &mut Console) -> Exit {
+    arguments.common.start_log();
+    let client = AdminClient::new(&arguments.admin);
+    loop {
+        let status = match look(&client) {
+            Ok(status) => status,
+            Err(failure) => return console.fail(&failure),
+        };
+        match arguments.common.json {
+            true => console.json(&status),
+            false if arguments.watch => console.text(&format!("{CLEAR}{}", describe_all(&status))),
+            false => console.text(&describe_all(&status)),
+        }
+        if !arguments.watch || console.reader_gone() {
+            return Exit::Done;
+        }
+        thread::sleep(Duration::from_secs(1));
+    }
+}
+
+/// Clears a terminal's screen and goes to its upper left corner.
+const CLEAR: &str = "\x1b[2J\x1b[H";
+
+fn look(client: &AdminClient) -> Result<Status, AdminFailure> {
+    Ok(Status {
+        topology: client.get("/v1/topology")?,
+        load: client.get("/v1/load")?,
+    })
+}
+
+fn describe_all(status: &Status) -> String {
+    let Status { topology, load } = status;
+    let mut text = String::new();
+    let ready = if topology.ready { "ready" } else { "not ready" };
+    let _ = writeln!(
+        text,
+        "epoch {}, {ready}; the placement survives: {}",
+        topology.epoch, topology.survives
+    );
+    if !topology.available {
+        let _ = writeln!(
+            text,
+            "the coordinator's store does not answer: nothing is scaled, all flows on"
+        );
+    }
+    for host in &topology.hosts {
+        let up = Duration::from_secs_f64(host.uptime_seconds.max(0.0));
+        let _ = writeln!(
+            text,
+            "host {} at silbo://{}, up {up:.0?}",
+            host.id, host.listening
+        );
+    }
+    let _ = writeln!(
+        text,
+        "\n{:<20} {:>5} {:>12} {:>8} {:>9} {:>9} {:>6} {:>10}",
+        "instance", "slots", "notifications", "cpu", "turn p50", "turn p99", "queue", "held"
+    );
+    for instance in &load.instances {
+        text += &line(instance);
+    }
+    text += &describe_overload(&load.overload);
+    if let Some(operation) = &topology.operation {
+        let _ = write!(text, "\n{}", describe(operation));
+    }
+    text
+}
+
+fn line(load: &InstanceLoad) -> String {
+    let name = format!("{} {}", super::words(&format!("{:?}", load.layer)), load.id);
+    let slots = load.slots.map_or("–".to_owned(), |slots| slots.to_string());
+    let cpu = load
+        .cpu_seconds
+        .map_or("–".to_owned(), |seconds| format!("{seconds:.1} s"));
+    let [p50, p99] = [load.turn_seconds.p50, load.turn_seconds.p99]
+        .map(|seconds| format!("{:.0} µs", seconds * 1e6));
+    format!(
+        "{name:<20} {slots:>5} {:>12} {cpu:>8} {p50:>9} {p99:>9} {:>6} {:>7} KiB\n",
+        load.notifications,
+        load.queue_length,
+        load.bytes / 1024
+    )
+}
+
+/// What happened at limits, with the policy that was applied.
+fn describe_overload(overload: &OverloadReport) -> String {
+    let mut text = String::new();
+    if overload.deliveries_lost > 0 || overload.sessions_behind > 0 {
+        let _ = writeln!(
+            text,
+            "slow subscribers, policy `gap`: {} deliveries lost with a signalled gap, {} sessions behind now",
+            overload.deliveries_lost, overload.sessions_behind
+        );
+    }
+    if overload.sessions_disconnected > 0 {
+        let _ = writeln!(
+            text,
+            "slow subscribers, policy `disconnect`: {} sessions closed",
+            overload.sessions_disconnected
+        );
+    }
+    if overload.connections_too_slow > 0 {
+        let _ = writeln!(
+            text,
+            "connections that took too little, policy `too-slow`: {} closed",
+            overload.connections_too_slow
+        );
+    }
+    if overload.publisher_pauses > 0 {
+        let _ = writeln!(
+            text,
+            "fast publishers, policy `wait`: their streams were not read {} times",
+            overload.publisher_pauses
+        );
+    }
+    text
+}

@@ -23,6 +23,37 @@ pub(crate) struct Interval {
     pub(crate) to: u32,
 }
 
+/// A number in all of its bits, so that equal numbers, and only they, have equal bytes: an integer, or a float that
+/// is none.
+pub(crate) type Identity = [u8; 9];
+
+/// The identity of a whole number.
+pub(crate) fn identity_of_int(value: i64) -> Identity {
+    tagged(0, value.cast_unsigned())
+}
+
+/// The identity of a finite number.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a whole number within the range of an i64, which is looked at before"
+)]
+pub(crate) fn identity_of_float(value: f64) -> Identity {
+    /// The first float beyond an `i64`.
+    const END: f64 = 9_223_372_036_854_775_808.0;
+    let is_whole = (-END..END).contains(&value) && libm::trunc(value) == value;
+    if is_whole {
+        identity_of_int(value as i64)
+    } else {
+        tagged(1, value.to_bits())
+    }
+}
+
+fn tagged(tag: u8, bits: u64) -> Identity {
+    let mut identity = [tag; 9];
+    identity[1..].copy_from_slice(&bits.to_le_bytes());
+    identity
+}
+
 /// Below every value.
 const BOTTOM: u32 = 1;
 /// Above every value.
@@ -208,6 +239,29 @@ mod tests {
         } else {
             assert!(!truth, "{interval:?} {cell:?}");
         }
+    }
+
+    #[test]
+    fn equal_numbers_and_only_they_have_the_same_identity() {
+        let dense = 1_i64 << 53;
+        assert_eq!(
+            identity_of_float(9_007_199_254_740_992.0),
+            identity_of_int(dense)
+        );
+        assert_ne!(
+            identity_of_float(9_007_199_254_740_992.0),
+            identity_of_int(dense + 1)
+        );
+        assert_eq!(identity_of_float(-0.0), identity_of_int(0));
+        assert_ne!(identity_of_float(0.1), identity_of_float(0.1_f32.into()));
+        assert_ne!(
+            identity_of_float(9_223_372_036_854_775_808.0),
+            identity_of_int(i64::MAX)
+        );
+        assert_eq!(
+            identity_of_float(-9_223_372_036_854_775_808.0),
+            identity_of_int(i64::MIN)
+        );
     }
 
     #[test]

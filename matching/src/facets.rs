@@ -35,6 +35,8 @@ impl AttributeId {
 pub(crate) enum FacetKind {
     /// A number's place among numbers.
     Number,
+    /// The symbol of a number, exact in all of its bits: for equality where the place among numbers is not exact.
+    Identity,
     /// The symbol of a text.
     Text,
     /// A bool.
@@ -59,7 +61,7 @@ impl FacetKind {
     /// Whether its values are symbols, which are held by whoever stores them.
     pub(crate) fn has_symbols(self) -> bool {
         match self {
-            Self::Text | Self::Member | Self::Prefix(_) | Self::Suffix(_) => true,
+            Self::Identity | Self::Text | Self::Member | Self::Prefix(_) | Self::Suffix(_) => true,
             Self::Number
             | Self::Flag
             | Self::Time

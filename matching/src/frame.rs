@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use gomera_filter::evaluate::geometry::position;
 use gomera_model::{Attributes, ValueRef};
 
-use crate::cell::Cell;
+use crate::cell::{Cell, identity_of_float, identity_of_int};
 use crate::facets::{AttributeId, FacetId, FacetKind, Facets};
 use crate::symbols::Symbols;
 
@@ -119,6 +119,8 @@ fn cell_of(value: ValueRef<'_>, kind: FacetKind, symbols: &Symbols) -> Cell {
     match (kind, value) {
         (FacetKind::Number, ValueRef::Int(value)) => Cell::of_int(value),
         (FacetKind::Number, ValueRef::Float(value)) => Cell::of_float(value),
+        (FacetKind::Identity, ValueRef::Int(value)) => symbol(&identity_of_int(value), symbols),
+        (FacetKind::Identity, ValueRef::Float(value)) => symbol(&identity_of_float(value), symbols),
         (FacetKind::Text | FacetKind::Member, ValueRef::String(text)) => {
             symbol(text.as_bytes(), symbols)
         }
@@ -144,8 +146,8 @@ fn cell_of(value: ValueRef<'_>, kind: FacetKind, symbols: &Symbols) -> Cell {
     }
 }
 
-fn symbol(text: &[u8], symbols: &Symbols) -> Cell {
-    Cell::exact(symbols.find(text).unwrap_or(Symbols::OTHER))
+fn symbol(bytes: &[u8], symbols: &Symbols) -> Cell {
+    Cell::exact(symbols.find(bytes).unwrap_or(Symbols::OTHER))
 }
 
 fn symbol_of_part(part: Option<&[u8]>, symbols: &Symbols) -> Cell {

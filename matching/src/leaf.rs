@@ -6,7 +6,7 @@ use gomera_filter::tree::{
     Comparison, Kind, Literal, Operand, Path, Predicate, TextShape, TextTest, Unlike,
 };
 
-use crate::cell::{Cell, Interval};
+use crate::cell::{Cell, Identity, Interval, identity_of_float, identity_of_int};
 use crate::facets::FacetKind;
 use crate::frame::{FALSE, TRUE};
 use crate::limits::AFFIX_BYTES_MAX;
@@ -44,6 +44,8 @@ pub(crate) enum Atom<'a> {
     Bits(u32),
     /// A text, to become a symbol.
     Text(&'a [u8]),
+    /// A number without a cell of its own, to become a symbol.
+    Number(Identity),
 }
 
 impl<'a> Leaf<'a> {
@@ -140,6 +142,12 @@ fn comparison_leaf<'a>(
     let atom = match literal {
         Literal::Int(_) | Literal::Float(_) | Literal::Timestamp(_) => {
             let (kind, cell) = number(literal)?;
+            if let (Comparison::Equal, false, Some(identity)) =
+                (comparison, cell.is_exact(), identity(literal))
+            {
+                let values = Values::OneOf([Atom::Number(identity)].into());
+                return Some(Leaf::new(name, FacetKind::Identity, values));
+            }
             return Some(Leaf::new(name, kind, compared(comparison, cell)));
         }
         Literal::String(text) => Atom::Text(text.as_bytes()),
@@ -149,6 +157,7 @@ fn comparison_leaf<'a>(
     let kind = match atom {
         Atom::Text(_) => FacetKind::Text,
         Atom::Bits(_) => FacetKind::Flag,
+        Atom::Number(_) => FacetKind::Identity,
     };
     let values = match comparison {
         Comparison::Equal => Values::OneOf([atom].into()),
@@ -211,6 +220,10 @@ fn membership_leaf<'a>(name: &'a str, members: &'a [Literal], negated: bool) -> 
     if negated && members.contains(&Literal::Null) {
         return Some(Leaf::new(name, FacetKind::Text, Values::OneOf(Vec::new())));
     }
+    if let Some(atoms) = identities(members) {
+        let leaf = Leaf::new(name, FacetKind::Identity, Values::OneOf(atoms));
+        return (!negated).then_some(leaf);
+    }
     let mut atoms = Vec::with_capacity(members.len());
     let mut kind = None;
     for member in members {
@@ -240,6 +253,31 @@ fn membership_leaf<'a>(name: &'a str, members: &'a [Literal], negated: bool) -> 
         (false, _) => Some(Leaf::new(name, kind, Values::OneOf(atoms))),
         (true, FacetKind::Text) => Some(Leaf::new(name, FacetKind::Member, Values::NoneOf(atoms))),
         (true, _) => None,
+    }
+}
+
+/// The members as identities, if all are numbers and one of them has no cell of its own.
+fn identities<'a>(members: &[Literal]) -> Option<Vec<Atom<'a>>> {
+    let is_exact = |member| number(member).is_none_or(|(_, cell)| cell.is_exact());
+    let members = members.iter().filter(|member| **member != Literal::Null);
+    if members.clone().all(is_exact) {
+        return None;
+    }
+    members
+        .map(|member| identity(member).map(Atom::Number))
+        .collect()
+}
+
+fn identity(literal: &Literal) -> Option<Identity> {
+    match literal {
+        Literal::Int(value) => Some(identity_of_int(*value)),
+        Literal::Float(value) => Some(identity_of_float(*value)),
+        Literal::Null
+        | Literal::Bool(_)
+        | Literal::String(_)
+        | Literal::Bytes(_)
+        | Literal::Timestamp(_)
+        | Literal::Point(_) => None,
     }
 }
 

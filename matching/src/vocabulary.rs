@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use gomera_filter::normalise::{self, Row};
+use gomera_filter::tree::Operand;
 use gomera_filter::{Expression, Filter, Predicate, Truth};
 
 use crate::area;
@@ -110,8 +111,18 @@ impl Vocabulary {
             | Expression::AndThen(_)
             | Expression::OrElse(_) => return None,
         };
-        let is_predicate = |part: &Expression| matches!(part, Expression::Predicate(_));
-        if !parts.iter().all(is_predicate) {
+        let is_plain = |part: &Expression| match part {
+            // A box around `POINT(lon lat)` becomes bounds of the two only among the rows.
+            Expression::Predicate(Predicate::InBox(Operand::Position(_), _)) => false,
+            Expression::Predicate(_) => true,
+            Expression::Constant(_)
+            | Expression::Not(_)
+            | Expression::And(_)
+            | Expression::Or(_)
+            | Expression::AndThen(_)
+            | Expression::OrElse(_) => false,
+        };
+        if !parts.iter().all(is_plain) {
             return None;
         }
         let mut tests = Vec::with_capacity(parts.len());
@@ -249,14 +260,15 @@ impl Vocabulary {
             values.push(match atom {
                 Atom::Bits(bits) => *bits,
                 Atom::Text(text) => self.symbols.acquire(text),
+                Atom::Number(identity) => self.symbols.acquire(identity),
             });
         }
         values.sort_unstable();
-        let is_text = matches!(atoms, [Atom::Text(_), ..]);
+        let are_symbols = matches!(atoms, [Atom::Text(_) | Atom::Number(_), ..]);
         let symbols = &mut self.symbols;
         values.dedup_by(|value, before| {
             let is_same = value == before;
-            if is_same && is_text {
+            if is_same && are_symbols {
                 symbols.release(*value);
             }
             is_same

@@ -18,6 +18,10 @@ pub const PUBLISHERS_MAX: usize = 65_536;
 /// A publisher that comes back later than this many others may have its unacknowledged tail delivered twice.
 pub const PUBLISHERS_REMEMBERED_MAX: usize = 65_536;
 
+/// Notifications in one batch to a matcher: enough that the price of a hop is shared, few enough that a backlog is
+/// worked off piece by piece, with words of the coordinator and chunks of a copy between the pieces.
+pub const BATCH_NOTIFICATIONS: usize = 128;
+
 /// Refused publications of one publisher that are said again when it comes back. If more than these were refused and
 /// the connection was lost before the publisher heard, it takes the older ones for acknowledged.
 pub const REFUSALS_REMEMBERED_MAX: usize = 64;

@@ -39,6 +39,7 @@ use gomera_model::{
 };
 
 use crate::effect::Effects;
+use crate::limits::BATCH_NOTIFICATIONS;
 use crate::rules::{Rule, Rules};
 use operation::{Kept, Phase, flipped_into};
 use publishers::Publishers;
@@ -290,22 +291,19 @@ impl AccessPoint {
         self.batch.push(notification);
     }
 
-    /// Sends what was stamped to every matcher of its epoch.
+    /// Sends what was stamped to every matcher of its epoch, in batches short enough that a matcher can turn to
+    /// something else between them.
     fn flush(&mut self, effects: &mut Effects) {
         if self.batch.is_empty() {
             return;
         }
-        let matchers = self.phase.topology().incarnations(Layer::Matchers);
-        let mut matchers = matchers.peekable();
-        while let Some(matcher) = matchers.next() {
-            let batch = if matchers.peek().is_some() {
-                self.batch.clone()
-            } else {
-                core::mem::take(&mut self.batch)
-            };
-            let frame = LaneFrame::Matcher(MatcherFrame::Notifications(batch));
-            effects.send(matcher, frame);
+        for matcher in self.phase.topology().incarnations(Layer::Matchers) {
+            for batch in self.batch.chunks(BATCH_NOTIFICATIONS) {
+                let frame = MatcherFrame::Notifications(batch.to_vec());
+                effects.send(matcher, LaneFrame::Matcher(frame));
+            }
         }
+        self.batch.clear();
     }
 
     fn released(&mut self, exit_point: Incarnation, seq: Seq, matched: &[(Seq, u32)]) {

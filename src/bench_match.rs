@@ -330,32 +330,34 @@ impl<'a> Churn<'a> {
 /// Moves whole slots to a second index, some subscriptions at a time, with a notification between the steps.
 fn move_slots(index: &mut Index, options: &Options, events: &[Attributes], report: &mut Report) {
     let mut other = Index::new(SEED + 1, options.level);
-    let mut ids = Vec::new();
-    let start = cpu();
-    for slot in SlotId::all() {
-        if ids.len() < options.moved {
-            index.slot(slot, &mut ids);
-        }
-    }
-    ids.truncate(options.moved);
-    let mut total = cpu() - start;
-    let mut longest = total;
+    let (mut ids, mut moved) = (Vec::new(), 0);
+    let (mut total, mut longest) = (Duration::ZERO, Duration::ZERO);
     let (visible, mut hits) = (SlotSet::full(), Hits::new());
-    for (step, flat) in ids.chunks(MOVED_IN_STEP).zip(events.iter().cycle()) {
+    let mut flats = events.iter().cycle();
+    for slot in SlotId::all() {
         let start = cpu();
-        for id in step {
-            if let Some(stored) = index.stored(*id) {
-                index.remove(*id);
-                insert_canonical(&mut other, *id, &stored.filter);
+        ids.clear();
+        index.slot(slot, &mut ids);
+        ids.truncate(options.moved - moved);
+        moved += ids.len();
+        let mut time = cpu() - start;
+        for step in ids.chunks(MOVED_IN_STEP) {
+            let start = cpu();
+            for id in step {
+                if let Some(stored) = index.stored(*id) {
+                    index.remove(*id);
+                    insert_canonical(&mut other, *id, &stored.filter);
+                }
             }
+            time += cpu() - start;
+            total += time;
+            longest = longest.max(time);
+            time = Duration::ZERO;
+            hits.clear();
+            index.match_batch(flats.next().as_slice(), &visible, &mut hits);
         }
-        let time = cpu() - start;
-        total += time;
-        longest = longest.max(time);
-        hits.clear();
-        index.match_batch(&[flat], &visible, &mut hits);
     }
-    report.moved_subscriptions = Some(ids.len());
+    report.moved_subscriptions = Some(moved);
     report.move_cpu_seconds = Some(total.as_secs_f64());
     report.longest_event_wait_ns = Some(nanoseconds(longest, 1));
 }

@@ -7,7 +7,6 @@
 )]
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use gomera::broker::{Broker, Config};
 use gomera_client::{Attachment, Client, Event, Publisher, SubscribeError, Subscriber};
@@ -284,7 +283,6 @@ async fn many_clients_come_and_go() {
             if open + sessions == 0 {
                 break;
             }
-            tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
     within(gone).await;

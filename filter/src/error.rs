@@ -46,6 +46,8 @@ pub enum FilterErrorKind {
     TooManyMembers,
     /// A pattern of more than [`PATTERN_BYTES_MAX`](crate::limits::PATTERN_BYTES_MAX) bytes.
     PatternTooLong,
+    /// More than [`EXPRESSIONS_MAX`](crate::limits::EXPRESSIONS_MAX) regular expressions.
+    TooManyExpressions,
     /// A regular expression whose program is too large.
     RegexTooLarge,
     /// More than [`AMQP_CHARACTERS_MAX`](crate::limits::AMQP_CHARACTERS_MAX) characters (`amqp-sql`).
@@ -97,6 +99,7 @@ impl FilterErrorKind {
             Self::TooManyPredicates => "too-many-predicates",
             Self::TooManyMembers => "too-many-members",
             Self::PatternTooLong => "pattern-too-long",
+            Self::TooManyExpressions => "too-many-expressions",
             Self::RegexTooLarge => "regex-too-large",
             Self::TooManyCharacters => "too-many-characters",
             Self::TooManyTokens => "too-many-tokens",

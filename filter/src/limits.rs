@@ -10,10 +10,14 @@ pub const PREDICATES_MAX: usize = 256;
 pub const MEMBERS_MAX: usize = 1000;
 /// Pattern of `LIKE` or `MATCHES`, bytes.
 pub const PATTERN_BYTES_MAX: usize = 1024;
+/// Regular expressions of one filter: compiling one takes up to some milliseconds.
+pub const EXPRESSIONS_MAX: usize = 8;
 /// A regular expression as a program, bytes.
-pub const REGEX_PROGRAM_BYTES_MAX: usize = 256 * 1024;
-/// A regular expression as a table of states, bytes; a larger one runs as a program.
-pub const REGEX_AUTOMATON_BYTES_MAX: usize = 64 * 1024;
+pub const REGEX_PROGRAM_BYTES_MAX: usize = 64 * 1024;
+/// A regular expression as a table of states, bytes. So every text is searched with one look-up a byte.
+pub const REGEX_AUTOMATON_BYTES_MAX: usize = 256 * 1024;
+/// Text that `CONCAT` puts together, bytes: beyond, it has no value. Else nested ones would grow without bound.
+pub const JOINED_BYTES_MAX: usize = gomera_model::limits::CONTENT_BYTES_MAX;
 /// Rows of conjunctions that normalisation expands a filter to; beyond, it stays a tree.
 pub const ROWS_MAX: usize = 12;
 /// Text of an `amqp-sql` filter, characters: the limit of that specification.

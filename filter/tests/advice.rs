@@ -1,13 +1,13 @@
 //! What is said about filters: lint and explanations.
 
-mod language;
+mod agreement;
 
 use gomera_filter::evaluate::Prepared;
 use gomera_filter::explain::{Clause, explain};
 use gomera_filter::lint::{FindingKind, lint};
 use gomera_filter::{Dialect, Filter, Truth};
 
-use language::{flat, parse};
+use agreement::{flat, parse};
 
 #[track_caller]
 fn found(text: &str, expected: &[(FindingKind, &str)]) {

@@ -1,13 +1,13 @@
 //! The four other dialects: what they read, what it means, what they refuse.
 
-mod language;
+mod agreement;
 
 use gomera_filter::evaluate::Prepared;
 use gomera_filter::reference::{evaluate, evaluate_prepared};
 use gomera_filter::{Dialect, Filter, FilterErrorKind, Truth};
 use gomera_model::{AttributesBuilder, Timestamp, Value};
 
-use language::{check, flat, refused};
+use agreement::{check, flat, refused};
 
 fn all(dialect: Dialect, event: &str, expected: Truth, texts: &[&str]) {
     for text in texts {

@@ -30,6 +30,7 @@ fn every_limit_is_named() {
         "too-many-predicates",
         "too-many-members",
         "pattern-too-long",
+        "too-many-expressions",
         "regex-too-large",
         "too-many-characters",
         "too-many-tokens",

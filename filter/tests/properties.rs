@@ -1,6 +1,6 @@
 //! Random filters and random bytes: every form of a filter says the same, and nothing panics.
 
-mod language;
+mod agreement;
 
 use gomera_filter::evaluate::Prepared;
 use gomera_filter::explain::explain;
@@ -10,7 +10,7 @@ use gomera_filter::{Dialect, Filter};
 use gomera_model::json::attributes_from_json;
 use proptest::prelude::*;
 
-use language::{assert_forms_agree, fuzz};
+use agreement::{assert_forms_agree, fuzz};
 
 /// A small generator of our own, so that a case is one number.
 struct Random(u64);
@@ -246,7 +246,7 @@ proptest! {
             for _ in 0..4 {
                 let event = event(&mut random);
                 prop_assert!(attributes_from_json(event.as_bytes()).is_ok(), "{}", event);
-                let flat = language::flat(&event);
+                let flat = agreement::flat(&event);
                 assert_forms_agree(&filter, &flat);
                 let explanation = explain(&filter, &Prepared::new(&flat));
                 prop_assert_eq!(explanation.verdict, evaluate(&filter, &flat));

@@ -1,8 +1,8 @@
 //! The published cases of `docs/language-vectors.jsonl`: up to date, and what the evaluator says.
 
-mod language;
+mod agreement;
 
-#[allow(dead_code, reason = "its main belongs to the program")]
+#[allow(dead_code, unreachable_pub, reason = "it is a program of its own")]
 #[path = "../examples/language_vectors.rs"]
 mod generator;
 
@@ -38,7 +38,7 @@ fn the_evaluator_gives_every_published_verdict() {
                     panic!("attrs of {line}");
                 };
                 let flat = attributes(attrs);
-                language::assert_forms_agree(&filter, &flat);
+                agreement::assert_forms_agree(&filter, &flat);
                 match reference::evaluate(&filter, &flat) {
                     Truth::True => "true",
                     Truth::False => "false",

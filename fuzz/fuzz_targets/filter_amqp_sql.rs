@@ -2,9 +2,9 @@
 
 #![no_main]
 
-#[path = "../../filter/tests/language/mod.rs"]
-mod language;
+#[path = "../../filter/tests/agreement/mod.rs"]
+mod agreement;
 
 use gomera_filter::Dialect;
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| language::fuzz::text(Dialect::AmqpSql, bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| agreement::fuzz::text(Dialect::AmqpSql, bytes));

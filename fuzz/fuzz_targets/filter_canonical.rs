@@ -2,7 +2,7 @@
 
 #![no_main]
 
-#[path = "../../filter/tests/language/mod.rs"]
-mod language;
+#[path = "../../filter/tests/agreement/mod.rs"]
+mod agreement;
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| language::fuzz::canonical(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| agreement::fuzz::canonical(bytes));

@@ -83,6 +83,8 @@ fn compare(workload: &Workload) {
         compared("a-tree", measure_atree(workload, &expected));
     }
     churn(&mut index, &filters);
+    changing(&mut index, &filters, workload, ours);
+    load(&filters);
 }
 
 fn fill(workload: &Workload) -> (Index, Vec<Filter>) {
@@ -233,6 +235,51 @@ fn measure_atree(workload: &Workload, expected: &[Vec<u32>]) -> Duration {
             engine.matches(event, &mut out);
         }
     })
+}
+
+/// Matches while a hundred thousand subscriptions a second are deleted and inserted again on the same thread; only
+/// matching is timed.
+fn changing(index: &mut Index, filters: &[Filter], workload: &Workload, quiet: f64) {
+    const PAIRS_A_SECOND: f64 = 100_000.0;
+    let checked = encode(workload, &workload.checked);
+    let mut random = Random::new(2);
+    let (mut matching, mut passes, mut pairs) = (Duration::ZERO, 0, 0.0);
+    let start = measure::cpu();
+    while passes < 2 || measure::cpu() - start < LIMIT {
+        let before = measure::cpu();
+        for flat in &checked {
+            std::hint::black_box(index.find(flat).len());
+        }
+        matching += measure::cpu() - before;
+        while pairs < matching.as_secs_f64() * PAIRS_A_SECOND {
+            let number = random.below(filters.len());
+            index.remove(id(number));
+            index.insert(id(number), OperationNumber(4), &filters[number]);
+            pairs += 1.0;
+        }
+        passes += 1;
+    }
+    let micros = micros(matching, passes * checked.len());
+    println!(
+        "  while 100,000 a second change: {micros:.2} us, {:.2} times as long",
+        micros / quiet
+    );
+}
+
+/// Fills another index from canonical forms.
+fn load(filters: &[Filter]) {
+    let canonical = filters.iter().map(Filter::canonical).collect::<Vec<_>>();
+    let mut index = Index::new(8, level());
+    let start = measure::cpu();
+    for (number, canonical) in canonical.iter().enumerate() {
+        let filter = Filter::from_canonical(canonical).unwrap();
+        index.insert(id(number), OperationNumber(1), &filter);
+    }
+    let each = micros(measure::cpu() - start, filters.len());
+    println!(
+        "  loaded from canonical form: {each:.2} us each, {:.0} a second",
+        1e6 / each
+    );
 }
 
 /// Deletes and inserts again, one after the other.

@@ -7,7 +7,7 @@ use crate::arena::Arena;
 use crate::facets::FacetId;
 use crate::frame::Frame;
 use crate::group::{Group, Intervals};
-use crate::limits::SMALL_BUCKET_MAX;
+use crate::limits::{COLUMN_WORTH, SMALL_BUCKET_MAX};
 pub(crate) use crate::posting::{Moved, Posting, Target, Targets};
 use crate::rows::Rows;
 use crate::scan::{Scanner, fetch};
@@ -69,7 +69,7 @@ impl Buckets {
         mut moved: impl FnMut(Moved),
     ) {
         match *bucket {
-            Bucket::Small { len, offset } if usize::from(len) < SMALL_BUCKET_MAX => {
+            Bucket::Small { len, offset } if self.stays_small(len, offset) => {
                 *bucket = self.add_small(len, offset, posting);
             }
             Bucket::Small { len, offset } => {
@@ -158,6 +158,24 @@ impl Buckets {
             + self.large_bytes
             + self.large.capacity() * size_of::<Large>()
             + self.free.capacity() * size_of::<u32>()
+    }
+
+    /// Whether a small bucket takes one more: it does up to its limit, unless columns would be long from the start.
+    fn stays_small(&self, len: u8, offset: u32) -> bool {
+        let len = usize::from(len);
+        if len % COLUMN_WORTH != 0 {
+            return len < SMALL_BUCKET_MAX;
+        }
+        let mut facets: Vec<FacetId> = Vec::with_capacity(len / COLUMN_WORTH + 1);
+        for posting in self.small.get(offset, len) {
+            if !facets.contains(&posting.facet) {
+                facets.push(posting.facet);
+                if facets.len() > len / COLUMN_WORTH {
+                    return len < SMALL_BUCKET_MAX;
+                }
+            }
+        }
+        false
     }
 
     fn add_small(&mut self, len: u8, offset: u32, posting: Posting) -> Bucket {

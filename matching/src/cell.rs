@@ -50,7 +50,12 @@ impl Cell {
         reason = "the rounding is measured right behind it; a float that was an i64 fits an i128"
     )]
     pub(crate) fn of_int(value: i64) -> Self {
+        /// Up to here every whole number is a float.
+        const DENSE: u64 = 1 << 24;
         let near = value as f32;
+        if value.unsigned_abs() <= DENSE {
+            return Self::exact(ordered(near));
+        }
         Self::around(near, (near as i128).cmp(&i128::from(value)))
     }
 

@@ -7,6 +7,8 @@ pub(crate) const ARENA_RUN_ITEMS_MAX: usize = 2048;
 /// Postings in a bucket that lie side by side; beyond, it has columns by facet. Columns are scanned many at a time, but
 /// where facets are many, each has few postings, and going from one to the next costs more than it saves.
 pub(crate) const SMALL_BUCKET_MAX: usize = 192;
+/// Postings that a column should have on average for a bucket to have columns before that.
+pub(crate) const COLUMN_WORTH: usize = 16;
 /// Postings in a bucket from which a second equality is taken into the key: below, scanning them is cheaper than
 /// one more look-up.
 pub(crate) const PAIR_FROM: usize = 8;

@@ -12,6 +12,9 @@ pub enum Rule {
     /// An exit point releases what is stamped `e+1` only when every matcher of `e`, also one that leaves, has passed
     /// the FLIP: the registrations of what moved come before it in the same lane.
     ReleaseAfterEveryFlip,
+    /// An exit point takes a registration of a new owner only when the old one has passed every FLIP: so operations on
+    /// one subscription are registered in their order, and an end separates two lives.
+    RegisterInOrder,
     /// An exit point releases in the order of `seq`.
     ReleaseInOrder,
     /// An old owner drops a slot only after the FLIP of every access point.
@@ -34,10 +37,11 @@ pub enum Rule {
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::VisibilityFilter,
         Self::JoinUnderStamp,
         Self::ReleaseAfterEveryFlip,
+        Self::RegisterInOrder,
         Self::ReleaseInOrder,
         Self::DropAfterEveryFlip,
         Self::OnlyListed,

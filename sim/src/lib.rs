@@ -21,7 +21,7 @@ mod words;
 mod world;
 
 pub use checker::{Breach, Promise};
-pub use mutants::{MUTANTS, Mutant};
+pub use mutants::{MUTANTS, Mutant, RARE_MUTANTS};
 pub use reach::Reach;
 pub use run::{Verdict, run, tell};
 pub use scenario::{Options, Scenario};

@@ -54,6 +54,8 @@ pub struct Scenario {
     pub batches_per_mille: u64,
     /// How often of a thousand turns something becomes slow for a while.
     pub slowness_per_mille: u64,
+    /// How often of a thousand a matcher's lanes to the exit points are slow when slots change hands.
+    pub partings_per_mille: u64,
     /// How often of a thousand a step of an operation reaches some instances late.
     pub laziness_per_mille: u64,
 }
@@ -121,6 +123,7 @@ impl Scenario {
             burst: *rng.pick(&[1, 1, 4, 10]),
             batches_per_mille: *rng.pick(&[0, 300, 800]),
             slowness_per_mille: if quiet { 0 } else { rng.between(1, 30) },
+            partings_per_mille: if quiet { 0 } else { *rng.pick(&[0, 500, 1000]) },
             laziness_per_mille: if quiet { 0 } else { rng.between(200, 900) },
         }
     }

@@ -8,7 +8,7 @@ use smol_str::SmolStr;
 
 use super::tag;
 use crate::dialect::Dialect;
-use crate::limits::{DEPTH_MAX, NESTING_MAX};
+use crate::limits::{DEPTH_MAX, EXPRESSIONS_MAX, NESTING_MAX};
 use crate::tree::{
     BoundingBox, Expression, LikePart, LikePattern, Literal, Operand, Path, Polygon, Predicate,
     Regex, Step, TextTest, Truth, Unlike,
@@ -20,6 +20,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Option<(Dialect, Expression)> {
         rest: bytes,
         depth: 0,
         variables: 0,
+        expressions: 0,
     };
     if reader.byte()? != tag::VERSION {
         return None;
@@ -36,6 +37,7 @@ struct Reader<'b> {
     rest: &'b [u8],
     depth: usize,
     variables: u8,
+    expressions: usize,
 }
 
 impl<'b> Reader<'b> {
@@ -167,7 +169,13 @@ impl<'b> Reader<'b> {
             tag::STARTS_WITH => TextTest::StartsWith(self.text()?),
             tag::ENDS_WITH => TextTest::EndsWith(self.text()?),
             tag::CONTAINS => TextTest::Contains(self.text()?),
-            _ => TextTest::Matches(Regex::new(&self.text()?).ok()?),
+            _ => {
+                self.expressions += 1;
+                if self.expressions > EXPRESSIONS_MAX {
+                    return None;
+                }
+                TextTest::Matches(Regex::new(&self.text()?).ok()?)
+            }
         })
     }
 

@@ -1,4 +1,4 @@
-//! Parts of texts, by characters.
+//! Pieces of text by characters.
 
 use super::Reason;
 

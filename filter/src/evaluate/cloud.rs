@@ -8,6 +8,7 @@ use gomera_model::rfc3339;
 
 use super::characters::{left, offset, right};
 use super::{Answer, Datum, Reason, Scope, Values};
+use crate::limits::JOINED_BYTES_MAX;
 use crate::tree::{Arithmetic, CloudFunction, Comparison, Operand};
 
 /// A value of one of the three types of the language.
@@ -164,6 +165,9 @@ fn concatenate<'a, V: Values>(
             joined.push_str(separator);
         }
         joined.push_str(&text(&scope.operand(argument)?)?);
+        if joined.len() > JOINED_BYTES_MAX {
+            return Err(Reason::Arithmetic);
+        }
     }
     Ok(Datum::Text(Cow::Owned(joined)))
 }

@@ -8,6 +8,7 @@ use gomera_model::{Timestamp, rfc3339};
 use super::characters::{left, offset, right};
 use super::geometry;
 use super::{Datum, Reason, Scope, Values, cloud};
+use crate::limits::JOINED_BYTES_MAX;
 use crate::tree::{Function, Operand};
 
 /// The value of `function(arguments)`.
@@ -89,6 +90,9 @@ fn concatenate<'a, V: Values>(
             joined.push_str(separator);
         }
         joined.push_str(&text(scope.operand(argument)?)?);
+        if joined.len() > JOINED_BYTES_MAX {
+            return Err(Reason::Arithmetic);
+        }
     }
     Ok(owned(joined))
 }

@@ -69,6 +69,7 @@ impl Parser<'_> {
             TextKind::EndsWith => TextTest::EndsWith(text),
             TextKind::Contains => TextTest::Contains(text),
             TextKind::Matches => {
+                self.count_expression(text_span)?;
                 let regex = Regex::new(&text).map_err(|error| self.bad_regex(error, text_span))?;
                 TextTest::Matches(regex)
             }

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use smol_str::SmolStr;
 
 use crate::error::{FilterError, FilterErrorKind};
-use crate::limits::{AMQP_TOKENS_MAX, DEPTH_MAX, NESTING_MAX, PREDICATES_MAX};
+use crate::limits::{AMQP_TOKENS_MAX, DEPTH_MAX, EXPRESSIONS_MAX, NESTING_MAX, PREDICATES_MAX};
 use crate::tree::{
     Arithmetic, CloudFunction, Comparison, Expression, Function, Operand, Predicate, Unlike,
 };
@@ -31,6 +31,7 @@ pub(super) struct Parser<'t> {
     pub(super) variables: Vec<SmolStr>,
     nesting: usize,
     predicates: usize,
+    expressions: usize,
     tokens: usize,
 }
 
@@ -53,6 +54,7 @@ impl<'t> Parser<'t> {
             variables: Vec::new(),
             nesting: 0,
             predicates: 0,
+            expressions: 0,
             tokens: 0,
         };
         parser.advance()?;
@@ -405,6 +407,18 @@ impl<'t> Parser<'t> {
             Operand::Arithmetic(operator, operands.into())
         };
         self.bounded(Node::operand(operand, span, depth))
+    }
+
+    /// A regular expression more.
+    pub(super) fn count_expression(&mut self, span: Span) -> Result<(), FilterError> {
+        self.expressions += 1;
+        if self.expressions <= EXPRESSIONS_MAX {
+            return Ok(());
+        }
+        let expected = format!("at most {EXPRESSIONS_MAX} regular expressions");
+        Err(self
+            .refuse_at(FilterErrorKind::TooManyExpressions, span, expected)
+            .hint("join them with | into one"))
     }
 
     fn count_predicate(&mut self, span: Span) -> Result<(), FilterError> {

@@ -1,4 +1,4 @@
-//! Tokens.
+//! What a text is made of.
 
 use alloc::borrow::Cow;
 use alloc::string::String;

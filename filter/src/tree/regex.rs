@@ -1,7 +1,8 @@
 //! Regular expressions of `MATCHES`, compiled with bounds on time and size.
 
-use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt;
 
 use regex_automata::dfa::{Automaton, dense};
@@ -18,19 +19,19 @@ pub struct Regex {
     program: Arc<Program>,
 }
 
-enum Program {
-    /// Fast: one table look-up a byte.
-    Automaton(Box<dense::DFA<alloc::vec::Vec<u32>>>),
-    /// Where the table would be too large: still linear in the text, with a factor.
-    Machine(Box<PikeVM>),
+struct Program {
+    /// One table look-up a byte.
+    automaton: dense::DFA<Vec<u32>>,
+    /// For what the table cannot say: word boundaries beside characters that are not ASCII.
+    machine: PikeVM,
 }
 
 impl Regex {
-    /// Compiles an expression.
+    /// Compiles an expression. `\d`, `\w`, `\s` and `\b` mean ASCII: those of all scripts make large tables.
     ///
     /// # Errors
     ///
-    /// The reason in a few words, if it is none or becomes too large.
+    /// If it is none or becomes too large.
     pub fn new(text: &str) -> Result<Self, RegexError> {
         let program = compile(text)?;
         Ok(Self {
@@ -49,12 +50,10 @@ impl Regex {
     #[must_use]
     pub fn is_found_in(&self, text: &str) -> bool {
         let input = Input::new(text).earliest(true);
-        match &*self.program {
-            Program::Automaton(automaton) => automaton
-                .try_search_fwd(&input)
-                .expect("neither quit bytes nor word boundaries are compiled in")
-                .is_some(),
-            Program::Machine(machine) => machine.is_match(&mut machine.create_cache(), input),
+        let Program { automaton, machine } = &*self.program;
+        match automaton.try_search_fwd(&input) {
+            Ok(found) => found.is_some(),
+            Err(_) => machine.is_match(&mut machine.create_cache(), input),
         }
     }
 }
@@ -77,8 +76,8 @@ pub enum RegexError {
     /// It is none.
     #[error("no regular expression that is known here")]
     Invalid,
-    /// Compiled it has more than [`REGEX_PROGRAM_BYTES_MAX`].
-    #[error("a regular expression that becomes larger than {REGEX_PROGRAM_BYTES_MAX} bytes")]
+    /// Compiled it has more than [`REGEX_PROGRAM_BYTES_MAX`] or [`REGEX_AUTOMATON_BYTES_MAX`].
+    #[error("a regular expression that becomes too large")]
     TooLarge,
 }
 
@@ -86,20 +85,44 @@ fn compile(text: &str) -> Result<Program, RegexError> {
     let config = thompson::Config::new().nfa_size_limit(Some(REGEX_PROGRAM_BYTES_MAX));
     let machine = PikeVM::builder()
         .thompson(config)
-        .build(text)
+        .build(&in_ascii(text))
         .map_err(|error| match error.size_limit() {
             Some(_) => RegexError::TooLarge,
             None => RegexError::Invalid,
         })?;
     let config = dense::Config::new()
         .match_kind(MatchKind::All)
+        .unicode_word_boundary(true)
         .dfa_size_limit(Some(REGEX_AUTOMATON_BYTES_MAX))
         .determinize_size_limit(Some(REGEX_AUTOMATON_BYTES_MAX));
     let automaton = dense::Builder::new()
         .configure(config)
-        .build_from_nfa(machine.get_nfa());
-    Ok(match automaton {
-        Ok(automaton) => Program::Automaton(Box::new(automaton)),
-        Err(_) => Program::Machine(Box::new(machine)),
-    })
+        .build_from_nfa(machine.get_nfa())
+        .map_err(|_| RegexError::TooLarge)?;
+    Ok(Program { automaton, machine })
+}
+
+/// The expression with the classes of Perl spelt out in ASCII; they may stand within brackets too.
+fn in_ascii(text: &str) -> String {
+    let mut spelt = String::with_capacity(text.len() + 16);
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        if character != '\\' {
+            spelt.push(character);
+            continue;
+        }
+        match characters.next() {
+            Some('d') => spelt.push_str("[0-9]"),
+            Some('D') => spelt.push_str("[^0-9]"),
+            Some('w') => spelt.push_str("[0-9A-Za-z_]"),
+            Some('W') => spelt.push_str("[^0-9A-Za-z_]"),
+            Some('s') => spelt.push_str("[\\t-\\r ]"),
+            Some('S') => spelt.push_str("[^\\t-\\r ]"),
+            Some('b') => spelt.push_str("(?-u:\\b)"),
+            Some('B') => spelt.push_str("(?-u:\\B)"),
+            Some(other) => spelt.extend(['\\', other]),
+            None => spelt.push('\\'),
+        }
+    }
+    spelt
 }

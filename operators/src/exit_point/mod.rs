@@ -54,6 +54,8 @@ pub struct ExitPoint {
     /// What waits for a topology, by the matcher whose lane it came in.
     stalled: BTreeMap<Incarnation, Vec<ExitPointFrame>>,
     sessions: Sessions,
+    /// Registrations of new owners, in order, until the old ones have passed every FLIP.
+    early: Vec<(Incarnation, SubscriptionOperation)>,
     /// Deliveries of this turn, by connection point.
     deliveries: BTreeMap<Incarnation, Vec<Delivery>>,
     /// Whether a sweep is asked for.
@@ -72,6 +74,7 @@ impl ExitPoint {
             joins: BTreeMap::new(),
             stalled: BTreeMap::new(),
             sessions: Sessions::new(seed),
+            early: Vec::new(),
             deliveries: BTreeMap::new(),
             sweeps: false,
             stats: ExitPointStats::default(),
@@ -210,7 +213,9 @@ impl ExitPoint {
                 matched,
                 done,
             } => self.hits(now, (from, access_point), matched, done, effects),
-            ExitPointFrame::Registration(operation) => self.register(*operation, effects),
+            ExitPointFrame::Registration(operation) => {
+                self.registration(from, *operation, effects);
+            }
             ExitPointFrame::Flip {
                 access_point,
                 epoch,
@@ -320,7 +325,7 @@ impl ExitPoint {
     }
 
     /// A matcher took an operation: the list takes it, the client hears of it.
-    fn register(&mut self, operation: SubscriptionOperation, effects: &mut Effects) {
+    pub(super) fn register(&mut self, operation: SubscriptionOperation, effects: &mut Effects) {
         let id = operation.session();
         let Some(session) = self.sessions.get_mut(id) else {
             return self.register_orphan(&operation, effects);

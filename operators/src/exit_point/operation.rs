@@ -6,6 +6,7 @@ use alloc::sync::Arc;
 
 use gomera_model::control::Report;
 use gomera_model::lane::ExitPointFrame;
+use gomera_model::operation::SubscriptionOperation;
 use gomera_model::{Epoch, Incarnation, Layer, Seq, Time, Topology};
 
 use super::ExitPoint;
@@ -90,7 +91,24 @@ impl ExitPoint {
         if let Phase::Closing { flips_missing, .. } = &mut self.phase {
             flips_missing.remove(&(matcher, access_point));
         }
+        for (from, operation) in core::mem::take(&mut self.early) {
+            self.registration(from, operation, effects);
+        }
         self.release(now, (matcher, access_point), Seq(first.0 - 1), effects);
+    }
+
+    /// A matcher took an operation. What a new owner took waits for what the old one took before it.
+    pub(super) fn registration(
+        &mut self,
+        from: Incarnation,
+        operation: SubscriptionOperation,
+        effects: &mut Effects,
+    ) {
+        if self.is_early(from, &operation) {
+            self.early.push((from, operation));
+        } else {
+            self.register(operation, effects);
+        }
     }
 
     /// The epoch whose notifications of this access point must wait: a matcher of the epoch before, perhaps one that
@@ -135,6 +153,19 @@ impl ExitPoint {
         if matches!(self.phase, Phase::Settled) && self.epochs.newest().epoch == epoch {
             effects.push(Effect::Report(Report::Joined(epoch)));
         }
+    }
+
+    /// Whether another matcher owned the slot before, and may still have registrations in its lane.
+    fn is_early(&self, from: Incarnation, operation: &SubscriptionOperation) -> bool {
+        let Phase::Closing { flips_missing, .. } = &self.phase else {
+            return false;
+        };
+        let slot = operation.subscription.slot();
+        let newest = self.epochs.newest().epoch;
+        let before = self.epochs.iter().filter(|t| t.epoch < newest);
+        let mut owners = before.map(|topology| topology.matcher(slot));
+        !self.rules.broken(Rule::RegisterInOrder)
+            && owners.any(|old| old != from && flips_missing.iter().any(|(of, _)| *of == old))
     }
 
     fn knows(&self, epoch: Epoch) -> bool {

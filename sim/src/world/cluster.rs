@@ -157,6 +157,7 @@ impl World {
     pub(super) fn carry_coordinator(&mut self) {
         let effects: Vec<_> = self.cluster.effects.drain().collect();
         let mut told = Vec::new();
+        let mut is_closing = false;
         for effect in effects {
             self.digest_coordinator(&effect);
             match effect {
@@ -169,6 +170,7 @@ impl World {
                 Effect::Stop(instance) => self.stop_instance(&instance),
                 Effect::Tell { to, control } => {
                     told.push(to);
+                    is_closing |= matches!(control, Control::Close(_));
                     self.tell(to, control);
                 }
                 Effect::Answer { answer, .. } => self.answered(answer),
@@ -182,6 +184,9 @@ impl World {
             }
         }
         self.delay_some(&told);
+        if is_closing {
+            self.delay_registrations();
+        }
     }
 
     /// The tables of a topology stand in the documents that are written: they are taken in once, as bytes.

@@ -192,6 +192,9 @@ impl World {
             self.subscribe(index, number);
         } else {
             self.unsubscribe(index, number);
+            if self.rng.per_mille(400) {
+                self.subscribe(index, number);
+            }
         }
         self.carry_client(Party::Subscriber(index));
     }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use gomera_model::Incarnation;
+use gomera_model::{Incarnation, Layer};
 
 use super::post::BRISK;
 use super::{Receiver, Route, World};
@@ -30,6 +30,18 @@ impl Weather {
 }
 
 impl World {
+    /// Slots change hands soon: what a matcher says to the exit points may come late, its last registrations too.
+    pub(super) fn delay_registrations(&mut self) {
+        if !self.rng.per_mille(self.scenario.partings_per_mille) {
+            return;
+        }
+        let matcher = *self.rng.pick(&self.instances.layer(Layer::Matchers));
+        for to in self.instances.layer(Layer::ExitPoints) {
+            let until = self.until();
+            self.slow(Route::Lane { from: matcher, to }, SLOW[0], until);
+        }
+    }
+
     /// Ends what has been slow for long enough; now and then makes something slow.
     pub(super) fn change_weather(&mut self) {
         self.clear_up();

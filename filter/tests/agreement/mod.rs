@@ -1,4 +1,4 @@
-//! One check for all tests of the language.
+//! One check for all tests of the language: a verdict, and that every form of the filter gives it.
 
 #![allow(dead_code, unreachable_pub, reason = "each test crate uses its part")]
 

@@ -32,6 +32,7 @@ mod rows;
 mod scan;
 mod sketch;
 mod slot_set;
+mod spread;
 mod statistics;
 mod sweep;
 mod symbols;

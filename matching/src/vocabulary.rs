@@ -13,6 +13,7 @@ use crate::limits::ALTERNATIVES_MAX;
 use crate::residuals::{Condition, Residuals};
 use crate::rows::Test;
 use crate::sketch::Sketch;
+use crate::spread::{has_rows, spread};
 use crate::symbols::Symbols;
 
 /// Facets, symbols and conditions.
@@ -41,7 +42,10 @@ impl Vocabulary {
             return [tests].into();
         }
         match normalise::rows(filter.expression()) {
-            Some(rows) => rows.iter().map(|row| self.acquire_row(row)).collect(),
+            Some(rows) => {
+                let rows = spread(rows);
+                rows.iter().map(|row| self.acquire_row(row)).collect()
+            }
             None => self.acquire_program(filter),
         }
     }
@@ -110,7 +114,7 @@ impl Vocabulary {
             | Expression::AndThen(_)
             | Expression::OrElse(_) => return None,
         };
-        let is_predicate = |part: &Expression| matches!(part, Expression::Predicate(_));
+        let is_predicate = |part: &Expression| matches!(part, Expression::Predicate(predicate) if !has_rows(predicate));
         if !parts.iter().all(is_predicate) {
             return None;
         }

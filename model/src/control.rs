@@ -4,6 +4,7 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +20,15 @@ pub enum Strategy {
     Live,
     /// Close, then copy; notifications wait while held operations are taken up. The paper's way.
     Buffered,
+}
+
+impl fmt::Display for Strategy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Live => "live",
+            Self::Buffered => "buffered",
+        })
+    }
 }
 
 /// Slots that go from one instance to another.

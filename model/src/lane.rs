@@ -85,13 +85,10 @@ pub enum AccessPointFrame {
         /// What.
         request: SubscriptionRequest,
     },
-    /// From an exit point: a session has ended, these subscriptions of it shall go.
-    SessionEnded {
-        /// Which.
-        session: SessionId,
-        /// Unsubscriptions of what it had.
-        operations: Vec<SubscriptionOperation>,
-    },
+    /// From an exit point: these subscriptions, all of one session, shall go although no client says so.
+    Unsubscribe(Vec<SubscriptionOperation>),
+    /// From an exit point: a session has ended.
+    SessionEnded(SessionId),
     /// From a matcher, strategy `buffered`: it has taken up the operations on the slots that are new to it.
     TakenUp(Epoch),
     /// From an exit point: how far it has released what this access point stamped.

@@ -85,7 +85,7 @@ pub(super) fn describe(record: &OperationRecord) -> String {
     }
     let _ = writeln!(
         text,
-        " ({:?}), {}",
+        " ({}), {}",
         record.strategy,
         outcome_text(record.outcome)
     );

@@ -151,14 +151,13 @@ impl AccessPoint {
                     self.request(now, client, request, effects);
                 }
             }
-            AccessPointFrame::SessionEnded {
-                session,
-                operations,
-            } => {
-                self.sessions.remove(&session);
+            AccessPointFrame::Unsubscribe(operations) => {
                 for operation in operations {
                     self.route(now, operation, effects);
                 }
+            }
+            AccessPointFrame::SessionEnded(session) => {
+                self.sessions.remove(&session);
             }
             AccessPointFrame::TakenUp(epoch) => self.taken_up(now, (from, epoch), effects),
             AccessPointFrame::Released { seq, matched, .. } => self.released(from, seq, &matched),

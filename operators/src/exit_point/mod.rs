@@ -342,16 +342,15 @@ impl ExitPoint {
             self.send_behind_deliveries(connection_point, answered, effects);
         }
         if let Some(correction) = correction {
-            self.end_subscriptions(id, [correction].into(), effects);
+            self.unsubscribe([correction].into(), effects);
         }
     }
 
     /// A subscription of a session that has ended meanwhile has to go again.
     fn register_orphan(&mut self, operation: &SubscriptionOperation, effects: &mut Effects) {
-        let id = operation.session();
         if let Some(removal) = session::removal_of(operation) {
             self.stats.orphans += 1;
-            self.end_subscriptions(id, [removal].into(), effects);
+            self.unsubscribe([removal].into(), effects);
         }
     }
 
@@ -420,20 +419,20 @@ impl ExitPoint {
             };
             self.send_behind_deliveries(connection_point, detached, effects);
         }
-        self.end_subscriptions(id, session.removals(id).collect(), effects);
+        let removals: Vec<SubscriptionOperation> = session.removals(id).collect();
+        if !removals.is_empty() {
+            self.unsubscribe(removals, effects);
+        }
+        let frame = AccessPointFrame::SessionEnded(id);
+        let access_point = routing::of_session(self.epochs.newest(), id);
+        effects.send(access_point, LaneFrame::AccessPoint(frame));
     }
 
-    fn end_subscriptions(
-        &mut self,
-        session: SessionId,
-        operations: Vec<SubscriptionOperation>,
-        effects: &mut Effects,
-    ) {
+    /// Takes subscriptions away, all of one session, by the way of every operation.
+    fn unsubscribe(&mut self, operations: Vec<SubscriptionOperation>, effects: &mut Effects) {
+        let session = operations[0].session();
         let access_point = routing::of_session(self.epochs.newest(), session);
-        let frame = AccessPointFrame::SessionEnded {
-            session,
-            operations,
-        };
+        let frame = AccessPointFrame::Unsubscribe(operations);
         effects.send(access_point, LaneFrame::AccessPoint(frame));
     }
 

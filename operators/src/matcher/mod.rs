@@ -128,7 +128,7 @@ impl Matcher {
 
     /// No further input is waiting: the next chunk may go, the next few subscriptions may be dropped.
     pub fn turn_ended(&mut self, now: Time, effects: &mut Effects) {
-        self.send_chunks(effects);
+        self.send_chunks(now, effects);
         self.drop_some(now, effects);
     }
 

@@ -8,11 +8,11 @@ use gomera_matching::{Index, SlotSet};
 use gomera_model::control::{Copied, Move, Report};
 use gomera_model::lane::{LaneFrame, MatcherFrame};
 use gomera_model::operation::{StoredSubscription, SubscriptionOperation};
-use gomera_model::{Incarnation, OperationId, SlotId, SubscriptionId};
+use gomera_model::{Incarnation, OperationId, SlotId, SubscriptionId, Time};
 
 use super::{Matcher, Phase};
 use crate::effect::{Effect, Effects};
-use crate::limits::{CHUNK_BYTES, CHUNK_SUBSCRIPTIONS};
+use crate::limits::{CHUNK_BYTES, CHUNK_SUBSCRIPTIONS, COPY_PAUSE};
 use crate::rules::Rule;
 
 /// What goes to one new owner.
@@ -27,6 +27,8 @@ pub(super) struct Giving {
     /// What is left of the slot begun last.
     subscriptions: Vec<SubscriptionId>,
     copied: Copied,
+    /// When the next chunk may go.
+    rests_until: Time,
 }
 
 /// How far it is.
@@ -55,6 +57,7 @@ impl Giving {
             begun: SlotSet::empty(),
             subscriptions: Vec::new(),
             copied: Copied::default(),
+            rests_until: Time::default(),
         }
     }
 
@@ -118,7 +121,7 @@ impl Matcher {
     }
 
     /// Sends the next chunk to everyone whose last one has been taken.
-    pub(super) fn send_chunks(&mut self, effects: &mut Effects) {
+    pub(super) fn send_chunks(&mut self, now: Time, effects: &mut Effects) {
         let Phase::Moving(moving) = &mut self.phase else {
             return;
         };
@@ -128,6 +131,11 @@ impl Matcher {
             if giving.stage != Stage::Ready {
                 continue;
             }
+            if giving.rests_until > now {
+                effects.push(Effect::WakeAt(giving.rests_until));
+                continue;
+            }
+            giving.rests_until = now + COPY_PAUSE;
             let subscriptions = giving.next_chunk(&self.index);
             if subscriptions.is_empty() {
                 giving.stage = Stage::Copied;
@@ -154,7 +162,7 @@ impl Matcher {
         }
     }
 
-    /// The new owner has a chunk; the next goes at the end of the turn, behind what waits.
+    /// The new owner has a chunk; the next goes at the end of a turn, behind what waits, after a rest.
     pub(super) fn chunk_taken(
         &mut self,
         from: Incarnation,

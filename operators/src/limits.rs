@@ -28,13 +28,13 @@ pub const REFUSALS_REMEMBERED_MAX: usize = 64;
 
 /// Subscriptions in one chunk of a copy: at some microseconds each, both ends stay away from their notifications for
 /// less than a tenth of a millisecond, a small part of what a delivery takes.
-pub const CHUNK_SUBSCRIPTIONS: usize = 16;
+pub const CHUNK_SUBSCRIPTIONS: usize = 8;
 /// Bytes of filters after which a chunk ends.
 pub const CHUNK_BYTES: usize = 64 << 10;
-/// The least time from one chunk to the next one to the same new owner: the rate limit of a copy, 32,000 subscriptions
+/// The least time from one chunk to the next one to the same new owner: the rate limit of a copy, 8,000 subscriptions
 /// a second and new owner. Nothing waits for a copy, and without a rest it keeps two threads busy that take their time
 /// from those who have notifications to bring on their way, where there are few cores.
-pub const COPY_PAUSE: Duration = Duration::from_micros(500);
+pub const COPY_PAUSE: Duration = Duration::from_millis(1);
 /// Subscriptions dropped between two turns, for the same reason.
 pub const DROP_PER_TURN: usize = 16;
 /// How long a matcher rests before it drops more, for the same reason.

@@ -352,6 +352,7 @@ fn filters_are_explained_without_a_broker() {
     let explained: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(code, Some(0));
     assert_eq!(explained["clauses"][0]["reason"], "unlike");
+    assert_eq!(explained["clauses"][0]["answered_by"], "index");
     let cases = concat!(
         "{\"suite\":\"s\",\"id\":1,\"expr\":\"a > 1\",\"attrs\":{\"a\":2},\"expect\":\"true\"}\n",
         "{\"suite\":\"s\",\"id\":2,\"expr\":\"a > 1\",\"attrs\":{},\"expect\":\"false\"}\n",

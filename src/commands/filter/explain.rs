@@ -4,6 +4,7 @@ use clap::Args;
 use gomera_filter::evaluate::{Prepared, Reason};
 use gomera_filter::explain::{self, explain};
 use gomera_filter::{Filter, Truth};
+use gomera_matching::{Coverage, coverage};
 use gomera_model::flatten::flatten;
 use gomera_model::json::{attributes_from_json, attributes_to_json};
 use gomera_model::{Attributes, AttributesBuilder, Body, Content, ContentError};
@@ -69,6 +70,8 @@ struct Clause {
     deciding: bool,
     /// Whether an odd number of NOT stands above it.
     negated: bool,
+    /// Who answers it in a broker: `index`, `residual` (asked where the index leaves it open), or both.
+    answered_by: &'static str,
     /// The attributes that it looks at, those that are there.
     seen: serde_json::Value,
 }
@@ -97,8 +100,8 @@ impl Explained {
             let result = format!("{}{}", clause.result, reason.unwrap_or_default());
             let not = if clause.negated { "under NOT: " } else { "" };
             text += &format!(
-                "{mark} {result:<20} {not}{}   {}\n",
-                clause.clause, clause.seen
+                "{mark} {result:<20} {not}{}   {}   {}\n",
+                clause.clause, clause.seen, clause.answered_by
             );
         }
         if self.clauses.iter().any(|clause| clause.deciding) {
@@ -125,8 +128,18 @@ impl Clause {
             reason: clause.reason.map(Reason::name),
             deciding: clause.is_deciding,
             negated: clause.is_negated,
+            answered_by: answered_by(clause),
             seen: seen.unwrap_or_default(),
         }
+    }
+}
+
+fn answered_by(clause: &explain::Clause) -> &'static str {
+    let predicate = clause.predicate.as_ref();
+    match predicate.map(|predicate| coverage(predicate, clause.is_negated)) {
+        Some(Coverage::Whole) => "index",
+        Some(Coverage::Part) => "index and residual",
+        Some(Coverage::Residual) | None => "residual",
     }
 }
 

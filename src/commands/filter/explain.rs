@@ -100,7 +100,7 @@ impl Explained {
             let result = format!("{}{}", clause.result, reason.unwrap_or_default());
             let not = if clause.negated { "under NOT: " } else { "" };
             text += &format!(
-                "{mark} {result:<20} {not}{}   {}   {}\n",
+                "{mark} {result:<20} {not}{}   {}   by {}\n",
                 clause.clause, clause.seen, clause.answered_by
             );
         }
@@ -181,9 +181,9 @@ mod tests {
             ),
             concat!(
                 "unknown: not delivered\n",
-                "  false                under NOT: a > 1   {\"a\":1}\n",
-                "* unknown (unlike)     b = 'x'   {\"b\":5}\n",
-                "  unknown (missing)    c.d < 2   {}\n",
+                "  false                under NOT: a > 1   {\"a\":1}   by index\n",
+                "* unknown (unlike)     b = 'x'   {\"b\":5}   by index\n",
+                "  unknown (missing)    c.d < 2   {}   by index\n",
                 "* the verdict rests on these\n",
             )
         );
@@ -191,8 +191,8 @@ mod tests {
             explained("a IS NULL OR a > 1", r#"{"a":null}"#),
             concat!(
                 "true: delivered\n",
-                "* true                 a IS NULL   {\"a\":null}\n",
-                "  unknown (null)       a > 1   {\"a\":null}\n",
+                "* true                 a IS NULL   {\"a\":null}   by residual\n",
+                "  unknown (null)       a > 1   {\"a\":null}   by index\n",
                 "* the verdict rests on these\n",
             )
         );

@@ -3,7 +3,7 @@
 
 use gomera_model::lane::{AccessPointFrame, ConnectionPointFrame, Publication, Share};
 use gomera_model::silbo::{Refusal, ServerFrame};
-use gomera_model::{Body, Content, Generation, PublisherId, PublisherSeq};
+use gomera_model::{Generation, PublisherId, PublisherSeq};
 
 use super::connection::{Connection, Flow, Publish, PublishStage};
 use super::{ConnectionId, ConnectionPoint, Stream, to_access_point};
@@ -53,7 +53,7 @@ impl ConnectionPoint {
         if flow.gathered.is_empty() {
             self.gathered.push(connection);
         }
-        let bytes = content_bytes(&publication.content);
+        let bytes = publication.content.bytes() as u64;
         flow.take(publication, bytes);
         self.stats.publications += 1;
         if flow.is_full() && !flow.is_paused {
@@ -245,12 +245,4 @@ fn flow_of(state: &mut Connection) -> Option<&mut Flow> {
         PublishStage::Opening => None,
         PublishStage::Open(flow) => Some(flow),
     }
-}
-
-fn content_bytes(content: &Content) -> u64 {
-    let body = match &content.body {
-        Body::None => 0,
-        Body::Json(bytes) | Body::Opaque(bytes) => bytes.len(),
-    };
-    (content.attributes.encoded().len() + body) as u64
 }

@@ -14,7 +14,7 @@ use alloc::vec::Vec;
 
 use gomera_model::lane::DeliveryItem;
 use gomera_model::operation::Hit;
-use gomera_model::{Body, Content, Cursor, Duration, Gap, Incarnation, Notification, Seq, Time};
+use gomera_model::{Cursor, Duration, Gap, Incarnation, Notification, Seq, Time};
 
 use crate::limits::{
     DELIVERY_OVERHEAD_BYTES, IN_FLIGHT_BYTES, IN_FLIGHT_DELIVERIES, QUEUE_BYTES, QUEUE_DELIVERIES,
@@ -60,7 +60,7 @@ impl Window {
         hits: Vec<Hit>,
         removals: u64,
     ) {
-        let bytes = content_bytes(&notification.content) + hits.len() * size_of::<Hit>();
+        let bytes = notification.content.bytes() + hits.len() * size_of::<Hit>();
         let bytes = bytes + DELIVERY_OVERHEAD_BYTES;
         self.queue_bytes += bytes;
         self.queue.push_back(Item {
@@ -239,19 +239,11 @@ impl Window {
     }
 }
 
-fn content_bytes(content: &Content) -> usize {
-    let body = match &content.body {
-        Body::None => 0,
-        Body::Json(bytes) | Body::Opaque(bytes) => bytes.len(),
-    };
-    content.attributes.encoded().len() + body
-}
-
 #[cfg(test)]
 mod tests {
     use gomera_model::{
-        Attributes, Epoch, OperationNumber, PublisherId, PublisherSeq, Stamp, SubscriptionNumber,
-        Timestamp,
+        Attributes, Body, Content, Epoch, OperationNumber, PublisherId, PublisherSeq, Stamp,
+        SubscriptionNumber, Timestamp,
     };
 
     use super::*;

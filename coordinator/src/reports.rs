@@ -19,6 +19,8 @@ struct Words {
     ended: Option<OperationId>,
     drained: Option<Epoch>,
     joined: Option<Epoch>,
+    filled: Option<Epoch>,
+    emptied: Option<Epoch>,
     flipped: Option<Flipped>,
 }
 
@@ -46,6 +48,8 @@ impl Reports {
             Report::Ended(operation) => words.ended = words.ended.max(Some(operation)),
             Report::Drained(epoch) => words.drained = words.drained.max(Some(epoch)),
             Report::Joined(epoch) => words.joined = words.joined.max(Some(epoch)),
+            Report::Filled(epoch) => words.filled = words.filled.max(Some(epoch)),
+            Report::Emptied(epoch) => words.emptied = words.emptied.max(Some(epoch)),
             Report::Flipped {
                 epoch,
                 held,

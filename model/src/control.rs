@@ -53,6 +53,9 @@ pub struct Plan {
     pub strategy: Strategy,
     /// The topology after the commit.
     pub next: Topology,
+    /// The topologies that follow it, one epoch each, where the change takes several steps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub then: Vec<Topology>,
     /// What moves, ordered by (from, to).
     pub moves: Vec<Move>,
 }
@@ -109,6 +112,11 @@ pub enum Report {
     Drained(Epoch),
     /// An exit point: everything stamped before this epoch is released, and every FLIP into it has passed.
     Joined(Epoch),
+    /// An exit point: it holds whatever belongs to the session slots that this epoch names it for and the epoch before
+    /// did not.
+    Filled(Epoch),
+    /// An instance that is leaving: nothing is left with it, and nothing will come to it any more.
+    Emptied(Epoch),
     /// An access point stamps this epoch.
     Flipped {
         /// The epoch.

@@ -44,6 +44,9 @@ pub struct Instance {
     pub host: HostId,
     /// The zone of that host, empty where there are none.
     pub zone: String,
+    /// Whether it is about to go: nothing new is given to it, and it goes when nothing is left with it.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub leaving: bool,
 }
 
 /// The exit points of one session slot.

@@ -36,6 +36,7 @@ fn topology(epoch: u64) -> Topology {
         layer,
         host: HostId(1),
         zone: String::new(),
+        leaving: false,
     };
     let mut instances = vec![
         instance(CONNECTION_POINT, Layer::ConnectionPoints),
@@ -69,6 +70,7 @@ fn plan(operation: u64, strategy: Strategy) -> Arc<Plan> {
         layer: Layer::Matchers,
         strategy,
         next: topology(2),
+        then: Vec::new(),
         moves: vec![Move {
             from: OLD,
             to: NEW,

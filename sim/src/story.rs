@@ -150,6 +150,8 @@ impl Story {
                 format!("has every FLIP into {epoch}, and dropped what it gave away")
             }
             Report::Joined(epoch) => format!("has joined everything from before epoch {epoch}"),
+            Report::Filled(epoch) => format!("holds all that epoch {epoch} gives it"),
+            Report::Emptied(_) => "is empty and may go".to_owned(),
             Report::Flipped {
                 epoch,
                 held,

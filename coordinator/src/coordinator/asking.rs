@@ -248,6 +248,7 @@ impl Coordinator {
                 layer: Layer::Matchers,
                 strategy: scale.strategy,
                 next: change.next,
+                then: Vec::new(),
                 moves: change.moves,
             },
             planned_at: settled.versions.topology,

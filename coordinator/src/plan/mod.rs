@@ -80,6 +80,7 @@ pub(crate) fn first(layout: &Layout, hosts: &BTreeMap<HostId, HostEntry>) -> Opt
                 layer,
                 host: host.id,
                 zone: host.zone.clone(),
+                leaving: false,
             });
         }
     }
@@ -142,6 +143,7 @@ impl<'a> Placement<'a> {
             layer,
             host,
             zone,
+            leaving: false,
         })
     }
 

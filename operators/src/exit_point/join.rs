@@ -208,6 +208,7 @@ mod tests {
             layer,
             host: HostId(1),
             zone: alloc::string::String::new(),
+            leaving: false,
         };
         let mut instances = Vec::from([
             instance(ACCESS_POINT, Layer::AccessPoints),

@@ -410,6 +410,7 @@ fn topology() -> Topology {
         layer,
         host: HostId(1),
         zone: String::new(),
+        leaving: false,
     };
     let exit_points = ExitPoints {
         primary: EXIT_POINT,

@@ -84,7 +84,7 @@ async fn expect_numbers(subscriber: &mut Subscriber, publishers: i64, numbers: V
 
 async fn scale(broker: &Broker, matchers: u32, strategy: Strategy) {
     let request = ScaleRequest {
-        layers: BTreeMap::from([(Layer::Matchers, matchers)]),
+        wishes: [(Layer::Matchers, matchers)].into(),
         strategy,
         dry_run: false,
         reason: String::new(),

@@ -1,6 +1,7 @@
 //! What an operation is expected to take.
 
 use alloc::collections::BTreeMap;
+use core::iter::Sum;
 
 use gomera_model::control::Move;
 use gomera_model::{Incarnation, Topology};
@@ -38,6 +39,24 @@ pub(crate) fn expect(
         duration_ns: copy_ns.saturating_add(pace.other_ns),
         measured: measured.is_some(),
     })
+}
+
+/// What follows one another adds up; one that is not known makes the sum unknown.
+impl Sum for Expectation {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        let nothing = Self {
+            subscriptions: 0,
+            bytes: 0,
+            duration_ns: 0,
+            measured: true,
+        };
+        all.fold(nothing, |sum, next| Self {
+            subscriptions: sum.subscriptions.saturating_add(next.subscriptions),
+            bytes: sum.bytes.saturating_add(next.bytes),
+            duration_ns: sum.duration_ns.saturating_add(next.duration_ns),
+            measured: sum.measured && next.measured,
+        })
+    }
 }
 
 /// How fast it went once.

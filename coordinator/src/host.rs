@@ -40,8 +40,6 @@ impl Layout {
 pub struct Settings {
     /// What is started when the store is empty.
     pub layout: Layout,
-    /// Whether the operators know the strategy `buffered`; without, it is refused by name.
-    pub buffered: bool,
 }
 
 /// What an instance holds; for expectations only, decisions never depend on it.

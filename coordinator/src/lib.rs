@@ -37,6 +37,6 @@ pub use coordinator::{Coordinator, CoordinatorStats};
 pub use document::{Document, Path, Put, Stored, Version, WriteError, WriteId};
 pub use effect::{Effect, Effects};
 pub use host::{HostEntry, Layout, Load, Settings};
-pub use record::{AbortReason, OperationRecord, Outcome, PhaseName, PhaseRecord, Resize};
+pub use record::{AbortReason, OperationRecord, Outcome, PhaseName, PhaseRecord, Resize, Wishes};
 pub use request::{Answer, DryRun, Expectation, Impossible, RequestId, ScaleRequest};
 pub use store::EmbeddedStore;

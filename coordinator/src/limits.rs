@@ -23,3 +23,5 @@ pub const PATIENCE: Duration = Duration::from_secs(5);
 pub const ASSUMED_COPY_BYTES_PER_SECOND: u64 = 10_000_000;
 /// The rest of an operation before one has been measured.
 pub const ASSUMED_OVERHEAD: Duration = Duration::from_millis(100);
+/// The largest weight of an instance: finer differences than a thousandth vanish among 4096 slots.
+pub const WEIGHT_MAX: u32 = 1000;

@@ -13,8 +13,19 @@ use serde::{Deserialize, Serialize};
 pub struct OperationRecord {
     /// Which.
     pub id: OperationId,
-    /// How many instances there were and shall be, per layer that changes.
+    /// How many instances there were and shall be, of the layer that changes.
     pub layers: BTreeMap<Layer, Resize>,
+    /// What was asked for altogether: one operation a layer, in a row.
+    pub asked: Wishes,
+    /// The operation before it in the row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub follows: Option<OperationId>,
+    /// Layers of the row that are still to come: the next operation begins when this one is done.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub then: BTreeMap<Layer, u32>,
+    /// Why what was still to come does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub then_not: Option<String>,
     /// How.
     pub strategy: Strategy,
     /// Why, in the words of who asked.
@@ -56,6 +67,7 @@ impl OperationRecord {
             | PhaseName::Copy
             | PhaseName::Close
             | PhaseName::Commit
+            | PhaseName::Fill
             | PhaseName::Drain => self.phases.push(PhaseRecord {
                 phase,
                 begin_ns: at_ns,
@@ -69,6 +81,26 @@ impl OperationRecord {
     pub fn duration_ns(&self) -> u64 {
         let last = self.phases.last();
         last.map_or(0, |phase| phase.begin_ns + phase.duration_ns.unwrap_or(0))
+    }
+}
+
+/// How many instances each layer shall have, and how they share their slots.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wishes {
+    /// Instances of each named layer.
+    pub layers: BTreeMap<Layer, u32>,
+    /// One weight an instance, in the order of their ids, for layers that own slots; evenly where none are given.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub weights: BTreeMap<Layer, Vec<u32>>,
+}
+
+impl<const N: usize> From<[(Layer, u32); N]> for Wishes {
+    fn from(layers: [(Layer, u32); N]) -> Self {
+        Self {
+            layers: layers.into(),
+            weights: BTreeMap::new(),
+        }
     }
 }
 
@@ -93,6 +125,8 @@ pub enum PhaseName {
     Close,
     /// The topology is being written.
     Commit,
+    /// Exit points that were named for slots are filled by those who hold them.
+    Fill,
     /// What was stamped before is finished.
     Drain,
     /// It is over.

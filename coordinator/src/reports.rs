@@ -107,6 +107,18 @@ impl Reports {
             .is_some_and(|words| words.joined >= Some(epoch))
     }
 
+    /// Whether an exit point holds what belongs to the slots that the epoch names it for.
+    pub(crate) fn filled(&self, from: Incarnation, epoch: Epoch) -> bool {
+        self.words(from)
+            .is_some_and(|words| words.filled >= Some(epoch))
+    }
+
+    /// Whether nothing is left with a leaving instance.
+    pub(crate) fn emptied(&self, from: Incarnation, epoch: Epoch) -> bool {
+        self.words(from)
+            .is_some_and(|words| words.emptied >= Some(epoch))
+    }
+
     /// What an access point held, if it stamps the epoch or a later one.
     pub(crate) fn flipped(&self, from: Incarnation, epoch: Epoch) -> Option<Flipped> {
         let said = self.words(from).and_then(|words| words.flipped);

@@ -11,17 +11,17 @@ use gomera_model::{Epoch, Incarnation, Layer, OperationId};
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::record::{OperationRecord, Resize};
+use crate::record::{OperationRecord, Resize, Wishes};
 
 /// A request, numbered by the driver, which finds the asker by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub u64);
 
-/// Another number of instances.
+/// Other numbers of instances, or another placement of the same numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScaleRequest {
-    /// How many instances each named layer shall have.
-    pub layers: BTreeMap<Layer, u32>,
+    /// What each named layer shall be.
+    pub wishes: Wishes,
     /// How.
     pub strategy: Strategy,
     /// Only say what would be done.
@@ -80,12 +80,17 @@ pub enum Impossible {
         /// The limit.
         max: u32,
     },
-    /// This version scales matchers only.
-    #[error("{} cannot be scaled yet: this version scales matchers", layer_name(*.0))]
-    LayerLater(Layer),
-    /// This version knows the strategy `live` only.
-    #[error("the strategy `buffered` comes with a later version: use `live`")]
-    BufferedLater,
+    /// Weights for a layer that cannot have them, or not one for each instance.
+    #[error(
+        "the weights of {} do not fit: give one from 1 to {max} for each of its instances, and the layer among the counts; matchers and exit points have slots to share",
+        layer_name(*.layer)
+    )]
+    Weights {
+        /// Of which layer.
+        layer: Layer,
+        /// The largest weight.
+        max: u32,
+    },
     /// No host may run the layer.
     #[error("no host may run {}", layer_name(*.0))]
     NoHost(Layer),

@@ -13,7 +13,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use gomera_model::control::Plan;
-use gomera_model::{Incarnation, OperationId, Topology};
+use gomera_model::{Incarnation, Layer, OperationId, Topology};
 use serde::{Deserialize, Serialize};
 
 use crate::operation::Operation;
@@ -76,6 +76,9 @@ pub(crate) fn read_operation(bytes: &[u8]) -> Result<OperationDocument, String> 
         if operation.record.phase == PhaseName::Commit {
             return Err("it stands in a phase that is never written".into());
         }
+        if operation.committed > operation.plan.then.len() + 1 {
+            return Err("more steps are committed than are planned".into());
+        }
         if operation.record.id > document.counters.operation {
             return Err("the operation is newer than the counter of operations".into());
         }
@@ -84,11 +87,20 @@ pub(crate) fn read_operation(bytes: &[u8]) -> Result<OperationDocument, String> 
 }
 
 fn check_plan(plan: &Plan) -> Result<(), String> {
-    let next = &plan.next;
-    next.check()
-        .map_err(|fault| format!("in the planned topology, {fault}"))?;
+    let mut epoch = plan.next.epoch;
+    for step in core::iter::once(&plan.next).chain(&plan.then) {
+        step.check()
+            .map_err(|fault| format!("in a planned topology, {fault}"))?;
+        if step.epoch != epoch {
+            return Err("the planned topologies are not one epoch after the other".into());
+        }
+        epoch = epoch.next();
+    }
+    if plan.layer != Layer::Matchers {
+        return Ok(());
+    }
     for moved in &plan.moves {
-        let owner = |slot: &gomera_model::SlotId| next.matcher_of.get(slot.index());
+        let owner = |slot: &gomera_model::SlotId| plan.next.matcher_of.get(slot.index());
         if !(moved.slots.iter()).all(|slot| owner(slot) == Some(&moved.to)) {
             return Err("a slot moves to another matcher than the plan says".into());
         }

@@ -7,7 +7,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use gomera_coordinator::{Answer, ScaleRequest};
+use gomera_coordinator::{Answer, ScaleRequest, Wishes};
 use gomera_model::Layer;
 use gomera_model::control::Strategy;
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,9 @@ use crate::broker::{Broker, wall_clock};
 pub struct ScaleBody {
     /// How many instances each named layer shall have.
     pub layers: BTreeMap<Layer, u32>,
+    /// One weight an instance, in the order of their ids, for layers that own slots; evenly where none are given.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub weights: BTreeMap<Layer, Vec<u32>>,
     /// How.
     #[serde(default)]
     pub strategy: Strategy,
@@ -64,7 +67,10 @@ fn parse(headers: &HeaderMap, body: &[u8]) -> Result<ScaleRequest, Problem> {
             .detail("the header Idempotency-Key is not visible ASCII")
     })?;
     Ok(ScaleRequest {
-        layers: body.layers,
+        wishes: Wishes {
+            layers: body.layers,
+            weights: body.weights,
+        },
         strategy: body.strategy,
         dry_run: body.dry_run,
         reason: body.reason,

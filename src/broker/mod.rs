@@ -382,8 +382,5 @@ const LOOKS_AT_REST: u32 = 5;
 fn settings(config: &Config) -> Settings {
     let mut layout = Layout::of_each(ONLY_HOST, 1);
     layout.counts.extend(&config.counts);
-    Settings {
-        layout,
-        buffered: true,
-    }
+    Settings { layout }
 }

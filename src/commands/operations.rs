@@ -114,6 +114,13 @@ pub(super) fn describe(record: &OperationRecord) -> String {
             record.operations_held
         );
     }
+    for (layer, count) in &record.then {
+        let name = format!("{layer:?}");
+        let _ = writeln!(text, "  then {} to {count}", super::words(&name));
+    }
+    if let Some(why) = &record.then_not {
+        let _ = writeln!(text, "  what was to follow does not: {why}");
+    }
     text
 }
 

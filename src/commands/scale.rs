@@ -14,7 +14,7 @@ use ureq::http::StatusCode;
 use super::admin::{AdminAddress, AdminClient, AdminFailure};
 use super::operations::describe;
 use super::{Common, Console, Exit};
-use crate::admin::ScaleBody;
+use crate::admin::{OperationsReport, ScaleBody};
 
 /// What `scale` takes.
 #[derive(Clone, Debug, Args)]
@@ -23,6 +23,10 @@ pub(super) struct Arguments {
     /// exit-points).
     #[arg(required = true, value_name = "LAYER=COUNT", value_parser = parse_wish)]
     layers: Vec<(Layer, u32)>,
+    /// Shares the slots of a layer by these weights, one an instance in the order of their ids, as in
+    /// matchers=2,1,1 (matchers, exit-points); evenly without.
+    #[arg(long, value_name = "LAYER=WEIGHT,…", value_parser = parse_weights)]
+    weights: Vec<(Layer, Vec<u32>)>,
     /// How.
     #[arg(long, value_enum, default_value_t = StrategyName::Live)]
     strategy: StrategyName,
@@ -51,9 +55,26 @@ enum StrategyName {
 }
 
 fn parse_wish(text: &str) -> Result<(Layer, u32), String> {
-    let (name, count) = text
-        .split_once('=')
-        .ok_or("it is not of the form LAYER=COUNT")?;
+    let (layer, count) = parse_layer(text, "LAYER=COUNT")?;
+    let count = count
+        .parse()
+        .map_err(|_| format!("`{count}` is no number of instances"))?;
+    Ok((layer, count))
+}
+
+fn parse_weights(text: &str) -> Result<(Layer, Vec<u32>), String> {
+    let (layer, weights) = parse_layer(text, "LAYER=WEIGHT,…")?;
+    let weights = weights.split(',').map(str::parse);
+    let weights = weights
+        .collect::<Result<_, _>>()
+        .map_err(|_| format!("`{text}` has a weight that is no number"))?;
+    Ok((layer, weights))
+}
+
+fn parse_layer<'a>(text: &'a str, form: &str) -> Result<(Layer, &'a str), String> {
+    let Some((name, rest)) = text.split_once('=') else {
+        return Err(format!("it is not of the form {form}"));
+    };
     let layer = match name.replace('_', "-").as_str() {
         "connection-points" => Layer::ConnectionPoints,
         "access-points" => Layer::AccessPoints,
@@ -65,24 +86,21 @@ fn parse_wish(text: &str) -> Result<(Layer, u32), String> {
             ));
         }
     };
-    let count = count
-        .parse()
-        .map_err(|_| format!("`{count}` is no number of instances"))?;
-    Ok((layer, count))
+    Ok((layer, rest))
 }
 
 /// Asks, and waits if it shall.
 pub(super) fn run(arguments: &Arguments, console: &mut Console) -> Exit {
     arguments.common.start_log();
-    let mut layers = BTreeMap::new();
-    for &(layer, count) in &arguments.layers {
-        if layers.insert(layer, count).is_some() {
-            console.error(&"a layer is named twice");
-            return Exit::WrongUsage;
-        }
+    let layers: BTreeMap<_, _> = arguments.layers.iter().copied().collect();
+    let weights: BTreeMap<_, _> = arguments.weights.iter().cloned().collect();
+    if (layers.len(), weights.len()) != (arguments.layers.len(), arguments.weights.len()) {
+        console.error(&"a layer is named twice");
+        return Exit::WrongUsage;
     }
     let body = ScaleBody {
         layers,
+        weights,
         strategy: match arguments.strategy {
             StrategyName::Live => Strategy::Live,
             StrategyName::Buffered => Strategy::Buffered,
@@ -113,14 +131,18 @@ fn ask(
     let mut record = client.operation(&answer["id"].to_string())?;
     if arguments.wait {
         record = wait(&client, record, arguments.common.json, console)?;
+        while !record.then.is_empty() || record.outcome == Outcome::Running {
+            record = client.next_of_row(&record)?;
+            record = wait(&client, record, arguments.common.json, console)?;
+        }
     }
     match arguments.common.json {
         true => console.json(&record),
         false => console.text(&describe(&record)),
     }
     Ok(match record.outcome {
-        Outcome::Running | Outcome::Done => Exit::Done,
-        Outcome::Aborted { .. } => Exit::Failed,
+        Outcome::Running | Outcome::Done if record.then_not.is_none() => Exit::Done,
+        Outcome::Running | Outcome::Done | Outcome::Aborted { .. } => Exit::Failed,
     })
 }
 
@@ -171,6 +193,16 @@ fn wait(
 }
 
 impl AdminClient {
+    /// The operation that follows in a row, as soon as it has begun; the same one while it has not.
+    fn next_of_row(&self, record: &OperationRecord) -> Result<OperationRecord, AdminFailure> {
+        let report: OperationsReport = self.get("/v1/operations")?;
+        let mut follows = report.operations.into_iter();
+        match follows.find(|next| next.follows == Some(record.id)) {
+            Some(next) => Ok(next),
+            None => self.operation(&record.id.to_string()),
+        }
+    }
+
     /// One operation as it is now.
     pub(super) fn operation(&self, id: &str) -> Result<OperationRecord, AdminFailure> {
         self.get(&format!("/v1/operations/{id}"))

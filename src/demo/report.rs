@@ -131,13 +131,14 @@ impl Operation {
     }
 
     fn to_json(&self) -> Value {
-        let phases: Map<String, Value> = self
-            .phases
-            .iter()
-            .map(|phase| {
-                let length = phase.span_ns.end - phase.span_ns.start;
-                (phase_name(phase.name).to_owned(), json!(ms(length)))
-            })
+        // A layer that changes in several steps goes through a phase more than once.
+        let mut lengths: BTreeMap<&str, u64> = BTreeMap::new();
+        for phase in &self.phases {
+            let length = phase.span_ns.end - phase.span_ns.start;
+            *lengths.entry(phase_name(phase.name)).or_default() += length;
+        }
+        let phases: Map<String, Value> = (lengths.into_iter())
+            .map(|(name, length)| (name.to_owned(), json!(ms(length))))
             .collect();
         json!({
             "layers": self.layers,
@@ -315,6 +316,7 @@ pub(crate) fn phase_name(phase: PhaseName) -> &'static str {
         PhaseName::Copy => "copy",
         PhaseName::Close => "close",
         PhaseName::Commit => "commit",
+        PhaseName::Fill => "fill",
         PhaseName::Drain => "drain",
         PhaseName::Done => "done",
         PhaseName::Aborted => "aborted",

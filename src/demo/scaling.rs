@@ -1,6 +1,5 @@
 //! Scales the matchers while notifications flow, through the same door as `gomera scale`.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use gomera_coordinator::{Answer, OperationRecord, Outcome, ScaleRequest};
@@ -54,7 +53,7 @@ pub(super) async fn scale_out_and_in(
 
 async fn scale(broker: &Broker, matchers: u32) -> Result<OperationRecord, ScaleError> {
     let request = ScaleRequest {
-        layers: BTreeMap::from([(Layer::Matchers, matchers)]),
+        wishes: [(Layer::Matchers, matchers)].into(),
         strategy: Strategy::Live,
         dry_run: false,
         reason: "demonstration".to_owned(),

@@ -7,17 +7,19 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use gomera_model::control::{Plan, Strategy};
+use gomera_model::control::{Move, Plan};
 use gomera_model::time::Timestamp;
-use gomera_model::{Layer, OperationId, Time, Topology};
+use gomera_model::{Epoch, Layer, OperationId, Time, Topology};
 
 use super::{Coordinator, Settled, State};
 use crate::effect::{Effect, Effects};
 use crate::expectation::expect;
-use crate::limits::{INSTANCES_MAX, PATIENCE, RETRY_AFTER, TEXT_BYTES_MAX, WAITING_MAX};
+use crate::limits::{
+    INSTANCES_MAX, PATIENCE, RETRY_AFTER, TEXT_BYTES_MAX, WAITING_MAX, WEIGHT_MAX,
+};
 use crate::operation::{Made, Operation, Phase, Preparing};
-use crate::plan::{self, Change};
-use crate::record::{AbortReason, OperationRecord, Outcome, PhaseName, Resize};
+use crate::plan::Change;
+use crate::record::{AbortReason, OperationRecord, Outcome, PhaseName, Resize, Wishes};
 use crate::request::{Answer, DryRun, Impossible, RequestId, ScaleRequest};
 
 /// A request.
@@ -121,23 +123,6 @@ impl Coordinator {
         }
     }
 
-    /// An operation whose topology changed under it is planned anew, whoever leads now.
-    pub(super) fn plan_again(&mut self, now: Time, effects: &mut Effects) {
-        let State::Settled(settled) = &self.state else {
-            return;
-        };
-        let Phase::Rest(Some(last)) = &settled.phase else {
-            return;
-        };
-        let why = AbortReason::TopologyChanged;
-        if last.record().outcome == (Outcome::Aborted { why }) {
-            let scale = last.record().asked_again();
-            if let Ok(change) = self.decide(settled, &scale) {
-                self.begin(now, &scale, change, effects);
-            }
-        }
-    }
-
     /// Begins an operation, which is not written yet, or says what the answer is.
     fn begin_or_answer(
         &mut self,
@@ -150,8 +135,8 @@ impl Coordinator {
             return Err(unavailable());
         };
         self.known_answer(scale, tried)?;
-        let change = self.decide(settled, scale)?;
-        Ok(self.begin(now, scale, change, effects))
+        let next = self.decide(settled, scale, &scale.wishes.layers)?;
+        Ok(self.begin(now, scale, (next, None), effects))
     }
 
     /// Whether the request has been answered before, or has been written.
@@ -167,8 +152,8 @@ impl Coordinator {
         let Some(key) = &scale.idempotency_key else {
             return Ok(());
         };
-        let mut newest_first = self.operations().rev();
-        match newest_first.find(|record| record.idempotency_key.as_ref() == Some(key)) {
+        let mut oldest_first = self.operations();
+        match oldest_first.find(|record| record.idempotency_key.as_ref() == Some(key)) {
             Some(record) if record.wants_what(scale) => {
                 Err(Answer::Accepted(Box::new(record.clone())))
             }
@@ -177,64 +162,72 @@ impl Coordinator {
         }
     }
 
-    /// What would have to be done, or why nothing is.
-    fn decide(&self, settled: &Settled, scale: &ScaleRequest) -> Result<Change, Answer> {
+    /// The first operation of those that the layers need, or why there is none.
+    pub(super) fn decide(
+        &self,
+        settled: &Settled,
+        scale: &ScaleRequest,
+        layers: &BTreeMap<Layer, u32>,
+    ) -> Result<Next, Answer> {
         let impossible = Answer::Impossible;
-        let topology = &*settled.held.topology;
-        let count = |layer| u32::try_from(topology.layer(layer).count()).unwrap_or(u32::MAX);
-        check_layers(scale, count).map_err(impossible)?;
-        if scale.strategy == Strategy::Buffered && !self.settings.buffered {
-            return Err(impossible(Impossible::BufferedLater));
-        }
+        check_wishes(&scale.wishes).map_err(impossible)?;
         if let Some(operation) = settled.phase.under_way() {
             return Err(Answer::Busy(operation.id()));
         }
         if let Some(failed) = self.failed_member() {
             return Err(impossible(Impossible::NotWhole(failed)));
         }
-        let matchers = scale.layers.get(&Layer::Matchers).copied();
-        let Some(matchers) = matchers else {
+        let row = self.row(settled, scale, layers).map_err(impossible)?;
+        let mut changes = row.into_iter();
+        let Some((change, from)) = changes.next() else {
             return Err(Answer::Unchanged);
         };
-        let last = settled.held.counters.incarnation;
-        let change =
-            plan::resize_matchers(topology, matchers, &self.hosts, last, &settled.held.ended)
-                .ok_or(impossible(Impossible::NoHost(Layer::Matchers)))?;
-        if change.moves.is_empty() {
-            return Err(Answer::Unchanged);
-        }
+        let rest: Vec<_> = changes.collect();
         if scale.dry_run {
-            return Err(Answer::Plan(Box::new(
-                self.dry_run(settled, scale, &change),
-            )));
+            let all: Vec<_> = core::iter::once((change, from)).chain(rest).collect();
+            return Err(Answer::Plan(Box::new(self.dry_run(scale, &all))));
         }
-        Ok(change)
+        let counts = rest.iter().map(|(change, _)| change.layer);
+        let then = counts.map(|layer| (layer, layers[&layer])).collect();
+        Ok(Next { change, from, then })
     }
 
-    fn dry_run(&self, settled: &Settled, scale: &ScaleRequest, change: &Change) -> DryRun {
-        let topology = &settled.held.topology;
+    fn dry_run(&self, scale: &ScaleRequest, row: &[(Change, Topology)]) -> DryRun {
         let mut newest_first = self.history.iter().rev();
         let last = newest_first.find(|record| record.outcome == Outcome::Done);
+        let expected = row.iter().map(|(change, from)| {
+            let moves: &[Move] = match change.layer {
+                Layer::Matchers => &change.moves,
+                Layer::ConnectionPoints | Layer::AccessPoints | Layer::ExitPoints => &[],
+            };
+            expect(moves, from, &self.loads, last)
+        });
         DryRun {
-            layers: resizes(settled, change),
+            layers: row
+                .iter()
+                .map(|(change, from)| resize(change, from))
+                .collect(),
             strategy: scale.strategy,
-            epoch: change.next.epoch,
-            slots_moved: slots(change),
-            expected: expect(&change.moves, topology, &self.loads, last),
+            epoch: row
+                .last()
+                .map_or(Epoch(0), |(change, _)| change.outcome().epoch),
+            slots_moved: row.iter().map(|(change, _)| slots(change)).sum(),
+            expected: expected.sum(),
         }
     }
 
-    fn begin(
+    pub(super) fn begin(
         &mut self,
         now: Time,
         scale: &ScaleRequest,
-        change: Change,
+        (next, follows): (Next, Option<OperationId>),
         effects: &mut Effects,
     ) -> OperationId {
         let settled = self.unsettle(now);
         let mut settled = settled.expect("a request is served when it is settled");
         let id = settled.held.counters.operation.next();
-        let record = OperationRecord::new(id, scale, resizes(&settled, &change), slots(&change));
+        let record = OperationRecord::new(id, scale, &next, follows);
+        let change = next.change;
         let held = &mut settled.held;
         held.counters.operation = id;
         if let Some(newest) = change.joining.last() {
@@ -242,13 +235,14 @@ impl Coordinator {
         }
         let retired = &held.topology.retired;
         held.ended.retain(|ended| !retired.contains(ended));
+        let mut steps = change.steps.into_iter();
         let made = Made {
             plan: Plan {
                 operation: id,
-                layer: Layer::Matchers,
+                layer: change.layer,
                 strategy: scale.strategy,
-                next: change.next,
-                then: Vec::new(),
+                next: steps.next().expect("a change has a step"),
+                then: steps.collect(),
                 moves: change.moves,
             },
             planned_at: settled.versions.topology,
@@ -277,23 +271,37 @@ impl Coordinator {
     }
 }
 
+/// The first operation of a row.
+#[derive(Debug)]
+pub(super) struct Next {
+    change: Change,
+    /// The topology that it begins from.
+    from: Topology,
+    /// Layers that follow.
+    then: BTreeMap<Layer, u32>,
+}
+
 impl OperationRecord {
     fn new(
         id: OperationId,
         scale: &ScaleRequest,
-        layers: BTreeMap<Layer, Resize>,
-        slots_moved: u64,
+        next: &Next,
+        follows: Option<OperationId>,
     ) -> Self {
         Self {
             id,
-            layers,
+            layers: BTreeMap::from([resize(&next.change, &next.from)]),
+            asked: scale.wishes.clone(),
+            follows,
+            then: next.then.clone(),
+            then_not: None,
             strategy: scale.strategy,
             reason: scale.reason.clone(),
             idempotency_key: scale.idempotency_key.clone(),
             started_unix_ns: scale.asked_at.0,
             phase: PhaseName::Prepare,
             phases: Vec::new(),
-            slots_moved,
+            slots_moved: slots(&next.change),
             subscriptions_moved: 0,
             bytes_moved: 0,
             operations_held: 0,
@@ -302,11 +310,9 @@ impl OperationRecord {
         }
     }
 
-    /// Whether the same is wanted, whenever it was asked for. A layer that keeps its number is not in the record.
+    /// Whether the same is wanted, whenever it was asked for.
     fn wants_what(&self, scale: &ScaleRequest) -> bool {
-        let asked =
-            |(layer, resize): (&Layer, &Resize)| scale.layers.get(layer) == Some(&resize.to);
-        self.strategy == scale.strategy && self.layers.iter().all(asked)
+        self.strategy == scale.strategy && self.asked == scale.wishes
     }
 
     /// Whether it was written for this very request.
@@ -317,11 +323,17 @@ impl OperationRecord {
             && self.wants_what(scale)
     }
 
+    /// What is left of its row, itself included.
+    pub(super) fn left_of_row(&self) -> BTreeMap<Layer, u32> {
+        let own = self.layers.iter();
+        let own = own.map(|(layer, resize)| (*layer, resize.to));
+        own.chain(self.then.clone()).collect()
+    }
+
     /// The request that it came from.
-    fn asked_again(&self) -> ScaleRequest {
-        let layers = self.layers.iter();
+    pub(super) fn asked_again(&self) -> ScaleRequest {
         ScaleRequest {
-            layers: layers.map(|(layer, resize)| (*layer, resize.to)).collect(),
+            wishes: self.asked.clone(),
             strategy: self.strategy,
             dry_run: false,
             reason: self.reason.clone(),
@@ -342,11 +354,11 @@ fn check_texts(scale: &ScaleRequest) -> Result<(), Impossible> {
     Ok(())
 }
 
-fn check_layers(scale: &ScaleRequest, present: impl Fn(Layer) -> u32) -> Result<(), Impossible> {
-    if scale.layers.is_empty() {
+fn check_wishes(wishes: &Wishes) -> Result<(), Impossible> {
+    if wishes.layers.is_empty() {
         return Err(Impossible::Nothing);
     }
-    for (&layer, &asked) in &scale.layers {
+    for (&layer, &asked) in &wishes.layers {
         let max = INSTANCES_MAX;
         if asked == 0 {
             return Err(Impossible::None(layer));
@@ -354,27 +366,34 @@ fn check_layers(scale: &ScaleRequest, present: impl Fn(Layer) -> u32) -> Result<
         if asked > max {
             return Err(Impossible::TooMany { layer, asked, max });
         }
-        if layer != Layer::Matchers && asked != present(layer) {
-            return Err(Impossible::LayerLater(layer));
+    }
+    for (&layer, weights) in &wishes.weights {
+        let max = WEIGHT_MAX;
+        let owns_slots = matches!(layer, Layer::Matchers | Layer::ExitPoints);
+        let count = wishes.layers.get(&layer).map(|count| *count as usize);
+        let fits = owns_slots
+            && count == Some(weights.len())
+            && weights.iter().all(|weight| (1..=max).contains(weight));
+        if !fits {
+            return Err(Impossible::Weights { layer, max });
         }
     }
     Ok(())
 }
 
-fn resizes(settled: &Settled, change: &Change) -> BTreeMap<Layer, Resize> {
-    let count = |topology: &Topology| {
-        u32::try_from(topology.layer(Layer::Matchers).count()).unwrap_or(u32::MAX)
-    };
-    let (from, to) = (count(&settled.held.topology), count(&change.next));
-    BTreeMap::from([(Layer::Matchers, Resize { from, to })])
+pub(super) fn count(topology: &Topology, layer: Layer) -> u32 {
+    u32::try_from(topology.layer(layer).count()).unwrap_or(u32::MAX)
+}
+
+fn resize(change: &Change, before: &Topology) -> (Layer, Resize) {
+    let layer = change.layer;
+    let (from, to) = (count(before, layer), count(change.outcome(), layer));
+    (layer, Resize { from, to })
 }
 
 fn slots(change: &Change) -> u64 {
-    change
-        .moves
-        .iter()
-        .map(|moved| moved.slots.len() as u64)
-        .sum()
+    let moves = change.moves.iter();
+    moves.map(|moved| moved.slots.len() as u64).sum()
 }
 
 fn unavailable() -> Answer {

@@ -76,12 +76,13 @@ impl Coordinator {
 
     /// Takes the next step, if it is settled and one can be taken.
     pub(super) fn go_on(&mut self, now: Time, effects: &mut Effects) {
+        self.go_on_with_row(now, effects);
         self.serve(now, effects);
         if let Some(why) = self.reason_to_abort() {
             self.give_up(now, why, effects);
         }
         self.step(now, effects);
-        self.plan_again(now, effects);
+        self.go_on_with_row(now, effects);
     }
 
     /// Gives the operation up, if it is settled and can be.
@@ -130,10 +131,15 @@ impl Coordinator {
     ) {
         let operation = committing.operation();
         self.under_way = Some(operation.record.clone());
-        held.topology = Arc::new(operation.plan.next.clone());
+        let is_first = operation.committed == 0;
+        held.topology = Arc::new(committing.topology().clone());
         let topology = Put {
             path: Path::Topology,
-            expected: Some(operation.planned_at),
+            expected: Some(if is_first {
+                operation.planned_at
+            } else {
+                versions.topology
+            }),
             bytes: stored::write(&*held.topology),
         };
         let draining = Phase::Draining(committing.clone().committed(now));

@@ -17,6 +17,7 @@
 mod asking;
 mod leading;
 mod reading;
+mod row;
 mod stats;
 
 use alloc::boxed::Box;

@@ -221,13 +221,16 @@ fn check(topology: &Topology, document: &OperationDocument) -> Result<(), (Path,
         return Ok(());
     };
     match operation.record.phase {
-        PhaseName::Drain | PhaseName::Done if topology.epoch < operation.plan.next.epoch => {
+        PhaseName::Fill | PhaseName::Drain | PhaseName::Done
+            if topology.epoch < operation.present().epoch =>
+        {
             Err((Path::Topology, Fault::Older))
         }
         PhaseName::Prepare
         | PhaseName::Copy
         | PhaseName::Close
         | PhaseName::Commit
+        | PhaseName::Fill
         | PhaseName::Drain
         | PhaseName::Done
         | PhaseName::Aborted => Ok(()),

@@ -1,8 +1,8 @@
-//! The commit: one transaction over both documents. From here the operation only goes forward.
+//! The commit of a step: one transaction over both documents. From the first on the operation only goes forward.
 
 use alloc::boxed::Box;
 
-use gomera_model::Time;
+use gomera_model::{Time, Topology};
 
 use super::{Draining, Operation};
 use crate::record::PhaseName;
@@ -22,8 +22,16 @@ impl Committing {
         &self.0
     }
 
+    /// The topology that it writes.
+    pub(crate) fn topology(&self) -> &Topology {
+        self.0
+            .following()
+            .expect("nothing is committed without a step")
+    }
+
     /// The next phase, when the transaction is known to have succeeded; before that, what it writes.
-    pub(crate) fn committed(self, now: Time) -> Draining {
+    pub(crate) fn committed(mut self, now: Time) -> Draining {
+        self.0.committed += 1;
         Draining::new(self.0, now)
     }
 }

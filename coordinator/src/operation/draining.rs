@@ -1,4 +1,5 @@
-//! Phase *drain*: what was stamped before the commit is finished under its old owners.
+//! Phase *drain*: what was stamped before the commit is finished under its old owners; where exit points are named for
+//! slots, *fill*: they are given what belongs there.
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
@@ -7,34 +8,52 @@ use alloc::sync::Arc;
 use gomera_model::control::Control;
 use gomera_model::{Incarnation, Layer, Time};
 
-use super::{Ended, Operation, Orders};
+use super::{Committing, Ended, Operation, Orders};
 use crate::record::{Outcome, PhaseName};
 use crate::reports::Reports;
 
-/// Awaits every access point's flip, every matcher of both epochs, every exit point.
+/// Awaits every access point's flip, every matcher of both epochs, every exit point, and whoever is leaving.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Draining(pub(super) Box<Operation>);
 
+/// Nothing of the old epoch is left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Drained {
+    /// That was the last step.
+    Ended(Ended),
+    /// The next one is committed.
+    Next(Committing),
+}
+
 impl Draining {
     pub(super) fn new(mut operation: Box<Operation>, now: Time) -> Self {
-        operation.enter(PhaseName::Drain, now);
+        let mut points = operation.present().exit_points_of.iter();
+        let phase = if points.any(|points| points.further.is_some()) {
+            PhaseName::Fill
+        } else {
+            PhaseName::Drain
+        };
+        operation.enter(phase, now);
         Self(operation)
     }
 
-    /// The end, when nothing of the old epoch is left.
-    pub(crate) fn drained(mut self, now: Time, reports: &Reports) -> Result<Ended, Self> {
+    /// What comes next, when nothing of the old epoch is left.
+    pub(crate) fn drained(mut self, now: Time, reports: &Reports) -> Result<Drained, Self> {
         if !self.awaited(reports).is_empty() {
             return Err(self);
         }
         self.note(reports);
+        if self.0.following().is_some() {
+            return Ok(Drained::Next(Committing::new(self.0, now)));
+        }
         self.0.enter(PhaseName::Done, now);
         self.0.record.outcome = Outcome::Done;
-        Ok(Ended(self.0))
+        Ok(Drained::Ended(Ended(self.0)))
     }
 
     /// Takes what the access points held into the record.
     pub(super) fn note(&mut self, reports: &Reports) {
-        let epoch = self.0.plan.next.epoch;
+        let epoch = self.0.present().epoch;
         let (mut held, mut held_ns_max) = (0, 0);
         for point in self.0.access_points() {
             let flipped = reports.flipped(point, epoch).unwrap_or_default();
@@ -43,26 +62,37 @@ impl Draining {
         }
         self.0.record.operations_held = held;
         self.0.record.held_ns_max = held_ns_max;
+        self.0.note_copied(reports);
     }
 
+    /// Whoever leaves is told as well: it learns that it is listed no more.
     pub(super) fn orders(&self) -> Orders {
-        let next = &self.0.plan.next;
-        let leaving = self.0.leaving.iter();
-        let all = next.instances.iter().chain(leaving);
+        let present = self.0.present();
+        let all = present.instances.iter().chain(&self.0.leaving);
         Orders {
-            control: Control::Topology(Arc::new(next.clone())),
+            control: Control::Topology(Arc::new(present.clone())),
             to: all.map(|instance| instance.incarnation).collect(),
         }
     }
 
     pub(super) fn awaited(&self, reports: &Reports) -> BTreeSet<Incarnation> {
-        let next = &self.0.plan.next;
-        let unflipped = (self.0.access_points().into_iter())
-            .filter(|point| reports.flipped(*point, next.epoch).is_none());
-        let undrained = (self.0.matchers().into_iter())
-            .filter(|matcher| !reports.drained(*matcher, next.epoch));
-        let unjoined = (next.incarnations(Layer::ExitPoints))
-            .filter(|point| !reports.joined(*point, next.epoch));
-        unflipped.chain(undrained).chain(unjoined).collect()
+        let present = self.0.present();
+        let epoch = present.epoch;
+        let fills = self.0.plan.layer == Layer::ExitPoints;
+        let unflipped = (present.incarnations(Layer::AccessPoints))
+            .filter(|point| reports.flipped(*point, epoch).is_none());
+        let undrained =
+            (self.0.matchers().into_iter()).filter(|matcher| !reports.drained(*matcher, epoch));
+        let unjoined = present.incarnations(Layer::ExitPoints).filter(|point| {
+            !reports.joined(*point, epoch) || fills && !reports.filled(*point, epoch)
+        });
+        let unempty = (present.instances.iter().filter(|instance| instance.leaving))
+            .map(|instance| instance.incarnation)
+            .filter(|instance| !reports.emptied(*instance, epoch));
+        unflipped
+            .chain(undrained)
+            .chain(unjoined)
+            .chain(unempty)
+            .collect()
     }
 }

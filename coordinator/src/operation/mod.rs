@@ -1,9 +1,11 @@
 //! An operation: one struct per phase, each step takes the phase and returns the next.
 //!
 //! ```text
-//! live:      Preparing ─► Copying ──────► Closing ───────┐
-//!                                                        ├─► Committing ─► Draining ─► Ended (done)
-//! buffered:  Preparing ─► ClosingFirst ─► CopyingClosed ─┘
+//! matchers, live:      Preparing ─► Copying ──────► Closing ───────┐
+//!                                                                  ├─► Committing ─► Draining ─► Ended (done)
+//! matchers, buffered:  Preparing ─► ClosingFirst ─► CopyingClosed ─┤       ▲             │
+//!                                                                  │       └── the next ─┘
+//! other layers:        Preparing ──────────────────────────────────┘           step
 //!
 //! any of the phases before Committing ─► Ended (aborted)
 //! ```
@@ -21,12 +23,13 @@ mod phase;
 mod preparing;
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use gomera_model::control::{Control, Plan};
-use gomera_model::{Incarnation, Instance, Layer, OperationId, Time};
+use gomera_model::{Incarnation, Instance, Layer, OperationId, Time, Topology};
 use serde::{Deserialize, Serialize};
 
 use crate::document::Version;
@@ -38,7 +41,7 @@ pub(crate) use closing_first::ClosingFirst;
 pub(crate) use committing::Committing;
 pub(crate) use copying::Copying;
 pub(crate) use copying_closed::CopyingClosed;
-pub(crate) use draining::Draining;
+pub(crate) use draining::{Drained, Draining};
 pub(crate) use phase::{Phase, Step};
 pub(crate) use preparing::{Confirmed, Preparing};
 
@@ -57,6 +60,9 @@ pub(crate) struct Operation {
     pub(crate) joining: Vec<Instance>,
     /// Who can be stopped after it.
     pub(crate) leaving: Vec<Instance>,
+    /// How many of the plan's topologies are in force.
+    #[serde(default)]
+    pub(crate) committed: usize,
     /// When the operation began, by this leader's clock.
     #[serde(skip)]
     clock: Clock,
@@ -101,6 +107,7 @@ impl Operation {
             planned_at: made.planned_at,
             joining: made.joining,
             leaving: made.leaving,
+            committed: 0,
             clock,
         })
     }
@@ -119,9 +126,30 @@ impl Operation {
         self.record.id
     }
 
-    /// All who learn the plan before the commit: the access points, and the matchers of both epochs.
+    /// All who learn the plan before the commit: who has to be ready for it, and where matchers change also who takes
+    /// part in the change.
     fn participants(&self) -> BTreeSet<Incarnation> {
-        &self.access_points() | &self.matchers()
+        let joining = self.joining.iter().map(|instance| instance.incarnation);
+        match self.plan.layer {
+            Layer::Matchers => &self.access_points() | &self.matchers(),
+            Layer::ConnectionPoints | Layer::AccessPoints | Layer::ExitPoints => joining.collect(),
+        }
+    }
+
+    /// The topology of the last step that is committed, or of the first one.
+    pub(crate) fn present(&self) -> &Topology {
+        match self.committed {
+            0 | 1 => &self.plan.next,
+            further => &self.plan.then[further - 2],
+        }
+    }
+
+    /// The topology of the next step, if there is one.
+    pub(crate) fn following(&self) -> Option<&Topology> {
+        match self.committed {
+            0 => Some(&self.plan.next),
+            further => self.plan.then.get(further - 1),
+        }
     }
 
     fn enter(&mut self, phase: PhaseName, now: Time) {
@@ -135,16 +163,18 @@ impl Operation {
         Ended(self)
     }
 
-    /// They are the same before and after.
     fn access_points(&self) -> BTreeSet<Incarnation> {
-        self.plan.next.incarnations(Layer::AccessPoints).collect()
+        self.present().incarnations(Layer::AccessPoints).collect()
     }
 
     /// Those of both epochs.
     fn matchers(&self) -> BTreeSet<Incarnation> {
-        let leaving = self.leaving.iter().map(|instance| instance.incarnation);
-        let next = self.plan.next.incarnations(Layer::Matchers);
-        next.chain(leaving).collect()
+        let leaving = self.leaving.iter();
+        let leaving = leaving.filter(|instance| instance.layer == Layer::Matchers);
+        let present = self.present().incarnations(Layer::Matchers);
+        present
+            .chain(leaving.map(|instance| instance.incarnation))
+            .collect()
     }
 
     fn givers(&self) -> BTreeSet<Incarnation> {
@@ -176,6 +206,13 @@ impl Ended {
             Outcome::Aborted { .. } => &self.0.joining,
             Outcome::Done | Outcome::Running => &self.0.leaving,
         }
+    }
+
+    /// The same without what was still to come after it, for this reason.
+    pub(crate) fn without_rest(mut self, why: String) -> Self {
+        self.0.record.then = BTreeMap::new();
+        self.0.record.then_not = Some(why);
+        self
     }
 
     /// What is told about it.

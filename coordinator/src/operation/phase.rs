@@ -9,7 +9,7 @@ use gomera_model::control::Strategy;
 use gomera_model::{Incarnation, Time};
 
 use super::{
-    Closing, ClosingFirst, Committing, Confirmed, Copying, CopyingClosed, Draining, Ended,
+    Closing, ClosingFirst, Committing, Confirmed, Copying, CopyingClosed, Drained, Draining, Ended,
     Operation, Orders, Preparing,
 };
 use crate::record::{AbortReason, PhaseName};
@@ -58,7 +58,7 @@ impl Phase {
             (PhaseName::Close, Strategy::Buffered) => Self::ClosingFirst(ClosingFirst(operation)),
             (PhaseName::Copy, Strategy::Buffered) => Self::CopyingClosed(CopyingClosed(operation)),
             (PhaseName::Commit, _) => unreachable!("such a document is refused when it is read"),
-            (PhaseName::Drain, _) => Self::Draining(Draining(operation)),
+            (PhaseName::Drain | PhaseName::Fill, _) => Self::Draining(Draining(operation)),
             (PhaseName::Done | PhaseName::Aborted, _) => Self::Rest(Some(Ended(operation))),
         }
     }
@@ -70,6 +70,7 @@ impl Phase {
             Self::Preparing(phase) => match phase.confirmed(now, reports) {
                 Ok(Confirmed::Live(next)) => Step::Enter(Self::Copying(next)),
                 Ok(Confirmed::Buffered(next)) => Step::Enter(Self::ClosingFirst(next)),
+                Ok(Confirmed::Uncopied(next)) => Step::Commit(next),
                 Err(phase) => Step::Stay(Self::Preparing(phase)),
             },
             Self::Copying(phase) => match phase.copied(now, reports) {
@@ -86,7 +87,8 @@ impl Phase {
                 Err(phase) => Step::Stay(Self::CopyingClosed(phase)),
             },
             Self::Draining(phase) => match phase.drained(now, reports) {
-                Ok(ended) => Step::Enter(Self::Rest(Some(ended))),
+                Ok(Drained::Next(next)) => Step::Commit(next),
+                Ok(Drained::Ended(ended)) => Step::Enter(Self::Rest(Some(ended))),
                 Err(phase) => Step::Stay(Self::Draining(phase)),
             },
         }

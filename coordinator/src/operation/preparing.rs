@@ -5,23 +5,26 @@ use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 
 use gomera_model::control::{Control, Strategy};
-use gomera_model::{Incarnation, Time};
+use gomera_model::{Incarnation, Layer, Time};
 
-use super::{ClosingFirst, Copying, Operation, Orders};
+use super::{ClosingFirst, Committing, Copying, Operation, Orders};
 use crate::record::PhaseName;
 use crate::reports::Reports;
 
-/// Awaits that the access points and the matchers of both epochs confirm the plan.
+/// Awaits that whoever takes part confirms the plan: where matchers change, the access points and the matchers of both
+/// epochs; else who joins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Preparing(pub(super) Box<Operation>);
 
-/// All know the plan; the strategy says what is next.
+/// All know the plan; the layer and the strategy say what is next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Confirmed {
     /// Copy, then close.
     Live(Copying),
     /// Close, then copy.
     Buffered(ClosingFirst),
+    /// There is nothing to copy before the commit: exit points are filled behind it, others own no slots.
+    Uncopied(Committing),
 }
 
 impl Preparing {
@@ -36,9 +39,14 @@ impl Preparing {
         if !self.awaited(reports).is_empty() {
             return Err(self);
         }
-        Ok(match self.0.plan.strategy {
-            Strategy::Live => Confirmed::Live(Copying::new(self.0, now)),
-            Strategy::Buffered => Confirmed::Buffered(ClosingFirst::new(self.0, now)),
+        Ok(match (self.0.plan.layer, self.0.plan.strategy) {
+            (Layer::Matchers, Strategy::Live) => Confirmed::Live(Copying::new(self.0, now)),
+            (Layer::Matchers, Strategy::Buffered) => {
+                Confirmed::Buffered(ClosingFirst::new(self.0, now))
+            }
+            (Layer::ConnectionPoints | Layer::AccessPoints | Layer::ExitPoints, _) => {
+                Confirmed::Uncopied(Committing::new(self.0, now))
+            }
         })
     }
 

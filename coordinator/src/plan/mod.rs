@@ -1,12 +1,19 @@
-//! From a topology and a wish to the next topology: who comes, who goes, which slots move.
+//! From a topology and a wish to the topologies that follow: who comes, who goes, which slots move.
 //!
-//! Nothing moves that need not: who stays keeps what it has up to an even share, and only the rest changes hands. The
-//! same topology and wish always give the same plan.
+//! Nothing moves that need not: who stays keeps what it has up to its share, and only the rest changes hands. The same
+//! topology and wish always give the same plan.
+//!
+//! | layer | epochs of a change |
+//! |---|---|
+//! | matchers | one: the slots change hands |
+//! | exit points | a further one is named for each moving slot; it takes its place; who owns nothing goes |
+//! | access points, connection points | new ones are listed, leaving ones are fed no more; who is empty goes |
 
+mod pairs;
+mod placement;
 mod slots;
 
 use alloc::collections::{BTreeMap, BTreeSet};
-use alloc::string::String;
 use alloc::vec::Vec;
 
 use gomera_model::control::Move;
@@ -17,12 +24,15 @@ use gomera_model::{
 
 use crate::host::{HostEntry, Layout};
 use crate::limits::RETIRED_MAX;
+use placement::Placement;
 
-/// Another number of instances of one layer, planned.
+/// A change of one layer, planned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Change {
-    /// The topology after it.
-    pub(crate) next: Topology,
+    /// Which layer.
+    pub(crate) layer: Layer,
+    /// The topologies that follow, one epoch each; not empty.
+    pub(crate) steps: Vec<Topology>,
     /// What moves, ordered by (from, to).
     pub(crate) moves: Vec<Move>,
     /// Who has to be started for it, in the order of incarnations.
@@ -31,39 +41,181 @@ pub(crate) struct Change {
     pub(crate) leaving: Vec<Instance>,
 }
 
-/// Plans another number of matchers; `None` if no host may run one that is needed. `last` is the last incarnation
-/// given so far, `ended` those that ended and are not retired yet.
-pub(crate) fn resize_matchers(
-    topology: &Topology,
-    count: u32,
-    hosts: &BTreeMap<HostId, HostEntry>,
-    last: Incarnation,
-    ended: &[Incarnation],
-) -> Option<Change> {
-    let (staying, leaving) = split(topology, Layer::Matchers, count);
-    let mut placement = Placement::of(topology, hosts, last);
-    let mut joining = Vec::new();
-    for id in free_ids(&staying).take(count as usize - staying.len()) {
-        joining.push(placement.instance(Layer::Matchers, id)?);
+/// What a layer shall be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wish<'a> {
+    /// Which layer.
+    pub(crate) layer: Layer,
+    /// How many instances.
+    pub(crate) count: u32,
+    /// How the slots are shared, one weight an instance in the order of their ids; evenly if empty.
+    pub(crate) weights: &'a [u32],
+}
+
+/// What a plan is made from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ground<'a> {
+    /// The topology in force.
+    pub(crate) topology: &'a Topology,
+    /// The hosts that exist.
+    pub(crate) hosts: &'a BTreeMap<HostId, HostEntry>,
+    /// The last incarnation given so far.
+    pub(crate) last: Incarnation,
+    /// Who has ended and is not retired yet.
+    pub(crate) ended: &'a [Incarnation],
+}
+
+/// No host may run an instance that is needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NoHost;
+
+impl Change {
+    /// The topology after it.
+    pub(crate) fn outcome(&self) -> &Topology {
+        self.steps.last().expect("a change has a step")
     }
-    let members: Vec<_> = (staying.iter().chain(&joining))
-        .map(|instance| instance.incarnation)
-        .collect();
-    let matcher_of = slots::rebalance(&topology.matcher_of, &members);
-    let moves = moves(&topology.matcher_of, &matcher_of);
-    let next = Topology {
-        epoch: topology.epoch.next(),
-        instances: with_and_without(&topology.instances, &joining, &leaving),
-        retired: retire(&topology.retired, ended),
-        matcher_of,
-        exit_points_of: topology.exit_points_of.clone(),
-    };
-    Some(Change {
-        next,
-        moves,
-        joining,
-        leaving,
+}
+
+/// Plans a change; `None` if everything is as wished already.
+pub(crate) fn change(ground: Ground<'_>, wish: Wish<'_>) -> Result<Option<Change>, NoHost> {
+    let team = Team::of(ground, wish)?;
+    Ok(match wish.layer {
+        Layer::Matchers => matchers(ground, wish, team),
+        Layer::ExitPoints => exit_points(ground, wish, team),
+        Layer::AccessPoints | Layer::ConnectionPoints => unslotted(ground, wish, team),
     })
+}
+
+/// Matchers: the slots change hands in one epoch.
+fn matchers(ground: Ground<'_>, wish: Wish<'_>, team: Team) -> Option<Change> {
+    let topology = ground.topology;
+    let matcher_of = slots::rebalance(&topology.matcher_of, &team.shares(wish));
+    let moves = moves(&topology.matcher_of, &matcher_of);
+    if moves.is_empty() && team.is_unchanged() {
+        return None;
+    }
+    let next = Topology {
+        instances: with_and_without(&topology.instances, &team.joining, &team.leaving),
+        matcher_of,
+        ..following(ground)
+    };
+    Some(team.change(wish.layer, [next].into(), moves))
+}
+
+/// Exit points: named further, filled, swapped, as often as a pair has to change; then who owns nothing goes.
+fn exit_points(ground: Ground<'_>, wish: Wish<'_>, team: Team) -> Option<Change> {
+    let topology = ground.topology;
+    let target = pairs::target(
+        &topology.exit_points_of,
+        &team.members(),
+        &team.shares(wish),
+    );
+    if target == topology.exit_points_of && team.is_unchanged() {
+        return None;
+    }
+    let moves = pairs::moves(&topology.exit_points_of, &target);
+    let mut now = Topology {
+        instances: with_and_without(&topology.instances, &team.joining, &[]),
+        ..following(ground)
+    };
+    let mut steps = Vec::new();
+    for table in pairs::steps(&topology.exit_points_of, &target) {
+        now.exit_points_of = table;
+        steps.push(now.clone());
+        now.epoch = now.epoch.next();
+    }
+    if steps.is_empty() || !team.leaving.is_empty() {
+        now.instances = with_and_without(&now.instances, &[], &team.leaving);
+        steps.push(now);
+    }
+    Some(team.change(wish.layer, steps, moves))
+}
+
+/// Access points and connection points own no slots: new ones are listed, leaving ones empty themselves.
+fn unslotted(ground: Ground<'_>, wish: Wish<'_>, team: Team) -> Option<Change> {
+    if team.is_unchanged() {
+        return None;
+    }
+    let topology = ground.topology;
+    let mut first = Topology {
+        instances: with_and_without(&topology.instances, &team.joining, &[]),
+        ..following(ground)
+    };
+    for instance in &mut first.instances {
+        instance.leaving = team.leaving.contains(instance);
+    }
+    let mut steps = Vec::from([first]);
+    if !team.leaving.is_empty() {
+        let mut last = steps[0].clone();
+        last.epoch = last.epoch.next();
+        last.instances.retain(|instance| !instance.leaving);
+        steps.push(last);
+    }
+    Some(team.change(wish.layer, steps, Vec::new()))
+}
+
+/// Who belongs to a layer before and after.
+#[derive(Debug)]
+struct Team {
+    staying: Vec<Instance>,
+    joining: Vec<Instance>,
+    leaving: Vec<Instance>,
+}
+
+impl Team {
+    fn of(ground: Ground<'_>, wish: Wish<'_>) -> Result<Self, NoHost> {
+        let (staying, leaving) = split(ground.topology, wish.layer, wish.count);
+        let mut placement = Placement::of(ground);
+        let mut joining = Vec::new();
+        for id in free_ids(&staying).take(wish.count as usize - staying.len()) {
+            joining.push(placement.instance(wish.layer, id).ok_or(NoHost)?);
+        }
+        Ok(Self {
+            staying,
+            joining,
+            leaving,
+        })
+    }
+
+    fn is_unchanged(&self) -> bool {
+        self.joining.is_empty() && self.leaving.is_empty()
+    }
+
+    fn members(&self) -> Vec<&Instance> {
+        self.staying.iter().chain(&self.joining).collect()
+    }
+
+    /// Each member with its weight, in the order of incarnations.
+    fn shares(&self, wish: Wish<'_>) -> Vec<(Incarnation, u32)> {
+        let mut members = self.members();
+        members.sort_by_key(|member| member.id);
+        let weights = wish.weights.iter().copied().chain(core::iter::repeat(1));
+        let mut shares: Vec<_> = (members.iter().map(|member| member.incarnation))
+            .zip(weights)
+            .collect();
+        shares.sort_unstable();
+        shares
+    }
+
+    fn change(self, layer: Layer, steps: Vec<Topology>, moves: Vec<Move>) -> Change {
+        Change {
+            layer,
+            steps,
+            moves,
+            joining: self.joining,
+            leaving: self.leaving,
+        }
+    }
+}
+
+/// The next epoch, with nothing else changed but who is retired.
+fn following(ground: Ground<'_>) -> Topology {
+    let topology = ground.topology;
+    Topology {
+        epoch: topology.epoch.next(),
+        retired: retire(&topology.retired, ground.ended),
+        ..topology.clone()
+    }
 }
 
 /// The topology of a first start; `None` if the layout's host is not among the hosts.
@@ -109,48 +261,6 @@ fn split(topology: &Topology, layer: Layer, count: u32) -> (Vec<Instance>, Vec<I
 fn free_ids(taken: &[Instance]) -> impl Iterator<Item = InstanceId> + use<> {
     let taken: BTreeSet<_> = taken.iter().map(|instance| instance.id).collect();
     (0..).map(InstanceId).filter(move |id| !taken.contains(id))
-}
-
-/// Where new instances go: to the host with the fewest of their layer, then of all, then to the lowest id.
-struct Placement<'a> {
-    hosts: &'a BTreeMap<HostId, HostEntry>,
-    load: BTreeMap<(HostId, Option<Layer>), usize>,
-    last: Incarnation,
-}
-
-impl<'a> Placement<'a> {
-    fn of(topology: &Topology, hosts: &'a BTreeMap<HostId, HostEntry>, last: Incarnation) -> Self {
-        let load = BTreeMap::new();
-        let mut placement = Self { hosts, load, last };
-        for instance in &topology.instances {
-            placement.count(instance.host, instance.layer);
-        }
-        placement
-    }
-
-    fn instance(&mut self, layer: Layer, id: InstanceId) -> Option<Instance> {
-        let able = (self.hosts.values()).filter(|host| host.layers.contains(&layer));
-        let host = able.min_by_key(|host| {
-            let load = |of| self.load.get(&(host.id, of)).copied().unwrap_or(0);
-            (load(Some(layer)), load(None), host.id)
-        })?;
-        let (host, zone): (HostId, String) = (host.id, host.zone.clone());
-        self.count(host, layer);
-        self.last = self.last.next();
-        Some(Instance {
-            id,
-            incarnation: self.last,
-            layer,
-            host,
-            zone,
-            leaving: false,
-        })
-    }
-
-    fn count(&mut self, host: HostId, layer: Layer) {
-        *self.load.entry((host, Some(layer))).or_default() += 1;
-        *self.load.entry((host, None)).or_default() += 1;
-    }
 }
 
 /// What changes hands between two tables, ordered by (from, to).

@@ -1,5 +1,6 @@
 //! Plans are even, minimal and repeatable, from any table.
 
+use std::string::String;
 use std::vec;
 
 use gomera_model::HostId;
@@ -36,9 +37,40 @@ fn newest(topology: &Topology) -> Incarnation {
     topology.instances.last().unwrap().incarnation
 }
 
+fn matchers_on(
+    (topology, count): (&Topology, u32),
+    hosts: &BTreeMap<HostId, HostEntry>,
+    last: u64,
+    ended: &[Incarnation],
+) -> Result<Option<Change>, NoHost> {
+    let ground = Ground {
+        topology,
+        hosts,
+        last: Incarnation(last),
+        ended,
+    };
+    let wish = Wish {
+        layer: Layer::Matchers,
+        count,
+        weights: &[],
+    };
+    change(ground, wish)
+}
+
+/// A change of matchers, or one that changes nothing.
 fn resize(topology: &Topology, count: u32) -> Change {
-    let last = newest(topology).max(Incarnation(1000));
-    resize_matchers(topology, count, &one_host(), last, &[]).unwrap()
+    let last = newest(topology).max(Incarnation(1000)).0;
+    let change = matchers_on((topology, count), &one_host(), last, &[]);
+    change.unwrap().unwrap_or_else(|| Change {
+        layer: Layer::Matchers,
+        steps: vec![Topology {
+            epoch: topology.epoch.next(),
+            ..topology.clone()
+        }],
+        moves: vec![],
+        joining: vec![],
+        leaving: vec![],
+    })
 }
 
 fn counts(topology: &Topology) -> Vec<usize> {
@@ -61,7 +93,7 @@ fn fewest(topology: &Topology, members: &BTreeSet<Incarnation>) -> usize {
 
 fn check(topology: &Topology, count: u32) -> Change {
     let change = resize(topology, count);
-    let next = &change.next;
+    let next = &change.steps[0];
     assert_eq!(next.check(), Ok(()));
     assert_eq!(next.epoch, topology.epoch.next());
     assert_eq!(next.layer(Layer::Matchers).count(), count as usize);
@@ -103,11 +135,14 @@ fn without_its_host_nothing_is_laid_out() {
 fn one_to_three_keeps_a_third_and_gives_two_runs() {
     let topology = start(1);
     let change = check(&topology, 3);
-    assert_eq!(counts(&change.next), [1366, 1365, 1365]);
-    assert_eq!(change.next.matcher_of.chunk_by(|a, b| a == b).count(), 3);
-    let back = check(&change.next, 1);
+    assert_eq!(counts(&change.steps[0]), [1366, 1365, 1365]);
+    assert_eq!(
+        change.steps[0].matcher_of.chunk_by(|a, b| a == b).count(),
+        3
+    );
+    let back = check(&change.steps[0], 1);
     assert_eq!(back.leaving, change.joining, "the highest places go");
-    assert_eq!(back.next.instances, topology.instances);
+    assert_eq!(back.steps[0].instances, topology.instances);
 }
 
 #[test]
@@ -128,8 +163,10 @@ fn a_skewed_table_of_the_same_number_is_evened() {
 
 #[test]
 fn places_are_taken_again_and_incarnations_never() {
-    let shrunk = check(&start(4), 2).next;
-    let grown = resize_matchers(&shrunk, 3, &one_host(), Incarnation(77), &[]).unwrap();
+    let shrunk = check(&start(4), 2).steps.remove(0);
+    let grown = matchers_on((&shrunk, 3), &one_host(), 77, &[])
+        .unwrap()
+        .unwrap();
     let new = &grown.joining[0];
     assert_eq!((new.id, new.incarnation), (InstanceId(2), Incarnation(78)));
 }
@@ -142,7 +179,7 @@ fn new_instances_go_where_there_are_fewest() {
         host(3, &[Layer::Matchers]),
         host(4, &[Layer::ExitPoints]),
     ]);
-    let change = resize_matchers(&start(1), 6, &all, Incarnation(50), &[]).unwrap();
+    let change = matchers_on((&start(1), 6), &all, 50, &[]).unwrap().unwrap();
     let at: Vec<_> = change.joining.iter().map(|i| i.host.0).collect();
     assert_eq!(at, vec![2, 3, 2, 3, 1]);
 }
@@ -150,11 +187,8 @@ fn new_instances_go_where_there_are_fewest() {
 #[test]
 fn without_a_host_for_matchers_none_is_planned() {
     let none = hosts(&[host(4, &[Layer::ExitPoints])]);
-    assert_eq!(
-        resize_matchers(&start(1), 2, &none, Incarnation(50), &[]),
-        None
-    );
-    assert!(resize_matchers(&start(2), 1, &none, Incarnation(50), &[]).is_some());
+    assert_eq!(matchers_on((&start(1), 2), &none, 50, &[]), Err(NoHost));
+    assert!(matchers_on((&start(2), 1), &none, 50, &[]).is_ok());
 }
 
 #[test]
@@ -163,12 +197,81 @@ fn the_newest_ended_are_retired() {
     topology.retired = (1000..2000).map(Incarnation).collect();
     let ended = [Incarnation(3000), Incarnation(1999)].into_iter();
     let ended: Vec<_> = ended.chain((2100..2200).map(Incarnation)).collect();
-    let change = resize_matchers(&topology, 2, &one_host(), Incarnation(5000), &ended).unwrap();
-    let retired = change.next.retired;
+    let change = matchers_on((&topology, 2), &one_host(), 5000, &ended)
+        .unwrap()
+        .unwrap();
+    let retired = &change.steps[0].retired;
     assert_eq!(retired.len(), RETIRED_MAX);
     assert_eq!(retired.first(), Some(&Incarnation(1077)));
     assert_eq!(retired.last(), Some(&Incarnation(3000)));
     assert!(retired.is_sorted_by(|a, b| a < b));
+}
+
+/// A layer on one host, from the counts of a first start.
+fn change_of(topology: &Topology, layer: Layer, count: u32, weights: &[u32]) -> Option<Change> {
+    let hosts = one_host();
+    let ground = Ground {
+        topology,
+        hosts: &hosts,
+        last: Incarnation(1000),
+        ended: &[],
+    };
+    let wish = Wish {
+        layer,
+        count,
+        weights,
+    };
+    change(ground, wish).unwrap()
+}
+
+#[test]
+fn weights_share_the_slots() {
+    let change = change_of(&start(2), Layer::Matchers, 2, &[3, 1]).unwrap();
+    assert_eq!(counts(change.outcome()), [3072, 1024]);
+    let skewed = change.outcome();
+    assert!(change_of(skewed, Layer::Matchers, 2, &[3, 1]).is_none());
+    let even = change_of(skewed, Layer::Matchers, 2, &[]).unwrap();
+    assert_eq!(counts(even.outcome()), [2048, 2048]);
+}
+
+#[test]
+fn exit_points_are_named_then_swapped_and_go_when_they_own_nothing() {
+    let topology = start(1);
+    let grown = change_of(&topology, Layer::ExitPoints, 3, &[]).unwrap();
+    assert_eq!(grown.steps.len(), 2);
+    let further = |t: &Topology| {
+        t.exit_points_of
+            .iter()
+            .filter(|p| p.further.is_some())
+            .count()
+    };
+    assert_eq!(further(&grown.steps[0]), 1365);
+    assert_eq!(further(&grown.steps[1]), 0);
+    let shrunk = change_of(grown.outcome(), Layer::ExitPoints, 1, &[]).unwrap();
+    assert_eq!(shrunk.steps.len(), 3);
+    let listed = |t: &Topology| t.layer(Layer::ExitPoints).count();
+    assert_eq!(
+        shrunk.steps.iter().map(listed).collect::<Vec<_>>(),
+        [3, 3, 1]
+    );
+    assert!(change_of(shrunk.outcome(), Layer::ExitPoints, 1, &[]).is_none());
+    for (index, step) in grown.steps.iter().chain(&shrunk.steps).enumerate() {
+        assert_eq!(step.check(), Ok(()));
+        assert_eq!(step.epoch, Epoch(2 + index as u64));
+    }
+}
+
+#[test]
+fn who_owns_no_slots_is_listed_then_fed_no_more_then_gone() {
+    for layer in [Layer::AccessPoints, Layer::ConnectionPoints] {
+        let grown = change_of(&start(1), layer, 4, &[]).unwrap();
+        assert_eq!((grown.steps.len(), grown.joining.len()), (1, 2));
+        let shrunk = change_of(grown.outcome(), layer, 1, &[]).unwrap();
+        let leaving = |t: &Topology| t.layer(layer).filter(|i| i.leaving).count();
+        assert_eq!(shrunk.steps.iter().map(leaving).collect::<Vec<_>>(), [3, 0]);
+        assert_eq!(shrunk.outcome().layer(layer).count(), 1);
+        assert!(change_of(shrunk.outcome(), layer, 1, &[]).is_none());
+    }
 }
 
 proptest! {
@@ -187,7 +290,7 @@ proptest! {
             topology.matcher_of[a.min(b)..a.max(b)].fill(members[owner % members.len()]);
         }
         for count in counts {
-            topology = check(&topology, count).next;
+            topology = check(&topology, count).steps.remove(0);
         }
     }
 }

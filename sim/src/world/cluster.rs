@@ -297,6 +297,5 @@ fn settings(scenario: &Scenario) -> Settings {
     ]);
     Settings {
         layout: Layout { host: HOST, counts },
-        buffered: true,
     }
 }

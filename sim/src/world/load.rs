@@ -1,7 +1,5 @@
 //! What applications and people do: publish, subscribe, replace, unsubscribe, lose connections, scale, abort.
 
-use std::collections::BTreeMap;
-
 use gomera_coordinator::{OperationRecord, ScaleRequest};
 use gomera_filter::{Dialect, Filter};
 use gomera_model::control::Strategy;
@@ -266,7 +264,7 @@ impl World {
             Strategy::Live
         };
         let request = ScaleRequest {
-            layers: BTreeMap::from([(Layer::Matchers, matchers)]),
+            wishes: [(Layer::Matchers, matchers)].into(),
             strategy,
             dry_run: self.rng.per_mille(50),
             reason: String::new(),

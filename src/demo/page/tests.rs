@@ -37,6 +37,10 @@ fn record(id: u64, (from, to): (u32, u32), asked_ms: i64, phases_us: [u64; 5]) -
     OperationRecord {
         id: OperationId(id),
         layers: BTreeMap::from([(Layer::Matchers, Resize { from, to })]),
+        asked: [(Layer::Matchers, to)].into(),
+        follows: None,
+        then: BTreeMap::new(),
+        then_not: None,
         strategy: Strategy::Live,
         reason: String::new(),
         idempotency_key: None,

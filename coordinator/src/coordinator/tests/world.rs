@@ -78,10 +78,7 @@ pub(super) const HOST: HostId = HostId(1);
 pub(super) fn settings() -> Settings {
     let mut layout = Layout::of_each(HOST, 2);
     layout.counts.insert(Layer::Matchers, 1);
-    Settings {
-        layout,
-        buffered: true,
-    }
+    Settings { layout }
 }
 
 pub(super) fn host() -> HostEntry {
@@ -93,8 +90,12 @@ pub(super) fn host() -> HostEntry {
 }
 
 pub(super) fn matchers(count: u32) -> ScaleRequest {
+    wish([(Layer::Matchers, count)])
+}
+
+pub(super) fn wish<const N: usize>(layers: [(Layer, u32); N]) -> ScaleRequest {
     ScaleRequest {
-        layers: [(Layer::Matchers, count)].into(),
+        wishes: layers.into(),
         strategy: Strategy::Live,
         dry_run: false,
         reason: "load".into(),
@@ -354,7 +355,7 @@ impl World {
 
     fn obey_topology(&mut self, to: Incarnation, epoch: Epoch) {
         let newest_plan = self.plans.values().next_back();
-        let planned = newest_plan.is_some_and(|plan| plan.next.epoch == epoch);
+        let planned = newest_plan.is_some_and(|plan| plan.next.epoch <= epoch);
         if !planned {
             return;
         }
@@ -364,7 +365,13 @@ impl World {
             held_ns_max: 1_000 * to.0,
         };
         // The coordinator takes from each layer what it awaits of it, and ignores the rest.
-        for report in [flipped, Report::Drained(epoch), Report::Joined(epoch)] {
+        for report in [
+            flipped,
+            Report::Drained(epoch),
+            Report::Joined(epoch),
+            Report::Filled(epoch),
+            Report::Emptied(epoch),
+        ] {
             self.says(to, report);
         }
     }

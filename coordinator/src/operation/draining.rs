@@ -8,7 +8,7 @@ use alloc::sync::Arc;
 use gomera_model::control::Control;
 use gomera_model::{Incarnation, Layer, Time};
 
-use super::{Committing, Ended, Operation, Orders};
+use super::{Ended, Operation, Orders};
 use crate::record::{Outcome, PhaseName};
 use crate::reports::Reports;
 
@@ -21,8 +21,8 @@ pub(crate) struct Draining(pub(super) Box<Operation>);
 pub(crate) enum Drained {
     /// That was the last step.
     Ended(Ended),
-    /// The next one is committed.
-    Next(Committing),
+    /// There is another one to commit.
+    Next(Box<Operation>),
 }
 
 impl Draining {
@@ -44,7 +44,7 @@ impl Draining {
         }
         self.note(reports);
         if self.0.following().is_some() {
-            return Ok(Drained::Next(Committing::new(self.0, now)));
+            return Ok(Drained::Next(self.0));
         }
         self.0.enter(PhaseName::Done, now);
         self.0.record.outcome = Outcome::Done;

@@ -87,7 +87,7 @@ impl Phase {
                 Err(phase) => Step::Stay(Self::CopyingClosed(phase)),
             },
             Self::Draining(phase) => match phase.drained(now, reports) {
-                Ok(Drained::Next(next)) => Step::Commit(next),
+                Ok(Drained::Next(operation)) => Step::Commit(Committing::new(operation, now)),
                 Ok(Drained::Ended(ended)) => Step::Enter(Self::Rest(Some(ended))),
                 Err(phase) => Step::Stay(Self::Draining(phase)),
             },

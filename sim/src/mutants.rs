@@ -1,6 +1,7 @@
 //! The mutants: the protocol with one rule taken away. Each must be caught by the checkers; one that is not shows that a
 //! checker sees nothing, or that the rule is not needed.
 
+use gomera_model::Layer;
 use gomera_operators::rules::{Rule, Rules};
 
 use crate::scenario::{Forgery, Options};
@@ -12,6 +13,8 @@ pub struct Mutant {
     pub name: &'static str,
     /// The rule.
     pub broken: Broken,
+    /// The layer whose operations need it.
+    pub layer: Layer,
     /// Seeds, from 1, within which it must be caught: so many that, by its share of wrong runs, one of ten thousand
     /// such series misses it.
     pub seeds_max: u64,
@@ -41,6 +44,8 @@ pub const MUTANTS: &[Mutant] = &[
     lie("go-on-unconfirmed", Forgery::Confirmed, 20),
     lie("commit-before-end", Forgery::Ended, 50),
     lie("done-before-drained", Forgery::Drained, 30),
+    lie("swap-before-filled", Forgery::Filled, 100).of(Layer::ExitPoints),
+    lie("go-before-empty", Forgery::Emptied, 100).of(Layer::AccessPoints),
 ];
 
 /// Those that are too rare for the suite; their names work on the command line. Seed 1113 catches `register-early`, and
@@ -53,6 +58,11 @@ pub const RARE_MUTANTS: &[Mutant] = &[
 ];
 
 impl Mutant {
+    /// The same for the operations of another layer.
+    const fn of(self, layer: Layer) -> Self {
+        Self { layer, ..self }
+    }
+
     /// The mutant of this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
@@ -66,10 +76,12 @@ impl Mutant {
         match self.broken {
             Broken::Operators(rule) => Options {
                 rules: Rules::without(rule),
+                focus: Some(self.layer),
                 ..Options::default()
             },
             Broken::Coordinator(forgery) => Options {
                 forgery: Some(forgery),
+                focus: Some(self.layer),
                 ..Options::default()
             },
         }
@@ -80,6 +92,7 @@ const fn mutant(name: &'static str, rule: Rule, seeds_max: u64) -> Mutant {
     Mutant {
         name,
         broken: Broken::Operators(rule),
+        layer: Layer::Matchers,
         seeds_max,
     }
 }
@@ -88,6 +101,7 @@ const fn lie(name: &'static str, forgery: Forgery, seeds_max: u64) -> Mutant {
     Mutant {
         name,
         broken: Broken::Coordinator(forgery),
+        layer: Layer::Matchers,
         seeds_max,
     }
 }

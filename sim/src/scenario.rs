@@ -1,5 +1,6 @@
 //! What kind of run a seed gives: how large the cluster is, how much happens, how unkind the weather.
 
+use gomera_model::Layer;
 use gomera_operators::access_point::Window;
 use gomera_operators::rules::Rules;
 
@@ -30,8 +31,16 @@ pub struct Scenario {
     pub admission: Window,
     /// Subscribes, replaces and unsubscribes of all subscribers.
     pub requests: u32,
-    /// Requests to scale the matchers, one after the other.
+    /// Requests to scale, one after the other.
     pub scalings: u32,
+    /// The layers that are scaled.
+    pub layers: Vec<Layer>,
+    /// Hosts; with more than one, exit points have backups.
+    pub hosts: u64,
+    /// How often of a thousand a scaling names several layers.
+    pub rows_per_mille: u64,
+    /// How often of a thousand a scaling shares slots unevenly.
+    pub weights_per_mille: u64,
     /// How often of a thousand an operation is asked to abort at a random moment.
     pub aborts_per_mille: u64,
     /// Connections that are lost.
@@ -67,6 +76,8 @@ pub struct Options {
     pub rules: Rules,
     /// What the coordinator is told that is not so.
     pub forgery: Option<Forgery>,
+    /// The only layer that is scaled, instead of those that the seed draws.
+    pub focus: Option<Layer>,
 }
 
 /// A lie to the coordinator, which takes one of its rules away: it goes on where it should wait.
@@ -78,6 +89,26 @@ pub enum Forgery {
     Ended,
     /// When one access point has flipped, everybody is said to have joined and drained.
     Drained,
+    /// When one exit point has joined, every one is said to be filled.
+    Filled,
+    /// When one access point has flipped, whoever leaves is said to be empty.
+    Emptied,
+}
+
+/// Mostly one layer, so that its operations follow one another; sometimes all of them.
+fn layers(rng: &mut Rng) -> Vec<Layer> {
+    if rng.per_mille(250) {
+        return Layer::ALL.into();
+    }
+    let often = [
+        Layer::Matchers,
+        Layer::Matchers,
+        Layer::ExitPoints,
+        Layer::ExitPoints,
+        Layer::AccessPoints,
+        Layer::ConnectionPoints,
+    ];
+    vec![*rng.pick(&often)]
 }
 
 impl Scenario {
@@ -104,6 +135,10 @@ impl Scenario {
             },
             requests: small(rng, 30, 90),
             scalings: small(rng, 1, 4),
+            layers: layers(rng),
+            hosts: *rng.pick(&[1, 1, 2, 3]),
+            rows_per_mille: *rng.pick(&[0, 0, 400]),
+            weights_per_mille: *rng.pick(&[0, 300]),
             aborts_per_mille: if rng.per_mille(300) { 400 } else { 0 },
             losses: if rng.per_mille(400) {
                 small(rng, 1, 6)

@@ -12,7 +12,7 @@ use gomera_model::{Epoch, HostId, Incarnation, Instance, Layer, Time};
 use super::{Cargo, Route, World};
 use crate::scenario::{Forgery, Options, Scenario};
 
-/// The only host.
+/// Where everything starts.
 const HOST: HostId = HostId(1);
 
 /// The coordinator and what it stands on.
@@ -60,12 +60,14 @@ impl World {
             ..
         } = &mut self.cluster;
         coordinator.started(self.now, effects);
-        let entry = HostEntry {
-            id: HOST,
-            zone: String::new(),
-            layers: Layer::ALL.to_vec(),
-        };
-        coordinator.host(self.now, entry, effects);
+        for id in 1..=self.scenario.hosts {
+            let entry = HostEntry {
+                id: HostId(id),
+                zone: String::new(),
+                layers: Layer::ALL.to_vec(),
+            };
+            coordinator.host(self.now, entry, effects);
+        }
         self.carry_coordinator();
     }
 
@@ -124,6 +126,10 @@ impl World {
             (Some(Forgery::Drained), Report::Flipped { epoch, .. }) => all(Report::Drained(*epoch))
                 .chain(all(Report::Joined(*epoch)))
                 .collect(),
+            (Some(Forgery::Filled), Report::Joined(epoch)) => all(Report::Filled(*epoch)).collect(),
+            (Some(Forgery::Emptied), Report::Flipped { epoch, .. }) => {
+                all(Report::Emptied(*epoch)).collect()
+            }
             (None | Some(_), _) => Vec::new(),
         }
     }

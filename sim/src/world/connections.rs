@@ -68,7 +68,7 @@ impl World {
     /// A client wants a connection; chance says to where, and whether it comes about.
     pub(super) fn open_connection(&mut self, party: Party, generation: Generation) {
         let id = ConnectionId(self.connections.all.len() as u64 + 1);
-        let points = self.instances.layer(Layer::ConnectionPoints);
+        let points = self.open_points();
         let comes_about = !points.is_empty() && !self.rng.per_mille(20);
         let point = if points.is_empty() {
             Incarnation(0)
@@ -89,6 +89,17 @@ impl World {
             Cargo::Down(ToClient::Closed(None))
         };
         self.put(Route::Down(id), word);
+    }
+
+    /// Connection points that run; now and then also one that is about to go.
+    fn open_points(&mut self) -> Vec<Incarnation> {
+        let mut points = self.instances.layer(Layer::ConnectionPoints);
+        let topology = self.cluster.coordinator.topology();
+        if let Some(topology) = topology.filter(|_| !self.rng.per_mille(100)) {
+            let stays = |point: &Incarnation| topology.instance(*point).is_some_and(|i| !i.leaving);
+            points.retain(stays);
+        }
+        points
     }
 
     /// A client sends a frame; a publication sometimes twice, as clients may that did not hear of it.

@@ -1,6 +1,6 @@
 //! What applications and people do: publish, subscribe, replace, unsubscribe, lose connections, scale, abort.
 
-use gomera_coordinator::{OperationRecord, ScaleRequest};
+use gomera_coordinator::{OperationRecord, ScaleRequest, Wishes};
 use gomera_filter::{Dialect, Filter};
 use gomera_model::control::Strategy;
 use gomera_model::{
@@ -257,14 +257,14 @@ impl World {
     }
 
     fn scale(&mut self) {
-        let matchers = u32::try_from(self.rng.between(1, 5)).expect("a small number");
+        let wishes = self.wishes();
         let strategy = if self.rng.per_mille(self.scenario.buffered_per_mille) {
             Strategy::Buffered
         } else {
             Strategy::Live
         };
         let request = ScaleRequest {
-            wishes: [(Layer::Matchers, matchers)].into(),
+            wishes,
             strategy,
             dry_run: self.rng.per_mille(50),
             reason: String::new(),
@@ -272,6 +272,25 @@ impl World {
             asked_at: Timestamp(0),
         };
         self.ask(|coordinator, now, id, effects| coordinator.scale(now, id, request, effects));
+    }
+
+    /// Another number of instances of a layer or of several, sometimes with weights.
+    fn wishes(&mut self) -> Wishes {
+        let mut wishes = Wishes::default();
+        let is_row = self.rng.per_mille(self.scenario.rows_per_mille);
+        for _ in 0..if is_row { 3 } else { 1 } {
+            let layer = *self.rng.pick(&self.scenario.layers);
+            let most = if layer == Layer::Matchers { 5 } else { 3 };
+            let count = u32::try_from(self.rng.between(1, most)).expect("a small number");
+            wishes.layers.insert(layer, count);
+            wishes.weights.remove(&layer);
+            let owns_slots = matches!(layer, Layer::Matchers | Layer::ExitPoints);
+            if owns_slots && self.rng.per_mille(self.scenario.weights_per_mille) {
+                let weight = |_| *self.rng.pick(&[1, 2, 7]);
+                wishes.weights.insert(layer, (0..count).map(weight).collect());
+            }
+        }
+        wishes
     }
 
     /// An operation is under way; perhaps somebody will want it aborted.

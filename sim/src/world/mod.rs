@@ -95,7 +95,8 @@ impl World {
     #[must_use]
     pub fn new(seed: u64, options: &Options, story: Story) -> Self {
         let mut rng = Rng::new(seed);
-        let scenario = Scenario::draw(&mut rng);
+        let mut scenario = Scenario::draw(&mut rng);
+        scenario.layers = options.focus.map_or(scenario.layers, |layer| vec![layer]);
         let mut history = History::new();
         let clients = Clients::new(&scenario, &mut rng, &mut history);
         Self {

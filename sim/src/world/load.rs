@@ -257,7 +257,7 @@ impl World {
     }
 
     fn scale(&mut self) {
-        let wishes = self.wishes();
+        let wishes = self.wanted();
         let strategy = if self.rng.per_mille(self.scenario.buffered_per_mille) {
             Strategy::Buffered
         } else {
@@ -275,7 +275,7 @@ impl World {
     }
 
     /// Another number of instances of a layer or of several, sometimes with weights.
-    fn wishes(&mut self) -> Wishes {
+    fn wanted(&mut self) -> Wishes {
         let mut wishes = Wishes::default();
         let is_row = self.rng.per_mille(self.scenario.rows_per_mille);
         for _ in 0..if is_row { 3 } else { 1 } {

@@ -26,19 +26,19 @@ pub const BATCH_NOTIFICATIONS: usize = 128;
 /// the connection was lost before the publisher heard, it takes the older ones for acknowledged.
 pub const REFUSALS_REMEMBERED_MAX: usize = 64;
 
-/// Subscriptions in one chunk of a copy: at some microseconds each, both ends stay away from their notifications for
-/// less than a tenth of a millisecond, a small part of what a delivery takes.
-pub const CHUNK_SUBSCRIPTIONS: usize = 8;
+/// Subscriptions that a matcher copies in a second to one new owner, unless it is told otherwise: at some microseconds
+/// each at both ends, some hundredths of two cores. Nothing waits for a copy, and a faster one takes its time from those
+/// who have notifications to bring on their way, where there are few cores.
+pub const COPY_RATE: u32 = 8_000;
+/// Chunks of a copy in a second: so short that both ends stay away from their notifications for a small part of what a
+/// delivery takes.
+pub const CHUNKS_PER_SECOND: u32 = 1_000;
+/// Subscriptions in one chunk of a copy whose rate is not limited.
+pub const CHUNK_SUBSCRIPTIONS_MAX: usize = 256;
 /// Bytes of filters after which a chunk ends.
 pub const CHUNK_BYTES: usize = 64 << 10;
-/// The least time from one chunk to the next one to the same new owner: the rate limit of a copy, 8,000 subscriptions
-/// a second and new owner. Nothing waits for a copy, and without a rest it keeps two threads busy that take their time
-/// from those who have notifications to bring on their way, where there are few cores.
-pub const COPY_PAUSE: Duration = Duration::from_millis(1);
-/// Subscriptions dropped between two turns, for the same reason.
-pub const DROP_PER_TURN: usize = 16;
-/// How long a matcher rests before it drops more, for the same reason.
-pub const DROP_PAUSE: Duration = Duration::from_micros(500);
+/// How much faster than it copies a matcher drops what it has given away.
+pub const DROP_FACTOR: u32 = 4;
 
 /// Deliveries sent to a client and not acknowledged by it.
 pub const IN_FLIGHT_DELIVERIES: usize = 4_096;

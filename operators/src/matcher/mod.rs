@@ -13,6 +13,7 @@
 
 mod lane;
 mod operation;
+mod pace;
 mod snapshot;
 mod stats;
 
@@ -33,6 +34,7 @@ use crate::rules::{Rule, Rules};
 use lane::Lane;
 use operation::{Dropping, Flipping, Moving};
 
+pub use pace::CopyRate;
 pub use stats::MatcherStats;
 
 /// A matcher.
@@ -47,6 +49,7 @@ pub struct Matcher {
     /// The lanes from access points.
     lanes: BTreeMap<Incarnation, Lane>,
     phase: Phase,
+    copy_rate: CopyRate,
     /// Reused between batches.
     hits: Hits,
     stats: MatcherStats,
@@ -77,9 +80,17 @@ impl Matcher {
             own: BTreeMap::new(),
             lanes: BTreeMap::new(),
             phase: Phase::Settled,
+            copy_rate: CopyRate::default(),
             hits: Hits::default(),
             stats: MatcherStats::default(),
         }
+    }
+
+    /// With another rate limit of copies than the usual one.
+    #[must_use]
+    pub fn with_copy_rate(mut self, rate: CopyRate) -> Self {
+        self.copy_rate = rate;
+        self
     }
 
     /// With a rule of the protocol taken away.

@@ -15,7 +15,6 @@ use gomera_model::{
 use super::snapshot::Giving;
 use super::{Matcher, Phase};
 use crate::effect::{Effect, Effects};
-use crate::limits::{DROP_PAUSE, DROP_PER_TURN};
 use crate::rules::Rule;
 
 impl Phase {
@@ -230,7 +229,8 @@ impl Matcher {
         let Phase::Dropping(dropping) = &mut self.phase else {
             return;
         };
-        for _ in 0..DROP_PER_TURN {
+        let pace = self.copy_rate.dropping();
+        for _ in 0..pace.at_once {
             while dropping.subscriptions.is_empty() {
                 let Some(slot) = dropping.slots.pop() else {
                     return self.dropped(effects);
@@ -241,7 +241,7 @@ impl Matcher {
                 self.index.remove(subscription);
             }
         }
-        effects.push(Effect::WakeAt(now + DROP_PAUSE));
+        effects.push(Effect::WakeAt(now + pace.rest));
     }
 
     /// The operation under way, if it is this one.

@@ -12,7 +12,7 @@ use gomera_model::{Incarnation, OperationId, SlotId, SubscriptionId, Time};
 
 use super::{Matcher, Phase};
 use crate::effect::{Effect, Effects};
-use crate::limits::{CHUNK_BYTES, CHUNK_SUBSCRIPTIONS, COPY_PAUSE};
+use crate::limits::CHUNK_BYTES;
 use crate::rules::Rule;
 
 /// What goes to one new owner.
@@ -78,10 +78,10 @@ impl Giving {
     }
 
     /// Takes the next chunk out of the index; an empty one means that there is none.
-    fn next_chunk(&mut self, index: &Index) -> Vec<StoredSubscription> {
+    fn next_chunk(&mut self, index: &Index, at_most: usize) -> Vec<StoredSubscription> {
         let mut chunk = Vec::new();
         let mut bytes = 0;
-        while chunk.len() < CHUNK_SUBSCRIPTIONS && bytes < CHUNK_BYTES {
+        while chunk.len() < at_most && bytes < CHUNK_BYTES {
             let Some(subscription) = self.next_subscription(index) else {
                 break;
             };
@@ -126,6 +126,7 @@ impl Matcher {
             return;
         };
         let operation = moving.plan.operation;
+        let pace = self.copy_rate.copying();
         let mut is_done = false;
         for giving in &mut moving.giving {
             if giving.stage != Stage::Ready {
@@ -135,8 +136,8 @@ impl Matcher {
                 effects.push(Effect::WakeAt(giving.rests_until));
                 continue;
             }
-            giving.rests_until = now + COPY_PAUSE;
-            let subscriptions = giving.next_chunk(&self.index);
+            giving.rests_until = now + pace.rest;
+            let subscriptions = giving.next_chunk(&self.index, pace.at_once);
             if subscriptions.is_empty() {
                 giving.stage = Stage::Copied;
                 is_done = true;

@@ -287,7 +287,9 @@ impl World {
             let owns_slots = matches!(layer, Layer::Matchers | Layer::ExitPoints);
             if owns_slots && self.rng.per_mille(self.scenario.weights_per_mille) {
                 let weight = |_| *self.rng.pick(&[1, 2, 7]);
-                wishes.weights.insert(layer, (0..count).map(weight).collect());
+                wishes
+                    .weights
+                    .insert(layer, (0..count).map(weight).collect());
             }
         }
         wishes

@@ -5,8 +5,10 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+pub use crate::backup::{BackupFrame, FillPiece, Identity, LiveSubscription};
 use crate::id::{
     Epoch, Incarnation, OperationId, OperationNumber, PublisherId, PublisherSeq, Seq, SessionId,
+    SubscriptionNumber,
 };
 use crate::notification::Notification;
 use crate::operation::{Hit, StoredSubscription, SubscriptionOperation};
@@ -188,6 +190,8 @@ pub enum ExitPointFrame {
         /// How far, per access point.
         cursors: Vec<Cursor>,
     },
+    /// From another exit point of the same session slot.
+    Backup(BackupFrame),
 }
 
 /// The hits of one notification at one exit point.
@@ -214,6 +218,19 @@ pub struct Attach {
     pub cursors: Vec<Cursor>,
     /// What happens at the limits of its window.
     pub policy: OverflowPolicy,
+    /// The epoch that names the receiver for the session, as the connection point knows it.
+    pub epoch: Epoch,
+    /// What is there because the session belonged to another exit point before.
+    pub moved: Option<Moved>,
+}
+
+/// A connection that its client had already when its session came to another exit point: the client hears nothing of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moved {
+    /// Per access point, the last that was sent to the client over this connection.
+    pub sent: Vec<Cursor>,
+    /// Operations that the client waits for, with their subscriptions.
+    pub unanswered: Vec<(OperationNumber, SubscriptionNumber)>,
 }
 
 /// What a connection point receives.
@@ -282,6 +299,8 @@ pub enum ConnectionPointFrame {
         generation: Generation,
         /// Whether the session was there before.
         resumed: bool,
+        /// The epoch of the frame that this answers.
+        epoch: Epoch,
     },
     /// From an exit point: the client cannot be attached, or is no longer.
     Detached {

@@ -9,6 +9,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod attributes;
+pub mod backup;
 mod content_error;
 pub mod control;
 pub mod flatten;

@@ -40,6 +40,15 @@ pub const CHUNK_BYTES: usize = 64 << 10;
 /// How much faster than it copies a matcher drops what it has given away.
 pub const DROP_FACTOR: u32 = 4;
 
+/// Pieces (subscriptions, deliveries) in one chunk of a fill: at a microsecond each, both ends stay away from their
+/// deliveries for less than a tenth of a millisecond.
+pub const FILL_PIECES: usize = 64;
+/// Bytes after which a chunk of a fill ends.
+pub const FILL_BYTES: usize = 64 << 10;
+/// The least time from one chunk of a fill to the next one to the same exit point, for the same reason as
+/// [`COPY_PAUSE`]: 64,000 pieces a second.
+pub const FILL_PAUSE: Duration = Duration::from_millis(1);
+
 /// Deliveries sent to a client and not acknowledged by it.
 pub const IN_FLIGHT_DELIVERIES: usize = 4_096;
 /// The same in bytes; bounds what a connection point keeps for a client that does not read.

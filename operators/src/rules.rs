@@ -33,11 +33,24 @@ pub enum Rule {
     HoldWhileClosed,
     /// A repeated publication is known by its number and not stamped again.
     KnowRepeats,
+    /// What a new exit point is filled with lies before what it took itself.
+    FillBeforeOwn,
+    /// A new primary serves no client before the old one has yielded.
+    WaitForYield,
+    /// What a client has is told by the cursor of each item's own access point, not by a place in a queue: two exit
+    /// points have notifications of different access points in different orders.
+    CutByOwnCursor,
+    /// A matcher registers an operation with all exit points of its slot, not with the primary alone.
+    RegisterWithAll,
+    /// A primary fills a new exit point only when everything stamped before the epoch is joined.
+    FillAfterJoined,
+    /// An exit point that is being filled keeps what comes of sessions that it does not know yet.
+    KeepShells,
 }
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 19] = [
         Self::VisibilityFilter,
         Self::JoinUnderStamp,
         Self::ReleaseAfterEveryFlip,
@@ -51,6 +64,12 @@ impl Rule {
         Self::FollowTheCopy,
         Self::HoldWhileClosed,
         Self::KnowRepeats,
+        Self::FillBeforeOwn,
+        Self::WaitForYield,
+        Self::CutByOwnCursor,
+        Self::RegisterWithAll,
+        Self::FillAfterJoined,
+        Self::KeepShells,
     ];
 }
 

@@ -1,10 +1,14 @@
 //! One client's connection: its two streams.
 
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
-use gomera_model::lane::{Publication, Share};
-use gomera_model::{Generation, Incarnation, PublisherId, PublisherSeq, SessionId, SessionToken};
+use gomera_model::lane::{OverflowPolicy, Publication, Share};
+use gomera_model::limits::CURSORS_MAX;
+use gomera_model::{
+    Cursor, Epoch, Generation, Incarnation, OperationNumber, PublisherId, PublisherSeq, SessionId,
+    SessionToken, SubscriptionNumber,
+};
 
 use super::Stream;
 
@@ -21,24 +25,40 @@ pub(super) struct Control {
     pub(super) session: SessionId,
     pub(super) token: SessionToken,
     pub(super) generation: Generation,
+    pub(super) policy: OverflowPolicy,
+    /// Whether the session has to be there already.
+    pub(super) resumes: bool,
     /// Where the session lives.
     pub(super) exit_point: Incarnation,
+    /// The epoch in which it was sought there.
+    pub(super) epoch: Epoch,
     /// Where its operations go.
     pub(super) access_point: Incarnation,
     pub(super) stage: ControlStage,
+    /// How far the client has processed.
+    pub(super) processed: Cursors,
+    /// How far it was sent over this connection.
+    pub(super) sent: Cursors,
+    /// Operations that wait for their answer, with their subscriptions.
+    pub(super) unanswered: BTreeMap<OperationNumber, SubscriptionNumber>,
+    /// Whether the client has ended its session.
+    pub(super) says_bye: bool,
 }
 
 /// How far a control stream is.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ControlStage {
     /// The exit point has not answered yet.
     Attaching,
     /// It has.
-    Attached {
-        /// Operations that wait for their answer.
-        operations: usize,
-    },
+    Attached,
+    /// The session has another exit point, which has not answered yet. The client hears nothing of it.
+    Moving,
 }
+
+/// A cursor for each access point, no more than a client may name.
+#[derive(Debug, Default)]
+pub(super) struct Cursors(Vec<Cursor>);
 
 /// A publish stream.
 #[derive(Debug)]
@@ -77,6 +97,27 @@ impl Connection {
         let control = self.control.as_ref().map(|_| Stream::Control);
         let publish = self.publish.as_ref().map(|_| Stream::Publish);
         control.into_iter().chain(publish)
+    }
+}
+
+impl Cursors {
+    /// Raises the cursor of its access point. The one of the oldest access point goes where there are too many.
+    pub(super) fn raise(&mut self, cursor: Cursor) {
+        let point = |known: &Cursor| known.access_point;
+        match self.0.binary_search_by_key(&cursor.access_point, point) {
+            Ok(index) => self.0[index].seq = cursor.seq.max(self.0[index].seq),
+            Err(index) => {
+                self.0.insert(index, cursor);
+                if self.0.len() > CURSORS_MAX {
+                    self.0.remove(0);
+                }
+            }
+        }
+    }
+
+    /// All of them.
+    pub(super) fn to_vec(&self) -> Vec<Cursor> {
+        self.0.clone()
     }
 }
 

@@ -3,10 +3,13 @@
 //!
 //! ```text
 //!  control stream:  nothing ──Connect──► Attaching ──Attached──► Attached ──Detached / Bye / closed──► gone
+//!                                                                   ▲ └─Topology: another exit point──► Moving
+//!                                                                   └─────────────Attached─────────────────┘
 //!  publish stream:  nothing ──OpenPublisher──► Opening ──PublisherOpened──► Open ──Refused / closed──► gone
 //! ```
 
 mod connection;
+mod moving;
 mod operation;
 mod publishing;
 mod session;
@@ -148,7 +151,7 @@ impl ConnectionPoint {
     pub fn receive(
         &mut self,
         _: Time,
-        _: Incarnation,
+        from: Incarnation,
         frame: ConnectionPointFrame,
         effects: &mut Effects,
     ) {
@@ -162,19 +165,19 @@ impl ConnectionPoint {
             }
             ConnectionPointFrame::Answered { .. }
             | ConnectionPointFrame::Attached { .. }
-            | ConnectionPointFrame::Detached { .. } => self.of_session(frame, effects),
+            | ConnectionPointFrame::Detached { .. } => self.of_session(from, frame, effects),
             ConnectionPointFrame::Deliveries(deliveries) => {
                 for delivery in deliveries {
-                    self.deliver(delivery, effects);
+                    self.deliver(from, delivery, effects);
                 }
             }
         }
     }
 
     /// The coordinator says something.
-    pub fn control(&mut self, _: Time, control: Control, _: &mut Effects) {
+    pub fn control(&mut self, _: Time, control: Control, effects: &mut Effects) {
         match control {
-            Control::Topology(topology) => self.topology(&topology),
+            Control::Topology(topology) => self.topology(&topology, effects),
             Control::Prepare(_) | Control::Copy(_) | Control::Close(_) | Control::Abort(_) => {}
         }
     }

@@ -6,14 +6,14 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use gomera_model::lane::{
-    AccessPointFrame, Attach, ConnectionPointFrame, Delivery, DeliveryItem, ExitPointFrame,
-    LaneFrame, SubscriptionRequest,
+    AccessPointFrame, ConnectionPointFrame, Delivery, DeliveryItem, ExitPointFrame, LaneFrame,
+    SubscriptionRequest,
 };
 use gomera_model::limits::{CURSORS_MAX, OPERATIONS_IN_FLIGHT_MAX, SUBSCRIPTIONS_PER_SESSION_MAX};
 use gomera_model::silbo::{Connect, Deliver, Refusal, RefusalCode, ServerFrame};
-use gomera_model::{Cursor, Generation, SessionId};
+use gomera_model::{Cursor, Epoch, Generation, Incarnation, OperationNumber, SessionId};
 
-use super::connection::{Connection, Control, ControlStage};
+use super::connection::{Connection, Control, ControlStage, Cursors};
 use super::{ConnectionId, ConnectionPoint, FreshSession, Stream, reason_of, to_access_point};
 use crate::effect::{Effect, Effects};
 use crate::routing;
@@ -53,24 +53,27 @@ impl ConnectionPoint {
         }
         self.sessions.insert(key, connection);
         let topology = self.epochs.newest();
-        let exit_point = topology.primary(session);
-        state.control = Some(Control {
+        let mut processed = Cursors::default();
+        for cursor in connect.cursors {
+            processed.raise(cursor);
+        }
+        let control = Control {
             session,
             token,
             generation: connect.generation,
-            exit_point,
+            policy: connect.policy,
+            resumes: connect.resume.is_some(),
+            exit_point: topology.primary(session),
+            epoch: topology.epoch,
             access_point: routing::of_session(topology, session),
             stage: ControlStage::Attaching,
-        });
-        let attach = ExitPointFrame::Attach(Attach {
-            session,
-            token,
-            generation: connect.generation,
-            resume: connect.resume.is_some(),
-            cursors: connect.cursors,
-            policy: connect.policy,
-        });
-        effects.send(exit_point, LaneFrame::ExitPoint(attach));
+            processed,
+            sent: Cursors::default(),
+            unanswered: BTreeMap::new(),
+            says_bye: false,
+        };
+        control.attach(None, effects);
+        state.control = Some(control);
     }
 
     /// A subscription operation.
@@ -83,10 +86,13 @@ impl ConnectionPoint {
         let Some(control) = control_of(&mut self.connections, connection) else {
             return self.refuse(connection, "a session is connected first", effects);
         };
-        let ControlStage::Attached { operations } = &mut control.stage else {
-            return self.refuse(connection, "`Connected` is awaited first", effects);
-        };
-        if *operations >= OPERATIONS_IN_FLIGHT_MAX {
+        match control.stage {
+            ControlStage::Attached | ControlStage::Moving => {}
+            ControlStage::Attaching => {
+                return self.refuse(connection, "`Connected` is awaited first", effects);
+            }
+        }
+        if control.unanswered.len() >= OPERATIONS_IN_FLIGHT_MAX {
             let refusal = limit_reached(format!(
                 "more than {OPERATIONS_IN_FLIGHT_MAX} subscription operations wait for their answer"
             ));
@@ -101,7 +107,7 @@ impl ConnectionPoint {
             };
             return to_control(connection, frame, effects);
         }
-        *operations += 1;
+        control.unanswered.insert(request.operation, request.number);
         let frame = AccessPointFrame::Request {
             session: control.session,
             generation: control.generation,
@@ -121,6 +127,9 @@ impl ConnectionPoint {
         let Some(control) = control.filter(|_| cursors.len() <= CURSORS_MAX) else {
             return self.refuse(connection, "cursors belong to a connected session", effects);
         };
+        for cursor in &cursors {
+            control.processed.raise(*cursor);
+        }
         let frame = ExitPointFrame::Acknowledge {
             session: control.session,
             generation: control.generation,
@@ -134,35 +143,35 @@ impl ConnectionPoint {
         let Some(control) = control_of(&mut self.connections, connection) else {
             return self.refuse(connection, "a session is connected first", effects);
         };
-        let frame = ExitPointFrame::EndSession {
-            session: control.session,
-            generation: control.generation,
-        };
-        effects.send(control.exit_point, LaneFrame::ExitPoint(frame));
+        control.says_bye = true;
+        control.bye(effects);
     }
 
     /// An exit point or an access point says something of a session.
-    pub(super) fn of_session(&mut self, frame: ConnectionPointFrame, effects: &mut Effects) {
+    pub(super) fn of_session(
+        &mut self,
+        from: Incarnation,
+        frame: ConnectionPointFrame,
+        effects: &mut Effects,
+    ) {
         match frame {
             ConnectionPointFrame::Attached {
                 session,
                 generation,
                 resumed,
-            } => self.attached((session, generation), resumed, effects),
+                epoch,
+            } => self.attached((session, generation), (from, epoch), resumed, effects),
             ConnectionPointFrame::Detached {
                 session,
                 generation,
                 code,
-            } => self.detached((session, generation), code, effects),
+            } => self.detached(from, (session, generation), code, effects),
             ConnectionPointFrame::Answered {
                 session,
                 generation,
                 operation,
                 refused,
-            } => {
-                let frame = ServerFrame::Answered { operation, refused };
-                self.answered((session, generation), frame, effects);
-            }
+            } => self.answered(from, (session, generation), (operation, refused), effects),
             ConnectionPointFrame::PublisherOpened { .. }
             | ConnectionPointFrame::Share(_)
             | ConnectionPointFrame::Published { .. }
@@ -174,15 +183,20 @@ impl ConnectionPoint {
         }
     }
 
-    /// Hands a delivery to its client.
-    pub(super) fn deliver(&mut self, delivery: Delivery, effects: &mut Effects) {
+    /// Hands a delivery to its client. One of an exit point that is not the session's any more, or not yet again, comes
+    /// once more from the one that is.
+    pub(super) fn deliver(&mut self, from: Incarnation, delivery: Delivery, effects: &mut Effects) {
         let key = (delivery.session, delivery.generation);
-        let Some(&connection) = self.sessions.get(&key) else {
+        let Some((connection, control)) = self.attached_at(from, key) else {
             self.stats.too_late += 1;
             return;
         };
         let frame = match delivery.item {
             DeliveryItem::Notification { notification, hits } => {
+                control.sent.raise(Cursor {
+                    access_point: notification.stamp.access_point,
+                    seq: notification.stamp.seq,
+                });
                 self.stats.deliveries += 1;
                 ServerFrame::Deliver(Deliver {
                     stamp: notification.stamp,
@@ -194,6 +208,10 @@ impl ConnectionPoint {
                 })
             }
             DeliveryItem::Gap(gap) => {
+                control.sent.raise(Cursor {
+                    access_point: gap.access_point,
+                    seq: gap.last,
+                });
                 self.stats.gaps += 1;
                 ServerFrame::Gap(gap)
             }
@@ -216,27 +234,47 @@ impl ConnectionPoint {
         }
     }
 
-    fn attached(&mut self, key: (SessionId, Generation), resumed: bool, effects: &mut Effects) {
-        let connection = self.sessions.get(&key).copied();
-        let control = connection.and_then(|id| control_of(&mut self.connections, id));
-        let (Some(connection), Some(control)) = (connection, control) else {
+    fn attached(
+        &mut self,
+        key: (SessionId, Generation),
+        (from, epoch): (Incarnation, Epoch),
+        resumed: bool,
+        effects: &mut Effects,
+    ) {
+        let found = self.control_at(key);
+        let Some((connection, control)) =
+            found.filter(|(_, control)| control.exit_point == from && control.epoch == epoch)
+        else {
             self.stats.too_late += 1;
             return;
         };
-        control.stage = ControlStage::Attached { operations: 0 };
-        let frame = ServerFrame::Connected {
-            session: control.session,
-            token: control.token,
-            resumed,
-        };
-        to_control(connection, frame, effects);
+        match control.stage {
+            ControlStage::Attaching => {
+                let frame = ServerFrame::Connected {
+                    session: control.session,
+                    token: control.token,
+                    resumed,
+                };
+                to_control(connection, frame, effects);
+            }
+            ControlStage::Attached | ControlStage::Moving => {}
+        }
+        control.stage = ControlStage::Attached;
     }
 
-    fn detached(&mut self, key: (SessionId, Generation), code: RefusalCode, effects: &mut Effects) {
-        let Some(connection) = self.sessions.remove(&key) else {
+    fn detached(
+        &mut self,
+        from: Incarnation,
+        key: (SessionId, Generation),
+        code: RefusalCode,
+        effects: &mut Effects,
+    ) {
+        let found = self.control_at(key);
+        let Some((connection, _)) = found.filter(|(_, control)| control.exit_point == from) else {
             self.stats.too_late += 1;
             return;
         };
+        self.sessions.remove(&key);
         let refusal = Refusal {
             code,
             reason: reason_of(code),
@@ -244,22 +282,48 @@ impl ConnectionPoint {
         self.close(connection, Stream::Control, refusal, effects);
     }
 
+    /// An answer is passed on once, whoever gave it. What an exit point says that is not the session's any more is said
+    /// again by the one that is.
     fn answered(
         &mut self,
+        from: Incarnation,
         key: (SessionId, Generation),
-        frame: ServerFrame,
+        (operation, refused): (OperationNumber, Option<Refusal>),
         effects: &mut Effects,
     ) {
-        let connection = self.sessions.get(&key).copied();
-        let control = connection.and_then(|id| control_of(&mut self.connections, id));
-        let (Some(connection), Some(control)) = (connection, control) else {
+        let found = match refused {
+            Some(_) => self.control_at(key),
+            None => self.attached_at(from, key),
+        };
+        let Some((connection, control)) = found else {
             self.stats.too_late += 1;
             return;
         };
-        if let ControlStage::Attached { operations } = &mut control.stage {
-            *operations = operations.saturating_sub(1);
+        if control.unanswered.remove(&operation).is_none() {
+            self.stats.too_late += 1;
+            return;
         }
-        to_control(connection, frame, effects);
+        to_control(
+            connection,
+            ServerFrame::Answered { operation, refused },
+            effects,
+        );
+    }
+
+    fn control_at(&mut self, key: (SessionId, Generation)) -> Option<(ConnectionId, &mut Control)> {
+        let connection = *self.sessions.get(&key)?;
+        Some((connection, control_of(&mut self.connections, connection)?))
+    }
+
+    /// The connection of a session that is attached at this exit point.
+    fn attached_at(
+        &mut self,
+        exit_point: Incarnation,
+        key: (SessionId, Generation),
+    ) -> Option<(ConnectionId, &mut Control)> {
+        self.control_at(key).filter(|(_, control)| {
+            control.exit_point == exit_point && control.stage == ControlStage::Attached
+        })
     }
 }
 

@@ -13,7 +13,8 @@ use crate::epochs::Epochs;
 /// The join of one access point's notifications.
 #[derive(Debug)]
 pub(super) struct Join {
-    /// Epochs of the stamps, each from its first sequence number on; the oldest that is needed first.
+    /// Epochs of the stamps, each from its first sequence number on; the oldest that is needed first. Empty where it
+    /// is not known yet from where on this exit point takes part.
     segments: VecDeque<(Epoch, Seq)>,
     /// How far each matcher is.
     marks: BTreeMap<Incarnation, Seq>,
@@ -48,6 +49,19 @@ impl Join {
         }
     }
 
+    /// Of an access point that stamps already: it begins where the first FLIP says that the next epoch begins.
+    pub(super) fn at_flip() -> Self {
+        Self {
+            segments: VecDeque::new(),
+            ..Self::new(Epoch(0))
+        }
+    }
+
+    /// Whether it is known from where on this exit point takes part.
+    pub(super) fn has_begun(&self) -> bool {
+        !self.segments.is_empty()
+    }
+
     /// A matcher found these.
     pub(super) fn add(&mut self, matched: Vec<Matched>) {
         for matched in matched {
@@ -75,6 +89,10 @@ impl Join {
 
     /// The access point stamps `epoch` from `first` on; the matcher has passed everything before.
     pub(super) fn flipped(&mut self, matcher: Incarnation, epoch: Epoch, first: Seq) {
+        if self.segments.is_empty() {
+            self.released = Seq(first.0 - 1);
+            self.told = self.released;
+        }
         if self.segments.iter().all(|(known, _)| *known < epoch) {
             self.segments.push_back((epoch, first));
         }
@@ -116,7 +134,7 @@ impl Join {
 
     /// How far the first segment can be released, if further than it is.
     fn releasable(&self, epochs: &Epochs, under_stamp: bool) -> Option<Seq> {
-        let (epoch, _) = self.segments[0];
+        let (epoch, _) = *self.segments.front()?;
         let topology = if under_stamp {
             epochs.at(epoch)
         } else {
@@ -149,7 +167,9 @@ impl Join {
 
     /// Whether everything stamped before `epoch` is released.
     pub(super) fn has_reached(&self, epoch: Epoch) -> bool {
-        self.segments[0].0 >= epoch
+        self.segments
+            .front()
+            .is_some_and(|(first, _)| *first >= epoch)
     }
 
     /// Only these matchers count from now on.

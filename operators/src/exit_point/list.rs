@@ -2,6 +2,7 @@
 
 use alloc::collections::BTreeMap;
 
+use gomera_model::lane::{FillPiece, LiveSubscription};
 use gomera_model::operation::{CanonicalFilter, Change, Hit, SubscriptionOperation};
 use gomera_model::{OperationNumber, SubscriptionNumber};
 
@@ -78,6 +79,67 @@ impl SubscriptionList {
                 })
             }
             (Some(Entry::Tombstone(_) | Entry::Live { .. }) | None, _) => None,
+        }
+    }
+
+    /// Takes over an entry of another exit point's list, as [`pieces`](Self::pieces) gave it.
+    pub(super) fn restore(
+        &mut self,
+        number: SubscriptionNumber,
+        newest: OperationNumber,
+        live: Option<LiveSubscription>,
+    ) {
+        let entry = match live {
+            Some(live) => Entry::Live {
+                since: live.since,
+                newest,
+                filter: live.filter,
+            },
+            None => {
+                self.tombstones.insert(newest, number);
+                Entry::Tombstone(newest)
+            }
+        };
+        self.newest = self.newest.max(newest);
+        self.filter_bytes += entry.filter_bytes();
+        if let Some(before) = self.entries.insert(number, entry) {
+            self.filter_bytes -= before.filter_bytes();
+        }
+    }
+
+    /// The highest operation that another exit point had taken.
+    pub(super) fn restore_newest(&mut self, newest: OperationNumber) {
+        self.newest = self.newest.max(newest);
+    }
+
+    /// Every entry, for another exit point.
+    pub(super) fn pieces(&self) -> impl Iterator<Item = FillPiece> {
+        self.entries.iter().map(|(&number, entry)| match entry {
+            Entry::Live {
+                since,
+                newest,
+                filter,
+            } => FillPiece::Subscription {
+                number,
+                newest: *newest,
+                live: Some(LiveSubscription {
+                    since: *since,
+                    filter: filter.clone(),
+                }),
+            },
+            Entry::Tombstone(newest) => FillPiece::Subscription {
+                number,
+                newest: *newest,
+                live: None,
+            },
+        })
+    }
+
+    /// Whether this operation of a subscription, or a later one, was taken.
+    pub(super) fn has_taken(&self, operation: OperationNumber, number: SubscriptionNumber) -> bool {
+        match self.entries.get(&number) {
+            Some(Entry::Live { newest, .. } | Entry::Tombstone(newest)) => *newest >= operation,
+            None => false,
         }
     }
 

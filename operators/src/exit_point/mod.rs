@@ -12,32 +12,40 @@
 //!  Settled ───────────────► Closing ─── and all before it released ─────────► Settled
 //! ```
 
+mod attachment;
+mod fill;
 mod join;
 mod list;
 mod operation;
+mod pair;
+mod roles;
 mod session;
 mod sessions;
 mod stats;
 mod window;
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use gomera_model::control::Control;
 use gomera_model::lane::{
-    AccessPointFrame, Attach, ConnectionPointFrame, Delivery, ExitPointFrame, LaneFrame, Matched,
+    AccessPointFrame, ConnectionPointFrame, Delivery, ExitPointFrame, LaneFrame, Matched,
 };
-use gomera_model::operation::SubscriptionOperation;
+use gomera_model::operation::{Hit, SubscriptionOperation};
 use gomera_model::silbo::RefusalCode;
-use gomera_model::{Cursor, Epoch, Generation, Incarnation, Seq, SessionId, Time};
+use gomera_model::{Epoch, Incarnation, Notification, Seq, SessionId, Time};
 
 use crate::effect::{Effect, Effects};
 use crate::epochs::Epochs;
 use crate::limits::SWEEP_INTERVAL;
 use crate::routing;
 use crate::rules::{Rule, Rules};
+use attachment::{Connection, Waiting};
+use fill::Fill;
 use join::{Join, Pending};
 use operation::Phase;
+use roles::Roles;
 use session::{Session, Verdict};
 use sessions::Sessions;
 
@@ -46,37 +54,54 @@ pub use stats::ExitPointStats;
 /// An exit point.
 #[derive(Debug)]
 pub struct ExitPoint {
+    own: Incarnation,
     rules: Rules,
     epochs: Epochs,
     phase: Phase,
+    /// What it is for each session slot.
+    roles: Roles,
+    /// What it ships to exit points that are newly named for its slots.
+    fills: Vec<Fill>,
     /// One for each access point.
     joins: BTreeMap<Incarnation, Join>,
     /// What waits for a topology, by the matcher whose lane it came in.
     stalled: BTreeMap<Incarnation, Vec<ExitPointFrame>>,
     sessions: Sessions,
+    /// Clients that came before their session is this one's to deliver.
+    waiting: Vec<Waiting>,
+    /// The same for those that have ended their session elsewhere.
+    byes: Vec<Connection>,
+    /// Sessions whose clients have processed more in this turn.
+    progressed: BTreeSet<SessionId>,
     /// Registrations of new owners, in order, until the old ones have passed every FLIP.
     early: Vec<(Incarnation, SubscriptionOperation)>,
     /// Deliveries of this turn, by connection point.
     deliveries: BTreeMap<Incarnation, Vec<Delivery>>,
-    /// Whether a sweep is asked for.
-    sweeps: bool,
+    /// When the next sweep is due, if one is asked for.
+    sweeps: Option<Time>,
     stats: ExitPointStats,
 }
 
 impl ExitPoint {
     /// One that knows nothing yet; its first input is the topology. `seed` keys its hash tables.
     #[must_use]
-    pub fn new(_: Incarnation, seed: u64) -> Self {
+    pub fn new(incarnation: Incarnation, seed: u64) -> Self {
         Self {
+            own: incarnation,
             rules: Rules::default(),
             epochs: Epochs::default(),
             phase: Phase::Settled,
+            roles: Roles::new(incarnation),
+            fills: Vec::new(),
             joins: BTreeMap::new(),
             stalled: BTreeMap::new(),
             sessions: Sessions::new(seed),
+            waiting: Vec::new(),
+            byes: Vec::new(),
+            progressed: BTreeSet::new(),
             early: Vec::new(),
             deliveries: BTreeMap::new(),
-            sweeps: false,
+            sweeps: None,
             stats: ExitPointStats::default(),
         }
     }
@@ -85,6 +110,8 @@ impl ExitPoint {
     #[must_use]
     pub fn with_rules(mut self, rules: Rules) -> Self {
         self.rules = rules;
+        self.sessions = self.sessions.with_rules(rules);
+        self.roles.waits_for_yield = !rules.broken(Rule::WaitForYield);
         self
     }
 
@@ -104,20 +131,17 @@ impl ExitPoint {
             ExitPointFrame::Detach {
                 session,
                 generation,
-            } => self.sessions.detach(now, session, generation),
+            } => self.detach(now, from, (session, generation)),
             ExitPointFrame::EndSession {
                 session,
                 generation,
-            } => {
-                if self.sessions.is_attached(session, generation) {
-                    self.end_session(session, RefusalCode::Ended, effects);
-                }
-            }
+            } => self.bye(from, (session, generation), effects),
             ExitPointFrame::Acknowledge {
                 session,
                 generation,
                 cursors,
-            } => self.acknowledge(now, (session, generation), &cursors),
+            } => self.acknowledge(now, from, (session, generation), &cursors),
+            ExitPointFrame::Backup(frame) => self.exit_point_says(now, from, frame, effects),
         }
     }
 
@@ -125,14 +149,17 @@ impl ExitPoint {
     pub fn control(&mut self, now: Time, control: Control, effects: &mut Effects) {
         match control {
             Control::Topology(topology) => self.topology(now, &topology, effects),
-            Control::Prepare(_) | Control::Copy(_) | Control::Close(_) | Control::Abort(_) => {}
+            Control::Prepare(plan) => self.prepare(&plan, effects),
+            Control::Copy(_) | Control::Close(_) | Control::Abort(_) => {}
         }
     }
 
     /// No further input is waiting: deliveries go out, access points hear how far this one is.
-    pub fn turn_ended(&mut self, _: Time, effects: &mut Effects) {
+    pub fn turn_ended(&mut self, now: Time, effects: &mut Effects) {
         self.finish_closing(effects);
-        let epoch = self.epochs.newest().epoch;
+        self.tell_progress(effects);
+        self.send_fills(now, effects);
+        let epoch = self.epochs.newest_epoch();
         for (&access_point, join) in &mut self.joins {
             if let Some((seq, matched)) = join.news() {
                 let frame = AccessPointFrame::Released {
@@ -149,10 +176,17 @@ impl ExitPoint {
         }
     }
 
-    /// A time that it asked for has come: what has grown too old goes.
+    /// A time that it asked for has come: what has grown too old goes. The end of the turn does what else there is.
     pub fn wake(&mut self, now: Time, effects: &mut Effects) {
-        self.sweeps = false;
+        if self.sweeps.is_none_or(|due| due > now) {
+            return;
+        }
+        self.sweeps = None;
         for session in self.sessions.ids() {
+            if !self.delivers(session.slot()) {
+                self.sweep_copy(now, session);
+                continue;
+            }
             let verdict = self
                 .sessions
                 .get_mut(session)
@@ -214,7 +248,7 @@ impl ExitPoint {
                 done,
             } => self.hits(now, (from, access_point), matched, done, effects),
             ExitPointFrame::Registration(operation) => {
-                self.registration(from, *operation, effects);
+                self.registration(now, from, *operation, effects);
             }
             ExitPointFrame::Flip {
                 access_point,
@@ -224,7 +258,8 @@ impl ExitPoint {
             ExitPointFrame::Attach(_)
             | ExitPointFrame::Detach { .. }
             | ExitPointFrame::EndSession { .. }
-            | ExitPointFrame::Acknowledge { .. } => {
+            | ExitPointFrame::Acknowledge { .. }
+            | ExitPointFrame::Backup(_) => {
                 unreachable!("these do not wait for a place in a matcher's lane")
             }
         }
@@ -238,7 +273,8 @@ impl ExitPoint {
         done: Seq,
         effects: &mut Effects,
     ) {
-        let Some(join) = self.joins.get_mut(&access_point) else {
+        let join = self.joins.get_mut(&access_point);
+        let Some(join) = join.filter(|join| join.has_begun()) else {
             self.stats.refused_frames += 1;
             return;
         };
@@ -275,33 +311,75 @@ impl ExitPoint {
 
     /// A notification is released: every session gets it once, with its subscriptions that matched.
     fn deliver(&mut self, now: Time, mut pending: Pending, effects: &mut Effects) {
-        let checks_list = !self.rules.broken(Rule::OnlyListed);
         let stamp = pending.notification.stamp;
+        let stamped = Arc::clone(self.epochs.at(stamp.epoch));
         let mut count = 0;
         pending.merge();
-        for (id, mut hits) in pending.sessions {
-            let Some(session) = self.sessions.get_mut(id) else {
-                continue;
-            };
-            if checks_list {
-                hits.retain(|hit| session.wants(*hit));
-            }
+        for (id, hits) in pending.sessions {
+            let hits = self.wanted(now, id, hits, effects);
             if hits.is_empty() {
                 continue;
             }
-            count += u32::try_from(hits.len()).expect("bounded by SUBSCRIPTIONS_PER_SESSION_MAX");
-            match session.queue(now, &pending.notification, hits) {
-                Verdict::Keep => self.pump(now, id),
-                Verdict::TooSlow | Verdict::Expired => {
-                    self.end_session(id, RefusalCode::TooSlow, effects);
-                }
+            if stamped.exit_points(id.slot()).primary == self.own {
+                count += u32::try_from(hits.len()).expect("one hit a subscription of a session");
             }
+            self.queue(now, id, (&pending.notification, hits), effects);
         }
         self.stats.released += 1;
         if count > 0
             && let Some(join) = self.joins.get_mut(&stamp.access_point)
         {
             join.matched(stamp.seq, count);
+        }
+    }
+
+    /// The hits that count for a session. Where its slot is being filled it may not be known yet.
+    fn wanted(
+        &mut self,
+        now: Time,
+        id: SessionId,
+        mut hits: Vec<Hit>,
+        effects: &mut Effects,
+    ) -> Vec<Hit> {
+        if self.sessions.get(id).is_none() {
+            if self.roles.is_whole(id.slot()) || self.rules.broken(Rule::KeepShells) {
+                return Vec::new();
+            }
+            self.sessions.get_or_shell(now, id, false);
+            self.ask_for_sweep(now, effects);
+        }
+        if !self.rules.broken(Rule::OnlyListed)
+            && let Some(session) = self.sessions.get(id)
+        {
+            hits.retain(|hit| session.wants(*hit));
+        }
+        hits
+    }
+
+    /// Queues a notification for a session, here to be delivered or as a copy of what another one delivers.
+    fn queue(
+        &mut self,
+        now: Time,
+        id: SessionId,
+        (notification, hits): (&Arc<Notification>, Vec<Hit>),
+        effects: &mut Effects,
+    ) {
+        let delivers = self.delivers(id.slot());
+        let is_named = roles::names(self.epochs.newest().exit_points(id.slot()), self.own);
+        let Some(session) = self.sessions.get_mut(id) else {
+            return;
+        };
+        if !delivers {
+            if is_named {
+                session.queue_copy(now, notification, hits);
+            }
+            return;
+        }
+        match session.queue(now, notification, hits) {
+            Verdict::Keep => self.pump(now, id),
+            Verdict::TooSlow | Verdict::Expired => {
+                self.end_session(id, RefusalCode::TooSlow, effects);
+            }
         }
     }
 
@@ -325,11 +403,19 @@ impl ExitPoint {
     }
 
     /// A matcher took an operation: the list takes it, the client hears of it.
-    pub(super) fn register(&mut self, operation: SubscriptionOperation, effects: &mut Effects) {
+    fn register(&mut self, now: Time, operation: SubscriptionOperation, effects: &mut Effects) {
         let id = operation.session();
-        let Some(session) = self.sessions.get_mut(id) else {
-            return self.register_orphan(&operation, effects);
-        };
+        if self.sessions.get(id).is_none() {
+            if self.delivers(id.slot()) {
+                return self.register_orphan(&operation, effects);
+            }
+            if !self.may_be_named(id.slot()) || self.rules.broken(Rule::KeepShells) {
+                return;
+            }
+            self.ask_for_sweep(now, effects);
+        }
+        let is_whole = self.roles.is_whole(id.slot());
+        let session = self.sessions.get_or_shell(now, id, is_whole);
         let correction = session.register(&operation);
         self.stats.registrations += 1;
         if let Some((connection_point, generation)) = session.attachment() {
@@ -341,8 +427,22 @@ impl ExitPoint {
             };
             self.send_behind_deliveries(connection_point, answered, effects);
         }
-        if let Some(correction) = correction {
+        if let Some(correction) = correction
+            && self.corrects(id.slot())
+        {
             self.unsubscribe([correction].into(), effects);
+        }
+    }
+
+    /// Takes away what a session was subscribed to of which nobody knows whose it is.
+    fn end_orphan(&mut self, id: SessionId, effects: &mut Effects) {
+        let Some(session) = self.sessions.remove(id) else {
+            return;
+        };
+        let removals: Vec<SubscriptionOperation> = session.removals(id).collect();
+        self.stats.orphans += removals.len() as u64;
+        if !removals.is_empty() {
+            self.unsubscribe(removals, effects);
         }
     }
 
@@ -352,80 +452,6 @@ impl ExitPoint {
             self.stats.orphans += 1;
             self.unsubscribe([removal].into(), effects);
         }
-    }
-
-    fn attach(&mut self, now: Time, from: Incarnation, attach: Attach, effects: &mut Effects) {
-        let (id, generation) = (attach.session, attach.generation);
-        match self.sessions.attach(from, &attach) {
-            Ok(attached) => {
-                if let Some((connection_point, generation)) = attached.replaced {
-                    let detached = ConnectionPointFrame::Detached {
-                        session: id,
-                        generation,
-                        code: RefusalCode::TakenOver,
-                    };
-                    self.send_behind_deliveries(connection_point, detached, effects);
-                }
-                let frame = ConnectionPointFrame::Attached {
-                    session: id,
-                    generation,
-                    resumed: attached.resumed,
-                };
-                self.send_behind_deliveries(from, frame, effects);
-                self.pump(now, id);
-                self.ask_for_sweep(now, effects);
-            }
-            Err(code) => {
-                self.stats.attachments_refused += 1;
-                let frame = ConnectionPointFrame::Detached {
-                    session: id,
-                    generation,
-                    code,
-                };
-                self.send_behind_deliveries(from, frame, effects);
-            }
-        }
-    }
-
-    fn acknowledge(
-        &mut self,
-        now: Time,
-        (id, generation): (SessionId, Generation),
-        cursors: &[Cursor],
-    ) {
-        if !self.sessions.is_attached(id, generation) {
-            return;
-        }
-        if let Some(session) = self.sessions.get_mut(id) {
-            session.acknowledge(cursors);
-            self.pump(now, id);
-        }
-    }
-
-    /// The session is no more: its connection is told, its subscriptions go.
-    fn end_session(&mut self, id: SessionId, code: RefusalCode, effects: &mut Effects) {
-        let Some(session) = self.sessions.remove(id) else {
-            return;
-        };
-        session.bury(&mut self.stats);
-        if code == RefusalCode::TooSlow {
-            self.stats.disconnected_slow += 1;
-        }
-        if let Some((connection_point, generation)) = session.attachment() {
-            let detached = ConnectionPointFrame::Detached {
-                session: id,
-                generation,
-                code,
-            };
-            self.send_behind_deliveries(connection_point, detached, effects);
-        }
-        let removals: Vec<SubscriptionOperation> = session.removals(id).collect();
-        if !removals.is_empty() {
-            self.unsubscribe(removals, effects);
-        }
-        let frame = AccessPointFrame::SessionEnded(id);
-        let access_point = routing::of_session(self.epochs.newest(), id);
-        effects.send(access_point, LaneFrame::AccessPoint(frame));
     }
 
     /// Takes subscriptions away, all of one session, by the way of every operation.
@@ -453,9 +479,10 @@ impl ExitPoint {
     }
 
     fn ask_for_sweep(&mut self, now: Time, effects: &mut Effects) {
-        if !self.sweeps && self.sessions.len() > 0 {
-            self.sweeps = true;
-            effects.push(Effect::WakeAt(now + SWEEP_INTERVAL));
+        if self.sweeps.is_none() && self.sessions.len() > 0 {
+            let due = now + SWEEP_INTERVAL;
+            self.sweeps = Some(due);
+            effects.push(Effect::WakeAt(due));
         }
     }
 }

@@ -4,7 +4,7 @@
 use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 
-use gomera_model::control::Report;
+use gomera_model::control::{Plan, Report};
 use gomera_model::lane::ExitPointFrame;
 use gomera_model::operation::SubscriptionOperation;
 use gomera_model::{Epoch, Incarnation, Layer, Seq, Time, Topology};
@@ -36,27 +36,45 @@ impl Phase {
             Self::Closing { .. } => "Closing",
         }
     }
+
+    /// Whether all stamps on their way name the newest epoch.
+    pub(super) fn is_settled(&self) -> bool {
+        match self {
+            Self::Settled => true,
+            Self::Closing { .. } => false,
+        }
+    }
 }
 
 impl ExitPoint {
     /// A topology is in force.
     pub(super) fn topology(&mut self, now: Time, next: &Arc<Topology>, effects: &mut Effects) {
-        let is_first = self.epochs.is_empty();
-        if !self.epochs.learn(next) {
+        if self.epochs.newest_epoch() >= next.epoch {
             return self.report_again(next.epoch, effects);
         }
-        for access_point in next.incarnations(Layer::AccessPoints) {
-            self.joins
-                .entry(access_point)
-                .or_insert_with(|| Join::new(next.epoch));
-        }
-        if !is_first {
-            self.begin_closing(next);
+        self.tell_progress(effects);
+        let present = self.epochs.iter().last().cloned();
+        self.epochs.learn(next);
+        self.begin_joins(present.as_ref().unwrap_or(next), next);
+        match present {
+            Some(present) => {
+                self.begin_closing(next);
+                self.change_parts(now, (&present, next), effects);
+            }
+            None => self.roles.begin(next),
         }
         for (matcher, frames) in core::mem::take(&mut self.stalled) {
             for frame in frames {
                 self.matcher_says(now, matcher, frame, effects);
             }
+        }
+        self.serve_waiting(now, effects);
+    }
+
+    /// Knows a plan that will list this exit point: there is nothing to prepare.
+    pub(super) fn prepare(&self, plan: &Plan, effects: &mut Effects) {
+        if plan.next.epoch > self.epochs.newest_epoch() {
+            effects.push(Effect::Report(Report::Confirmed(plan.operation)));
         }
     }
 
@@ -92,7 +110,7 @@ impl ExitPoint {
             flips_missing.remove(&(matcher, access_point));
         }
         for (from, operation) in core::mem::take(&mut self.early) {
-            self.registration(from, operation, effects);
+            self.registration(now, from, operation, effects);
         }
         self.release(now, (matcher, access_point), Seq(first.0 - 1), effects);
     }
@@ -100,6 +118,7 @@ impl ExitPoint {
     /// A matcher took an operation. What a new owner took waits for what the old one took before it.
     pub(super) fn registration(
         &mut self,
+        now: Time,
         from: Incarnation,
         operation: SubscriptionOperation,
         effects: &mut Effects,
@@ -107,7 +126,7 @@ impl ExitPoint {
         if self.is_early(from, &operation) {
             self.early.push((from, operation));
         } else {
-            self.register(operation, effects);
+            self.register(now, operation, effects);
         }
     }
 
@@ -145,13 +164,17 @@ impl ExitPoint {
         for join in self.joins.values_mut() {
             join.keep_marks(|matcher| newest.instance(matcher).is_some());
         }
+        self.forget_slots();
+        self.begin_fills();
         effects.push(Effect::Report(Report::Joined(epoch)));
+        self.report_filled(effects);
     }
 
     /// A new leader tells what an old one told before: it hears what that one heard.
     fn report_again(&self, epoch: Epoch, effects: &mut Effects) {
-        if matches!(self.phase, Phase::Settled) && self.epochs.newest().epoch == epoch {
+        if self.phase.is_settled() && self.epochs.newest().epoch == epoch {
             effects.push(Effect::Report(Report::Joined(epoch)));
+            self.report_filled(effects);
         }
     }
 
@@ -170,6 +193,20 @@ impl ExitPoint {
 
     fn knows(&self, epoch: Epoch) -> bool {
         self.epochs.is_empty() || self.epochs.newest().epoch >= epoch
+    }
+
+    /// One that was not listed before takes part from the FLIP on: what is stamped before it is nothing to it.
+    fn begin_joins(&mut self, present: &Topology, next: &Topology) {
+        let was_listed = present.instance(self.own).is_some();
+        for access_point in next.incarnations(Layer::AccessPoints) {
+            self.joins.entry(access_point).or_insert_with(|| {
+                if was_listed {
+                    Join::new(next.epoch)
+                } else {
+                    Join::at_flip()
+                }
+            });
+        }
     }
 
     fn begin_closing(&mut self, next: &Topology) {

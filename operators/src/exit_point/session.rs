@@ -1,28 +1,36 @@
 //! One session: who may resume it, where its client is, what it subscribed to, what it has to get.
+//!
+//! ```text
+//!  nothing ──Attach──────────────────────────────────────────────► Whole
+//!  nothing ──Session, Registration or Hits──► Partial ── filled ─► Whole
+//! ```
+//!
+//! `Partial` is a session at an exit point that is being filled: what comes of it is kept, and looked at when it is known
+//! what was before. While it is not known whose it is either, it is a *shell*.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use gomera_model::lane::{Attach, DeliveryItem, OverflowPolicy};
+use gomera_model::lane::{Attach, DeliveryItem, FillPiece, Identity, OverflowPolicy};
 use gomera_model::operation::{Change, Hit, SubscriptionOperation};
 use gomera_model::{
-    Cursor, Generation, Incarnation, Notification, OperationNumber, SessionId, SessionToken,
-    SubscriptionId, Time,
+    Cursor, Epoch, Generation, Incarnation, Notification, OperationNumber, SessionId, SessionToken,
+    SubscriptionId, SubscriptionNumber, Time,
 };
 
 use super::list::SubscriptionList;
 use super::stats::ExitPointStats;
-use super::window::Window;
+use super::window::{Filled, Window};
 use crate::limits::{QUEUE_AGE_CONNECTED, QUEUE_AGE_OFFLINE};
+use crate::rules::Rules;
 
 /// A session.
 #[derive(Debug)]
 pub(super) struct Session {
-    token: SessionToken,
-    policy: OverflowPolicy,
-    /// The newest connection, here or gone.
-    generation: Generation,
+    /// `None`: a shell.
+    identity: Option<Identity>,
     client: Client,
+    holding: Holding,
     list: SubscriptionList,
     window: Window,
 }
@@ -30,10 +38,28 @@ pub(super) struct Session {
 /// Where the client is.
 #[derive(Clone, Copy, Debug)]
 enum Client {
-    /// Behind this connection point.
-    Attached(Incarnation),
-    /// Away since then.
+    /// Behind this connection point, which knew this epoch when it said so.
+    Attached(Incarnation, Epoch),
+    /// Away since then, or with another exit point.
     Away(Time),
+}
+
+/// How much of the session is here.
+#[derive(Debug)]
+enum Holding {
+    /// Everything.
+    Whole,
+    /// What came since this exit point is named for the slot.
+    Partial(Partial),
+}
+
+/// What is put together when everything is here.
+#[derive(Debug, Default)]
+struct Partial {
+    /// Registrations, in order.
+    taken: Vec<SubscriptionOperation>,
+    /// What was filled so far.
+    filled: Filled,
 }
 
 /// What becomes of a session.
@@ -48,37 +74,63 @@ pub(super) enum Verdict {
 }
 
 impl Session {
-    pub(super) fn new(connection_point: Incarnation, attach: &Attach) -> Self {
+    /// One whose client is here.
+    pub(super) fn new(rules: Rules, connection_point: Incarnation, attach: &Attach) -> Self {
         Self {
-            token: attach.token,
-            policy: attach.policy,
-            generation: attach.generation,
-            client: Client::Attached(connection_point),
+            identity: Some(identity_of(attach)),
+            client: Client::Attached(connection_point, attach.epoch),
+            holding: Holding::Whole,
             list: SubscriptionList::default(),
-            window: Window::default(),
+            window: Window::new(rules),
         }
     }
 
-    /// The client is here over a newer connection. Answers the older one if it is still there.
+    /// One of which nothing is known yet.
+    pub(super) fn shell(rules: Rules, now: Time, is_whole: bool) -> Self {
+        Self {
+            identity: None,
+            client: Client::Away(now),
+            holding: if is_whole {
+                Holding::Whole
+            } else {
+                Holding::Partial(Partial::default())
+            },
+            list: SubscriptionList::default(),
+            window: Window::new(rules),
+        }
+    }
+
+    /// It is known whose it is.
+    pub(super) fn identify(&mut self, identity: Identity) {
+        self.identity = Some(identity);
+    }
+
+    /// The client is here over a newer connection, or comes from another exit point with its old one. Answers the older
+    /// one if it is still there.
     pub(super) fn resume(
         &mut self,
         connection_point: Incarnation,
         attach: &Attach,
     ) -> Option<(Incarnation, Generation)> {
         let replaced = self.attachment();
-        self.generation = attach.generation;
-        self.policy = attach.policy;
-        self.client = Client::Attached(connection_point);
-        self.window.resume(&attach.cursors);
-        replaced
+        self.identity = Some(identity_of(attach));
+        self.client = Client::Attached(connection_point, attach.epoch);
+        let sent = attach.moved.as_ref().map_or(&[][..], |moved| &moved.sent);
+        self.window.resume(&attach.cursors, sent);
+        replaced.filter(|(_, generation)| *generation != attach.generation)
     }
 
     /// The client's connection is gone.
     pub(super) fn detach(&mut self, now: Time, generation: Generation) {
-        if self.attachment().is_some() && self.generation == generation {
-            self.client = Client::Away(now);
-            self.window.take_back();
+        if self.attachment().is_some() && self.generation() == generation {
+            self.leave(now);
         }
+    }
+
+    /// The client is away from here, whatever its connection.
+    pub(super) fn leave(&mut self, now: Time) {
+        self.client = Client::Away(now);
+        self.window.take_back();
     }
 
     /// Takes an operation into the list; what has to be taken back at its matcher, if it came too late.
@@ -86,9 +138,70 @@ impl Session {
         &mut self,
         operation: &SubscriptionOperation,
     ) -> Option<SubscriptionOperation> {
+        if let Holding::Partial(partial) = &mut self.holding {
+            partial.taken.push(operation.clone());
+            return None;
+        }
         let correction = self.list.correction(operation);
         self.list.take(operation);
         correction
+    }
+
+    /// Takes a piece of what another exit point has.
+    pub(super) fn fill(&mut self, now: Time, piece: FillPiece) {
+        let Holding::Partial(partial) = &mut self.holding else {
+            return;
+        };
+        match piece {
+            FillPiece::Session {
+                identity,
+                cursors,
+                newest,
+            } => {
+                self.identity = Some(identity);
+                self.window.note_cursors(&cursors);
+                self.list.restore_newest(newest);
+            }
+            FillPiece::Subscription {
+                number,
+                newest,
+                live,
+            } => self.list.restore(number, newest, live),
+            FillPiece::Lost { gap, sent } => partial.filled.lost.push((gap, sent)),
+            FillPiece::Item { item, was_sent } => partial.filled.items.push((item, was_sent)),
+            FillPiece::End => self.complete(now),
+        }
+    }
+
+    /// Everything is here: puts what was filled before what came meanwhile.
+    pub(super) fn complete(&mut self, now: Time) {
+        let Holding::Partial(partial) = core::mem::replace(&mut self.holding, Holding::Whole)
+        else {
+            return;
+        };
+        for operation in &partial.taken {
+            self.list.take(operation);
+        }
+        self.window.fill(now, partial.filled);
+        let list = &self.list;
+        self.window.retain(list.removals(), |hit| list.wants(hit));
+    }
+
+    /// All of it that an exit point does not have which takes part from this epoch on.
+    pub(super) fn pieces(&self, before: Epoch) -> Vec<FillPiece> {
+        let Some(identity) = self.identity else {
+            return Vec::new();
+        };
+        let first = FillPiece::Session {
+            identity,
+            cursors: self.window.cursors(),
+            newest: self.list.newest(),
+        };
+        core::iter::once(first)
+            .chain(self.list.pieces())
+            .chain(self.window.pieces(before))
+            .chain([FillPiece::End])
+            .collect()
     }
 
     /// Queues a notification with what matched.
@@ -101,12 +214,26 @@ impl Session {
         let removals = self.list.removals();
         self.window.push(now, notification, hits, removals);
         while self.window.is_over_limit() {
-            if self.policy == OverflowPolicy::Disconnect {
+            if self.policy() == OverflowPolicy::Disconnect {
                 return Verdict::TooSlow;
             }
-            self.window.lose_oldest();
+            self.window.lose_oldest(false);
         }
         Verdict::Keep
+    }
+
+    /// Queues what another exit point delivers; what it loses here is lost here alone.
+    pub(super) fn queue_copy(
+        &mut self,
+        now: Time,
+        notification: &Arc<Notification>,
+        hits: Vec<Hit>,
+    ) {
+        let removals = self.list.removals();
+        self.window.push(now, notification, hits, removals);
+        while self.window.is_over_limit_of_copy() {
+            self.window.lose_oldest(true);
+        }
     }
 
     /// The next item that may be sent now.
@@ -121,20 +248,38 @@ impl Session {
         self.window.acknowledge(cursors);
     }
 
+    /// Another exit point says that the client has processed up to these.
+    pub(super) fn safe(&mut self, cursors: &[Cursor]) {
+        self.window.safe(cursors);
+    }
+
+    /// Looks for what has grown too old, where another exit point delivers. A shell that nobody names goes.
+    pub(super) fn sweep_copy(&mut self, now: Time) -> Verdict {
+        if let (None, Client::Away(since)) = (self.identity, self.client)
+            && now.since(since) > QUEUE_AGE_OFFLINE
+        {
+            return Verdict::Expired;
+        }
+        while self.window.is_older_than(now, QUEUE_AGE_OFFLINE) {
+            self.window.lose_oldest(true);
+        }
+        Verdict::Keep
+    }
+
     /// Looks for what has grown too old.
     pub(super) fn sweep(&mut self, now: Time) -> Verdict {
         let age = match self.client {
-            Client::Attached(_) => QUEUE_AGE_CONNECTED,
+            Client::Attached(..) => QUEUE_AGE_CONNECTED,
             Client::Away(since) if now.since(since) > QUEUE_AGE_OFFLINE => {
                 return Verdict::Expired;
             }
             Client::Away(_) => QUEUE_AGE_OFFLINE,
         };
         while self.window.is_older_than(now, age) {
-            if self.policy == OverflowPolicy::Disconnect {
+            if self.policy() == OverflowPolicy::Disconnect {
                 return Verdict::TooSlow;
             }
-            self.window.lose_oldest();
+            self.window.lose_oldest(false);
         }
         Verdict::Keep
     }
@@ -142,25 +287,55 @@ impl Session {
     /// The connection that the client is behind.
     pub(super) fn attachment(&self) -> Option<(Incarnation, Generation)> {
         match self.client {
-            Client::Attached(connection_point) => Some((connection_point, self.generation)),
+            Client::Attached(connection_point, _) => Some((connection_point, self.generation())),
             Client::Away(_) => None,
         }
     }
 
-    /// The newest connection.
+    /// The epoch of the attachment; zero if the client is away.
+    pub(super) fn attached_in(&self) -> Epoch {
+        match self.client {
+            Client::Attached(_, epoch) => epoch,
+            Client::Away(_) => Epoch(0),
+        }
+    }
+
+    /// Whose it is; `None` for a shell.
+    pub(super) fn identity(&self) -> Option<Identity> {
+        self.identity
+    }
+
+    /// The newest connection; zero for a shell.
     pub(super) fn generation(&self) -> Generation {
-        self.generation
+        self.identity
+            .map_or(Generation::default(), |identity| identity.generation)
+    }
+
+    /// How far the client has processed.
+    pub(super) fn cursors(&self) -> Vec<Cursor> {
+        self.window.cursors()
+    }
+
+    /// Whether this operation of a subscription, or a later one, was taken.
+    pub(super) fn has_taken(&self, operation: OperationNumber, number: SubscriptionNumber) -> bool {
+        self.list.has_taken(operation, number)
     }
 
     /// Whether this is its token, compared in constant time.
     pub(super) fn has_token(&self, token: SessionToken) -> bool {
-        let pairs = self.token.0.iter().zip(token.0);
+        let Some(identity) = self.identity else {
+            return false;
+        };
+        let pairs = identity.token.0.iter().zip(token.0);
         pairs.fold(0, |differs, (ours, theirs)| differs | (ours ^ theirs)) == 0
     }
 
-    /// Whether a hit counts for this session.
+    /// Whether a hit counts for this session. Where the list is not known yet each may.
     pub(super) fn wants(&self, hit: Hit) -> bool {
-        self.list.wants(hit)
+        match self.holding {
+            Holding::Whole => self.list.wants(hit),
+            Holding::Partial(_) => true,
+        }
     }
 
     /// The subscriptions that are there.
@@ -192,6 +367,11 @@ impl Session {
         stats.sessions_away += u64::from(self.attachment().is_none());
     }
 
+    fn policy(&self) -> OverflowPolicy {
+        self.identity
+            .map_or(OverflowPolicy::default(), |identity| identity.policy)
+    }
+
     /// Adds the totals that outlive it.
     pub(super) fn bury(&self, stats: &mut ExitPointStats) {
         stats.deliveries_lost += self.window.lost_count();
@@ -203,6 +383,14 @@ pub(super) fn removal_of(operation: &SubscriptionOperation) -> Option<Subscripti
     match operation.change {
         Change::Set(_) => Some(removal(operation.subscription, operation.number.next())),
         Change::Unset => None,
+    }
+}
+
+fn identity_of(attach: &Attach) -> Identity {
+    Identity {
+        token: attach.token,
+        policy: attach.policy,
+        generation: attach.generation,
     }
 }
 

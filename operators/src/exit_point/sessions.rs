@@ -9,6 +9,7 @@ use gomera_model::{Generation, Incarnation, LookupMap, SessionId, Time};
 
 use super::session::Session;
 use super::stats::ExitPointStats;
+use crate::rules::Rules;
 
 /// Sessions, found by a hash, walked in order of their ids.
 #[derive(Debug)]
@@ -17,6 +18,7 @@ pub(super) struct Sessions {
     sessions: Vec<Option<Session>>,
     free: Vec<usize>,
     ids: BTreeMap<SessionId, usize>,
+    rules: Rules,
 }
 
 /// A client was attached.
@@ -35,7 +37,14 @@ impl Sessions {
             sessions: Vec::new(),
             free: Vec::new(),
             ids: BTreeMap::new(),
+            rules: Rules::default(),
         }
+    }
+
+    /// With a rule of the protocol taken away.
+    pub(super) fn with_rules(mut self, rules: Rules) -> Self {
+        self.rules = rules;
+        self
     }
 
     /// A client shows up. The error is what it is told.
@@ -44,11 +53,13 @@ impl Sessions {
         connection_point: Incarnation,
         attach: &Attach,
     ) -> Result<Attached, RefusalCode> {
+        let rules = self.rules;
         let Some(session) = self.get_mut(attach.session) else {
             if attach.resume {
-                return Err(RefusalCode::SessionUnknown);
+                return Err(unknown(attach));
             }
-            self.insert(attach.session, Session::new(connection_point, attach));
+            let session = Session::new(rules, connection_point, attach);
+            self.insert(attach.session, session);
             return Ok(Attached {
                 resumed: false,
                 replaced: None,
@@ -57,13 +68,29 @@ impl Sessions {
         if !session.has_token(attach.token) {
             return Err(RefusalCode::NotAuthorized);
         }
-        if session.generation() >= attach.generation {
+        let known = session.generation();
+        let has_moved = attach.moved.is_some() && session.attached_in() < attach.epoch;
+        if known > attach.generation || (known == attach.generation && !has_moved) {
             return Err(RefusalCode::TakenOver);
         }
         Ok(Attached {
-            resumed: true,
+            resumed: attach.resume || attach.moved.is_none(),
             replaced: session.resume(connection_point, attach),
         })
+    }
+
+    /// A session of which a matcher or another exit point speaks, also before it is known whose it is. `is_whole`:
+    /// nothing of it can be anywhere else.
+    pub(super) fn get_or_shell(
+        &mut self,
+        now: Time,
+        id: SessionId,
+        is_whole: bool,
+    ) -> &mut Session {
+        if !self.places.contains(&id) {
+            self.insert(id, Session::shell(self.rules, now, is_whole));
+        }
+        self.get_mut(id).expect("it was there, or is now")
     }
 
     /// A client's connection is gone.
@@ -123,5 +150,13 @@ impl Sessions {
         self.sessions[place] = Some(session);
         self.places.insert(id, place);
         self.ids.insert(id, place);
+    }
+}
+
+/// What a client hears whose session is not here. One that came with its connection had it until just now.
+fn unknown(attach: &Attach) -> RefusalCode {
+    match attach.moved {
+        Some(_) => RefusalCode::Ended,
+        None => RefusalCode::SessionUnknown,
     }
 }

@@ -7,22 +7,27 @@
 //!                ▼                            ▼
 //!           lost, with a gap           back to the front of the queue
 //! ```
+//!
+//! Two exit points of a slot have the same items; of one access point in the same order, of different ones perhaps not.
+//! So what the client has is told by the cursor of each item's own access point, never by a place in the queue.
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use gomera_model::lane::DeliveryItem;
+use gomera_model::lane::{DeliveryItem, FillPiece};
 use gomera_model::operation::Hit;
-use gomera_model::{Cursor, Duration, Gap, Incarnation, Notification, Seq, Time};
+use gomera_model::{Cursor, Duration, Epoch, Gap, Incarnation, Notification, Seq, Time};
 
 use crate::limits::{
     DELIVERY_OVERHEAD_BYTES, IN_FLIGHT_BYTES, IN_FLIGHT_DELIVERIES, QUEUE_BYTES, QUEUE_DELIVERIES,
 };
+use crate::rules::{Rule, Rules};
 
 /// The output of one session.
 #[derive(Debug, Default)]
 pub(super) struct Window {
+    rules: Rules,
     in_flight: VecDeque<Item>,
     in_flight_bytes: usize,
     queue: VecDeque<Item>,
@@ -47,12 +52,28 @@ struct Item {
 #[derive(Debug)]
 struct Lost {
     gap: Gap,
-    /// Those that had been sent over an earlier connection: the client may turn out to have them.
-    sent: Vec<Seq>,
+    /// Those that the client may turn out to have: they had been sent, or another exit point may have sent them.
+    sent: VecDeque<Seq>,
+}
+
+/// What another exit point had in its window.
+#[derive(Debug, Default)]
+pub(super) struct Filled {
+    /// What was lost and not yet signalled.
+    pub(super) lost: Vec<(Gap, Vec<Seq>)>,
+    /// The items, in order, and whether they were sent.
+    pub(super) items: Vec<(DeliveryItem, bool)>,
 }
 
 impl Window {
-    /// Appends a notification.
+    pub(super) fn new(rules: Rules) -> Self {
+        Self {
+            rules,
+            ..Self::default()
+        }
+    }
+
+    /// Appends a notification, unless the client is known to have it.
     pub(super) fn push(
         &mut self,
         now: Time,
@@ -60,24 +81,26 @@ impl Window {
         hits: Vec<Hit>,
         removals: u64,
     ) {
-        let bytes = notification.content.bytes() + hits.len() * size_of::<Hit>();
-        let bytes = bytes + DELIVERY_OVERHEAD_BYTES;
-        self.queue_bytes += bytes;
-        self.queue.push_back(Item {
-            item: DeliveryItem::Notification {
-                notification: Arc::clone(notification),
-                hits,
-            },
-            bytes,
-            queued_at: now,
-            removals,
-            was_sent: false,
-        });
+        let item = DeliveryItem::Notification {
+            notification: Arc::clone(notification),
+            hits,
+        };
+        let item = Item::new(now, item, removals);
+        if !self.has_processed(&item) {
+            self.queue_bytes += item.bytes;
+            self.queue.push_back(item);
+        }
     }
 
     /// Whether more waits than may wait.
     pub(super) fn is_over_limit(&self) -> bool {
         self.queue_bytes > QUEUE_BYTES || self.queue.len() > QUEUE_DELIVERIES
+    }
+
+    /// The same where another exit point delivers: what is in flight there waits here.
+    pub(super) fn is_over_limit_of_copy(&self) -> bool {
+        self.queue_bytes > QUEUE_BYTES + IN_FLIGHT_BYTES
+            || self.queue.len() > QUEUE_DELIVERIES + IN_FLIGHT_DELIVERIES
     }
 
     /// Whether the oldest that waits is older than `age`.
@@ -87,33 +110,16 @@ impl Window {
             .is_some_and(|oldest| now.since(oldest.queued_at) > age)
     }
 
-    /// Gives up the oldest that waits.
-    pub(super) fn lose_oldest(&mut self) {
+    /// Gives up the oldest that waits. `is_copy`: another exit point may have sent it.
+    pub(super) fn lose_oldest(&mut self, is_copy: bool) {
         let Some(item) = self.queue.pop_front() else {
             return;
         };
         self.queue_bytes -= item.bytes;
-        let gap = match item.item {
-            DeliveryItem::Gap(gap) => gap,
-            DeliveryItem::Notification { notification, .. } => {
-                self.lost_count += 1;
-                Gap {
-                    access_point: notification.stamp.access_point,
-                    first: notification.stamp.seq,
-                    last: notification.stamp.seq,
-                    count: 1,
-                }
-            }
-        };
-        let lost = self.lost.entry(gap.access_point).or_insert(Lost {
-            gap: Gap { count: 0, ..gap },
-            sent: Vec::new(),
-        });
-        lost.gap.last = gap.last;
-        lost.gap.count += gap.count;
-        if item.was_sent {
-            lost.sent.push(gap.last);
-        }
+        let gap = item.as_gap();
+        self.lost_count += u64::from(item.is_notification());
+        let sent = (item.was_sent || is_copy).then_some(gap.last);
+        self.note_lost(gap, sent.as_slice());
     }
 
     /// Moves the next item into flight, if there is room, and hands it out. `wants` says, after a subscription has
@@ -128,23 +134,14 @@ impl Window {
             return None;
         }
         if let Some((_, lost)) = self.lost.pop_first() {
-            return Some(self.launch(Item {
-                item: DeliveryItem::Gap(lost.gap),
-                bytes: DELIVERY_OVERHEAD_BYTES,
-                queued_at: now,
-                removals,
-                was_sent: true,
-            }));
+            let mut item = Item::new(now, DeliveryItem::Gap(lost.gap), removals);
+            item.was_sent = true;
+            return Some(self.launch(item));
         }
         while let Some(mut item) = self.queue.pop_front() {
             self.queue_bytes -= item.bytes;
-            if item.removals != removals
-                && let DeliveryItem::Notification { hits, .. } = &mut item.item
-            {
-                hits.retain(|hit| wants(*hit));
-                if hits.is_empty() {
-                    continue;
-                }
+            if item.removals != removals && !item.retain(&wants) {
+                continue;
             }
             item.was_sent = true;
             return Some(self.launch(item));
@@ -154,14 +151,25 @@ impl Window {
 
     /// The client has processed up to these.
     pub(super) fn acknowledge(&mut self, cursors: &[Cursor]) {
-        for cursor in cursors {
-            let known = self.cursors.entry(cursor.access_point).or_default();
-            *known = cursor.seq.max(*known);
-        }
-        let done = self.processed(&self.in_flight);
-        for item in self.in_flight.drain(..done) {
+        self.note_cursors(cursors);
+        while let Some(item) = self.in_flight.front()
+            && self.has_processed(item)
+        {
             self.in_flight_bytes -= item.bytes;
+            self.in_flight.pop_front();
         }
+    }
+
+    /// Another exit point delivers, and says that the client has processed up to these.
+    pub(super) fn safe(&mut self, cursors: &[Cursor]) {
+        self.note_cursors(cursors);
+        while let Some(item) = self.queue.front()
+            && self.has_processed(item)
+        {
+            self.queue_bytes -= item.bytes;
+            self.queue.pop_front();
+        }
+        self.trim_lost(&self.cursors.clone());
     }
 
     /// The connection is gone: what was in flight waits again.
@@ -173,23 +181,94 @@ impl Window {
         }
     }
 
-    /// The client is back and has processed up to these: what it has is not sent again.
-    pub(super) fn resume(&mut self, cursors: &[Cursor]) {
+    /// The client is back and has processed up to `cursors`: what it has is not sent again. Up to `sent` it was sent
+    /// over this very connection, by another exit point: that is in flight.
+    pub(super) fn resume(&mut self, cursors: &[Cursor], sent: &[Cursor]) {
         self.take_back();
-        self.acknowledge(cursors);
-        let done = self.processed(&self.queue);
-        for item in self.queue.drain(..done) {
-            self.queue_bytes -= item.bytes;
+        self.note_cursors(cursors);
+        if self.rules.broken(Rule::CutByOwnCursor) {
+            self.cut_by_place();
+        } else {
+            self.cut();
         }
-        let known = &self.cursors;
-        self.lost.retain(|access_point, lost| {
-            let cursor = known.get(access_point).copied().unwrap_or_default();
-            let before = lost.sent.len();
-            lost.sent.retain(|seq| *seq > cursor);
-            lost.gap.count -= (before - lost.sent.len()) as u64;
-            lost.gap.first = lost.gap.first.max(cursor.next());
-            lost.gap.count > 0
+        self.trim_lost(&self.cursors.clone());
+        if !sent.is_empty() {
+            self.take_for_sent(sent);
+        }
+    }
+
+    /// What another exit point had, of notifications that did not come here: all of it lies before what is here.
+    pub(super) fn fill(&mut self, now: Time, filled: Filled) {
+        let mut own = core::mem::take(&mut self.queue);
+        self.queue_bytes = 0;
+        let mut given_up: BTreeMap<Incarnation, Seq> = BTreeMap::new();
+        for (gap, _) in &filled.lost {
+            raise(&mut given_up, gap.access_point, gap.last);
+        }
+        for (item, was_sent) in filled.items {
+            if let DeliveryItem::Gap(gap) = &item {
+                raise(&mut given_up, gap.access_point, gap.last);
+            }
+            let mut item = Item::new(now, item, 0);
+            item.was_sent = was_sent;
+            self.queue.push_back(item);
+        }
+        self.trim_lost(&given_up);
+        self.lose_before_lost();
+        own.retain(|item| !is_up_to(&given_up, item.place()));
+        for (gap, sent) in filled.lost {
+            self.note_lost(gap, &sent);
+        }
+        if self.rules.broken(Rule::FillBeforeOwn) {
+            own.append(&mut self.queue);
+            self.queue = own;
+        } else {
+            self.queue.append(&mut own);
+        }
+        self.queue_bytes = self.queue.iter().map(|item| item.bytes).sum();
+        self.cut();
+        self.trim_lost(&self.cursors.clone());
+    }
+
+    /// Looks at everything that waits: only hits that are wanted stay.
+    pub(super) fn retain(&mut self, removals: u64, wants: impl Fn(Hit) -> bool) {
+        self.queue.retain_mut(|item| {
+            item.removals = removals;
+            let stays = item.retain(&wants);
+            if !stays {
+                self.queue_bytes -= item.bytes;
+            }
+            stays
         });
+    }
+
+    /// What another exit point does not have: everything stamped before this epoch, and all that was lost.
+    pub(super) fn pieces(&self, before: Epoch) -> impl Iterator<Item = FillPiece> {
+        let lost = self.lost.values().map(|lost| FillPiece::Lost {
+            gap: lost.gap,
+            sent: lost.sent.iter().copied().collect(),
+        });
+        let items = self.in_flight.iter().chain(&self.queue);
+        let items = items.filter(move |item| item.is_stamped_before(before));
+        lost.chain(items.map(|item| FillPiece::Item {
+            item: item.item.clone(),
+            was_sent: item.was_sent,
+        }))
+    }
+
+    /// How far the client has processed.
+    pub(super) fn cursors(&self) -> Vec<Cursor> {
+        let cursors = self.cursors.iter();
+        cursors
+            .map(|(&access_point, &seq)| Cursor { access_point, seq })
+            .collect()
+    }
+
+    /// The client has processed up to these; nothing is looked at yet.
+    pub(super) fn note_cursors(&mut self, cursors: &[Cursor]) {
+        for cursor in cursors {
+            raise(&mut self.cursors, cursor.access_point, cursor.seq);
+        }
     }
 
     /// Deliveries that were lost so far.
@@ -217,26 +296,164 @@ impl Window {
         out
     }
 
-    /// How many items at the front the client has processed. It processes in order, so one that is acknowledged
-    /// stands for all before it.
-    fn processed(&self, items: &VecDeque<Item>) -> usize {
-        let mut processed = 0;
-        for (index, item) in items.iter().enumerate() {
-            let (access_point, last) = match &item.item {
-                DeliveryItem::Notification { notification, .. } => {
-                    (notification.stamp.access_point, notification.stamp.seq)
-                }
-                DeliveryItem::Gap(gap) => (gap.access_point, gap.last),
-            };
-            let cursor = self.cursors.get(&access_point).copied().unwrap_or_default();
-            if last <= cursor {
-                processed = index + 1;
-            } else if self.cursors.len() <= 1 {
-                break;
+    fn has_processed(&self, item: &Item) -> bool {
+        is_up_to(&self.cursors, item.place())
+    }
+
+    /// Everything that waits is cut by the cursor of its own access point.
+    fn cut(&mut self) {
+        let cursors = &self.cursors;
+        self.queue.retain(|item| {
+            let stays = !is_up_to(cursors, item.place());
+            if !stays {
+                self.queue_bytes -= item.bytes;
+            }
+            stays
+        });
+    }
+
+    /// As if the client had processed in the order of this queue.
+    fn cut_by_place(&mut self) {
+        let last = self
+            .queue
+            .iter()
+            .rposition(|item| is_up_to(&self.cursors, item.place()));
+        for item in self.queue.drain(..last.map_or(0, |last| last + 1)) {
+            self.queue_bytes -= item.bytes;
+        }
+    }
+
+    /// What was sent already goes into flight, without being sent again.
+    fn take_for_sent(&mut self, sent: &[Cursor]) {
+        let mut bounds = BTreeMap::new();
+        for cursor in sent {
+            raise(&mut bounds, cursor.access_point, cursor.seq);
+        }
+        for mut item in core::mem::take(&mut self.queue) {
+            if is_up_to(&bounds, item.place()) {
+                item.was_sent = true;
+                self.queue_bytes -= item.bytes;
+                self.in_flight_bytes += item.bytes;
+                self.in_flight.push_back(item);
+            } else {
+                self.queue.push_back(item);
             }
         }
-        processed
+        self.trim_lost(&bounds);
     }
+
+    fn note_lost(&mut self, gap: Gap, sent: &[Seq]) {
+        let lost = self.lost.entry(gap.access_point).or_insert(Lost {
+            gap: Gap { count: 0, ..gap },
+            sent: VecDeque::new(),
+        });
+        lost.gap.first = lost.gap.first.min(gap.first);
+        lost.gap.last = lost.gap.last.max(gap.last);
+        lost.gap.count += gap.count;
+        lost.sent.extend(sent);
+        while lost.sent.len() > QUEUE_DELIVERIES {
+            lost.sent.pop_front();
+        }
+    }
+
+    /// Where something was lost here, what lies before it in the same order is lost with it.
+    fn lose_before_lost(&mut self) {
+        for item in core::mem::take(&mut self.queue) {
+            let (access_point, seq) = item.place();
+            if !self.lost.contains_key(&access_point) {
+                self.queue.push_back(item);
+                continue;
+            }
+            let gap = item.as_gap();
+            self.lost_count += u64::from(item.is_notification());
+            self.note_lost(gap, &[seq]);
+        }
+    }
+
+    /// Nothing up to these is lost: the client has it, or has been told.
+    fn trim_lost(&mut self, bounds: &BTreeMap<Incarnation, Seq>) {
+        self.lost.retain(|access_point, lost| {
+            let bound = bounds.get(access_point).copied().unwrap_or_default();
+            let before = lost.sent.len();
+            lost.sent.retain(|seq| *seq > bound);
+            lost.gap.count -= (before - lost.sent.len()) as u64;
+            lost.gap.first = lost.gap.first.max(bound.next());
+            lost.gap.count > 0 && lost.gap.first <= lost.gap.last
+        });
+    }
+}
+
+impl Item {
+    fn new(now: Time, item: DeliveryItem, removals: u64) -> Self {
+        let bytes = match &item {
+            DeliveryItem::Notification { notification, hits } => {
+                notification.content.bytes() + hits.len() * size_of::<Hit>()
+            }
+            DeliveryItem::Gap(_) => 0,
+        };
+        Self {
+            item,
+            bytes: bytes + DELIVERY_OVERHEAD_BYTES,
+            queued_at: now,
+            removals,
+            was_sent: false,
+        }
+    }
+
+    /// The cursor that says whether the client has it.
+    fn place(&self) -> (Incarnation, Seq) {
+        match &self.item {
+            DeliveryItem::Notification { notification, .. } => {
+                (notification.stamp.access_point, notification.stamp.seq)
+            }
+            DeliveryItem::Gap(gap) => (gap.access_point, gap.last),
+        }
+    }
+
+    /// What the client is told if it is lost.
+    fn as_gap(&self) -> Gap {
+        match &self.item {
+            DeliveryItem::Gap(gap) => *gap,
+            DeliveryItem::Notification { notification, .. } => Gap {
+                access_point: notification.stamp.access_point,
+                first: notification.stamp.seq,
+                last: notification.stamp.seq,
+                count: 1,
+            },
+        }
+    }
+
+    fn is_notification(&self) -> bool {
+        matches!(self.item, DeliveryItem::Notification { .. })
+    }
+
+    /// Drops hits that do not count any more; whether something is left.
+    fn retain(&mut self, wants: impl Fn(Hit) -> bool) -> bool {
+        match &mut self.item {
+            DeliveryItem::Notification { hits, .. } => {
+                hits.retain(|hit| wants(*hit));
+                !hits.is_empty()
+            }
+            DeliveryItem::Gap(_) => true,
+        }
+    }
+
+    /// A gap has no stamp of its own.
+    fn is_stamped_before(&self, epoch: Epoch) -> bool {
+        match &self.item {
+            DeliveryItem::Notification { notification, .. } => notification.stamp.epoch < epoch,
+            DeliveryItem::Gap(_) => true,
+        }
+    }
+}
+
+fn raise(cursors: &mut BTreeMap<Incarnation, Seq>, access_point: Incarnation, seq: Seq) {
+    let known = cursors.entry(access_point).or_default();
+    *known = seq.max(*known);
+}
+
+fn is_up_to(cursors: &BTreeMap<Incarnation, Seq>, (access_point, seq): (Incarnation, Seq)) -> bool {
+    cursors.get(&access_point).is_some_and(|last| seq <= *last)
 }
 
 #[cfg(test)]
@@ -307,7 +524,7 @@ mod tests {
         let mut window = window(1..=5);
         assert_eq!(sent(&mut window, 3), [(1, 1, 0), (2, 2, 0), (3, 3, 0)]);
         window.acknowledge(&cursor(1));
-        window.resume(&cursor(2));
+        window.resume(&cursor(2), &[]);
         assert_eq!(sent(&mut window, 9), [(3, 3, 0), (4, 4, 0), (5, 5, 0)]);
         window.acknowledge(&cursor(5));
         assert_eq!(window.size(), (0, 0));
@@ -317,8 +534,8 @@ mod tests {
     fn the_oldest_that_waits_is_lost_with_a_gap() {
         let mut window = window(1..=5);
         sent(&mut window, 1);
-        window.lose_oldest();
-        window.lose_oldest();
+        window.lose_oldest(false);
+        window.lose_oldest(false);
         assert_eq!(window.lost_count(), 2);
         assert_eq!(sent(&mut window, 9), [(2, 3, 2), (4, 4, 0), (5, 5, 0)]);
         window.acknowledge(&cursor(5));
@@ -331,9 +548,9 @@ mod tests {
         sent(&mut window, 2);
         window.take_back();
         for _ in 0..3 {
-            window.lose_oldest();
+            window.lose_oldest(false);
         }
-        window.resume(&cursor(2));
+        window.resume(&cursor(2), &[]);
         assert_eq!(sent(&mut window, 9), [(3, 3, 1), (4, 4, 0)]);
     }
 

@@ -26,7 +26,9 @@ use gomera_matching::{CpuLevel, Hits, Index, SlotSet};
 use gomera_model::control::Control;
 use gomera_model::lane::{ExitPointFrame, LaneFrame, Matched, MatcherFrame};
 use gomera_model::operation::{Change, SubscriptionOperation};
-use gomera_model::{Attributes, Epoch, Incarnation, Layer, Notification, Time, Topology};
+use gomera_model::{
+    Attributes, Epoch, Incarnation, Layer, Notification, SessionId, Time, Topology,
+};
 
 use crate::effect::Effects;
 use crate::epochs::Epochs;
@@ -222,12 +224,27 @@ impl Matcher {
         self.install(&operation);
         self.stats.operations += 1;
         self.pass_to_new_owner(&operation, effects);
-        let session = operation.session();
-        let points = self.epochs.newest().exit_points(session.slot());
-        for point in points.all() {
+        for point in self.listeners(operation.session()) {
             let frame = ExitPointFrame::Registration(operation.clone().into());
             effects.send(point, LaneFrame::ExitPoint(frame));
         }
+    }
+
+    /// The exit points that need the registrations of a session: all that a kept epoch names for its slot. The primary
+    /// of an epoch before still counts what is stamped with it.
+    fn listeners(&self, session: SessionId) -> Vec<Incarnation> {
+        let slot = session.slot();
+        if self.rules.broken(Rule::RegisterWithAll) {
+            return [self.epochs.newest().exit_points(slot).primary].into();
+        }
+        let mut points: Vec<Incarnation> = self
+            .epochs
+            .iter()
+            .flat_map(|topology| topology.exit_points(slot).all())
+            .collect();
+        points.sort_unstable();
+        points.dedup();
+        points
     }
 
     /// Brings the index to what the operation says, unless it knows a later one.

@@ -1,0 +1,255 @@
+//! What the exit points of one session slot say to each other: the primary passes on who its sessions are and how far
+//! their clients have processed, and yields what is another one's.
+//!
+//! ```text
+//!             Session, Safe, Ended                     Topology: another primary
+//!  primary ═══════════════════════════► others    old ═══════════ Yield ═══════════► new
+//! ```
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use gomera_matching::SlotSet;
+use gomera_model::control::Report;
+use gomera_model::lane::{BackupFrame, ExitPointFrame, Identity, LaneFrame};
+use gomera_model::{Incarnation, SessionId, SlotId, Time, Topology};
+
+use super::ExitPoint;
+use super::fill::Fill;
+use super::roles::{Change, names};
+use super::session::Verdict;
+use crate::effect::{Effect, Effects};
+use crate::rules::Rule;
+
+impl ExitPoint {
+    /// Another exit point says something.
+    pub(super) fn exit_point_says(
+        &mut self,
+        now: Time,
+        from: Incarnation,
+        frame: BackupFrame,
+        effects: &mut Effects,
+    ) {
+        match frame {
+            BackupFrame::Session { session, identity } => self.identified(now, session, identity),
+            BackupFrame::Safe(progress) => {
+                for (session, cursors) in progress {
+                    if let Some(session) = self.sessions.get_mut(session) {
+                        session.safe(&cursors);
+                    }
+                }
+            }
+            BackupFrame::Ended(session) => self.drop_session(session),
+            BackupFrame::Fill { epoch, pieces } => self.filled(now, (from, epoch), pieces, effects),
+            BackupFrame::FillTaken(epoch) => self.fill_taken(from, epoch),
+            BackupFrame::FillEnd(epoch) => {
+                let whole = self.roles.fill_ended(from, epoch);
+                self.complete_sessions(now, &whole);
+                self.report_filled(effects);
+            }
+            BackupFrame::Yield(epoch) => {
+                let gained = self.roles.yielded(from, epoch);
+                self.take_charge(now, &gained, effects);
+                self.report_filled(effects);
+            }
+            BackupFrame::Bye {
+                session,
+                generation,
+            } => self.bye_passed_on((session, generation), effects),
+            BackupFrame::Confirm(_) => {}
+        }
+    }
+
+    /// Takes up the parts that a topology gives, lays down those that it takes away.
+    pub(super) fn change_parts(
+        &mut self,
+        now: Time,
+        (present, next): (&Arc<Topology>, &Arc<Topology>),
+        effects: &mut Effects,
+    ) {
+        let Change {
+            yielded,
+            heirs,
+            gained,
+            whole,
+            to_fill,
+        } = self.roles.learn(present, next);
+        if !heirs.is_empty() {
+            self.leave_clients(now, &yielded);
+        }
+        for heir in heirs {
+            to_exit_point(heir, BackupFrame::Yield(next.epoch), effects);
+        }
+        self.fills = to_fill
+            .into_iter()
+            .map(|(to, slots)| Fill::new(to, next.epoch, slots))
+            .collect();
+        if self.rules.broken(Rule::FillAfterJoined) {
+            self.begin_fills();
+        }
+        self.complete_sessions(now, &whole);
+        self.take_charge(now, &gained, effects);
+    }
+
+    /// Whether the clients of the slot's sessions are this one's to serve now.
+    pub(super) fn delivers(&self, slot: SlotId) -> bool {
+        !self.epochs.is_empty() && self.roles.delivers(self.epochs.newest(), slot)
+    }
+
+    /// Whether it is this one's to put right what came too late, for the present epoch or one whose operations may still
+    /// be on their way.
+    pub(super) fn corrects(&self, slot: SlotId) -> bool {
+        let mut epochs = self.epochs.iter();
+        epochs.any(|topology| topology.exit_points(slot).primary == self.own)
+    }
+
+    /// Whether a session that is not known here may become known: the newest topology names this exit point for its slot,
+    /// or one may that is not known here yet. Not so where it was named and is no more.
+    pub(super) fn may_be_named(&self, slot: SlotId) -> bool {
+        let is_named = |topology: &Arc<Topology>| names(topology.exit_points(slot), self.own);
+        self.epochs.iter().last().is_some_and(is_named) || !self.epochs.iter().any(is_named)
+    }
+
+    /// Tells the others of its slot who a session is.
+    pub(super) fn tell_identity(&self, session: SessionId, effects: &mut Effects) {
+        let identity = self.sessions.get(session).and_then(|s| s.identity());
+        if let Some(identity) = identity {
+            self.tell_others(
+                session,
+                &BackupFrame::Session { session, identity },
+                effects,
+            );
+        }
+    }
+
+    /// Appends a frame to the lanes to the others that the newest topology names for a session's slot.
+    pub(super) fn tell_others(
+        &self,
+        session: SessionId,
+        frame: &BackupFrame,
+        effects: &mut Effects,
+    ) {
+        let points = self.epochs.newest().exit_points(session.slot());
+        for other in points.all().filter(|point| *point != self.own) {
+            to_exit_point(other, frame.clone(), effects);
+        }
+    }
+
+    /// The client of a session has processed more; the others hear of it at the end of the turn.
+    pub(super) fn note_progress(&mut self, session: SessionId) {
+        let points = self.epochs.newest().exit_points(session.slot());
+        if points.backup.is_some() || points.further.is_some() {
+            self.progressed.insert(session);
+        }
+    }
+
+    /// Tells the others how far clients have processed.
+    pub(super) fn tell_progress(&mut self, effects: &mut Effects) {
+        if self.progressed.is_empty() {
+            return;
+        }
+        let newest = self.epochs.newest();
+        let mut by_point = alloc::collections::BTreeMap::<Incarnation, Vec<_>>::new();
+        for id in core::mem::take(&mut self.progressed) {
+            let Some(session) = self.sessions.get(id) else {
+                continue;
+            };
+            let points = newest.exit_points(id.slot());
+            for other in points.all().filter(|point| *point != self.own) {
+                let progress = by_point.entry(other).or_default();
+                progress.push((id, session.cursors()));
+            }
+        }
+        for (other, progress) in by_point {
+            to_exit_point(other, BackupFrame::Safe(progress), effects);
+        }
+    }
+
+    /// Reports that everything is here, once everything before the epoch is joined too.
+    pub(super) fn report_filled(&self, effects: &mut Effects) {
+        if self.phase.is_settled() && self.roles.is_settled() && !self.epochs.is_empty() {
+            let epoch = self.epochs.newest().epoch;
+            effects.push(Effect::Report(Report::Filled(epoch)));
+        }
+    }
+
+    /// Everything before the newest epoch is joined: sessions of slots that are another one's go, silently.
+    pub(super) fn forget_slots(&mut self) {
+        let gone = self.roles.forget(self.epochs.newest());
+        for session in self.ids_in(&gone) {
+            self.drop_session(session);
+        }
+    }
+
+    /// Looks after sessions that another exit point delivers.
+    pub(super) fn sweep_copy(&mut self, now: Time, id: SessionId) {
+        let verdict = self.sessions.get_mut(id).map(|s| s.sweep_copy(now));
+        match verdict {
+            Some(Verdict::Expired | Verdict::TooSlow) => self.drop_session(id),
+            Some(Verdict::Keep) | None => {}
+        }
+    }
+
+    /// The sessions in some slots.
+    pub(super) fn ids_in(&self, slots: &SlotSet) -> Vec<SessionId> {
+        if slots.is_empty() {
+            return Vec::new();
+        }
+        let mut ids = self.sessions.ids();
+        ids.retain(|id| slots.contains(id.slot()));
+        ids
+    }
+
+    fn identified(&mut self, now: Time, id: SessionId, identity: Identity) {
+        let is_whole = self.roles.is_whole(id.slot());
+        let session = self.sessions.get_or_shell(now, id, is_whole);
+        session.identify(identity);
+    }
+
+    /// The clients of these slots are another one's: they hear nothing of it.
+    fn leave_clients(&mut self, now: Time, slots: &SlotSet) {
+        for id in self.ids_in(slots) {
+            if let Some(session) = self.sessions.get_mut(id) {
+                session.leave(now);
+            }
+        }
+    }
+
+    /// Everything of these slots is here.
+    fn complete_sessions(&mut self, now: Time, slots: &SlotSet) {
+        for id in self.ids_in(slots) {
+            if let Some(session) = self.sessions.get_mut(id) {
+                session.complete(now);
+            }
+        }
+    }
+
+    /// Nobody else delivers these slots any more. A session that nobody has named until now has ended: what is left of
+    /// it goes. The others wait for their clients from here on.
+    fn take_charge(&mut self, now: Time, slots: &SlotSet, effects: &mut Effects) {
+        for id in self.ids_in(slots) {
+            let Some(session) = self.sessions.get_mut(id) else {
+                continue;
+            };
+            if session.identity().is_none() {
+                self.end_orphan(id, effects);
+            } else {
+                session.leave(now);
+            }
+        }
+        self.ask_for_sweep(now, effects);
+        self.serve_waiting(now, effects);
+    }
+
+    /// A session is nothing to this exit point any more.
+    fn drop_session(&mut self, id: SessionId) {
+        if let Some(session) = self.sessions.remove(id) {
+            session.bury(&mut self.stats);
+        }
+    }
+}
+
+/// Appends a frame to the lane to another exit point.
+pub(super) fn to_exit_point(to: Incarnation, frame: BackupFrame, effects: &mut Effects) {
+    effects.send(to, LaneFrame::ExitPoint(ExitPointFrame::Backup(frame)));
+}

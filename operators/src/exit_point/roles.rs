@@ -1,0 +1,189 @@
+//! The part that an exit point plays for each session slot, as the topology names it and as far as it has come.
+//!
+//! ```text
+//!               newly named            FillEnd of the primary
+//!  no part ──────────────────► filling ───────────────────────► whole
+//!     ▲                                                           │
+//!     └── no longer named, and everything before it joined ───────┘
+//!
+//!               made the primary       Yield of the old primary
+//!  holds ────────────────────► waits ─────────────────────────► delivers
+//!    ▲                                                            │
+//!    └──────── another one is the primary: Yield to it ───────────┘
+//! ```
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use gomera_matching::SlotSet;
+use gomera_model::topology::ExitPoints;
+use gomera_model::{Epoch, Incarnation, SlotId, Topology};
+
+/// What stands between this exit point and the parts that the newest topology gives it.
+#[derive(Debug)]
+pub(super) struct Roles {
+    own: Incarnation,
+    /// Whether an old primary is waited for; not so only where this rule is broken.
+    pub(super) waits_for_yield: bool,
+    /// Slots of which everything is here.
+    whole: SlotSet,
+    /// Slots that are filled by this primary.
+    filling: BTreeMap<SlotId, Incarnation>,
+    /// Slots that this primary delivers until it yields.
+    awaited: BTreeMap<SlotId, Incarnation>,
+    /// The newest epoch for which each primary has filled everything, also before it is known here.
+    filled: BTreeMap<Incarnation, Epoch>,
+    /// The same for what each has yielded.
+    yielded: BTreeMap<Incarnation, Epoch>,
+}
+
+/// What a topology changes for what is here.
+#[derive(Debug, Default)]
+pub(super) struct Change {
+    /// Slots that others deliver from now on.
+    pub(super) yielded: SlotSet,
+    /// Who delivers them.
+    pub(super) heirs: Vec<Incarnation>,
+    /// Slots that are this one's to deliver from now on.
+    pub(super) gained: SlotSet,
+    /// Slots of which everything is here now.
+    pub(super) whole: SlotSet,
+    /// Who is newly named for slots that are this one's to deliver.
+    pub(super) to_fill: BTreeMap<Incarnation, SlotSet>,
+}
+
+impl Roles {
+    pub(super) fn new(own: Incarnation) -> Self {
+        Self {
+            own,
+            waits_for_yield: true,
+            whole: SlotSet::empty(),
+            filling: BTreeMap::new(),
+            awaited: BTreeMap::new(),
+            filled: BTreeMap::new(),
+            yielded: BTreeMap::new(),
+        }
+    }
+
+    /// The first topology: what it names this one for begins here, empty.
+    pub(super) fn begin(&mut self, first: &Topology) {
+        self.whole = SlotId::all()
+            .filter(|slot| names(first.exit_points(*slot), self.own))
+            .collect();
+    }
+
+    /// A topology follows the present one.
+    pub(super) fn learn(&mut self, present: &Topology, next: &Topology) -> Change {
+        let mut change = Change::default();
+        for slot in SlotId::all() {
+            let (before, after) = (present.exit_points(slot), next.exit_points(slot));
+            if before != after {
+                self.learn_slot(slot, (before, after), next, &mut change);
+            }
+        }
+        change.heirs.sort_unstable();
+        change.heirs.dedup();
+        change
+    }
+
+    /// A primary has filled everything that this epoch newly names this one for. Answers the slots that are whole now.
+    pub(super) fn fill_ended(&mut self, from: Incarnation, epoch: Epoch) -> SlotSet {
+        self.filled.insert(from, epoch);
+        let whole = take_slots(&mut self.filling, from);
+        self.whole.extend(whole.iter());
+        whole
+    }
+
+    /// A primary delivers no more what this epoch takes from it. Answers the slots that are this one's now.
+    pub(super) fn yielded(&mut self, from: Incarnation, epoch: Epoch) -> SlotSet {
+        self.yielded.insert(from, epoch);
+        take_slots(&mut self.awaited, from)
+    }
+
+    /// Everything stamped before the newest topology is joined: slots that it does not name this one for are nothing
+    /// to it any more. Answers them.
+    pub(super) fn forget(&mut self, newest: &Topology) -> SlotSet {
+        let gone: SlotSet = self
+            .whole
+            .iter()
+            .filter(|slot| !names(newest.exit_points(*slot), self.own))
+            .collect();
+        for slot in gone.iter() {
+            self.whole.remove(slot);
+        }
+        gone
+    }
+
+    /// Whether everything of the slot is here.
+    pub(super) fn is_whole(&self, slot: SlotId) -> bool {
+        self.whole.contains(slot)
+    }
+
+    /// Whether the slot is this one's to deliver, and nobody else's.
+    pub(super) fn delivers(&self, newest: &Topology, slot: SlotId) -> bool {
+        newest.exit_points(slot).primary == self.own && !self.awaited.contains_key(&slot)
+    }
+
+    /// Whether nothing stands between this exit point and its parts.
+    pub(super) fn is_settled(&self) -> bool {
+        self.filling.is_empty() && self.awaited.is_empty()
+    }
+
+    fn learn_slot(
+        &mut self,
+        slot: SlotId,
+        (before, after): (ExitPoints, ExitPoints),
+        next: &Topology,
+        change: &mut Change,
+    ) {
+        if before.primary == self.own {
+            let is_new = |other: &Incarnation| !names(before, *other);
+            for other in after.all().filter(is_new) {
+                change
+                    .to_fill
+                    .entry(other)
+                    .or_insert_with(SlotSet::empty)
+                    .insert(slot);
+            }
+            if after.primary != self.own {
+                change.yielded.insert(slot);
+                change.heirs.push(after.primary);
+            }
+        } else if after.primary == self.own {
+            if is_done(&self.yielded, before.primary, next) || !self.waits_for_yield {
+                change.gained.insert(slot);
+            } else {
+                self.awaited.insert(slot, before.primary);
+            }
+        }
+        if names(after, self.own) && !self.whole.contains(slot) {
+            if is_done(&self.filled, before.primary, next) {
+                self.whole.insert(slot);
+                change.whole.insert(slot);
+            } else {
+                self.filling.insert(slot, before.primary);
+            }
+        }
+        if !names(after, self.own) {
+            self.filling.remove(&slot);
+            self.awaited.remove(&slot);
+        }
+    }
+}
+
+/// Whether the topology names an exit point for a slot.
+pub(super) fn names(points: ExitPoints, one: Incarnation) -> bool {
+    points.all().any(|named| named == one)
+}
+
+/// Whether nothing is to be waited for: it was said, or nobody is there to say it.
+fn is_done(said: &BTreeMap<Incarnation, Epoch>, from: Incarnation, next: &Topology) -> bool {
+    next.instance(from).is_none() || said.get(&from).is_some_and(|epoch| *epoch >= next.epoch)
+}
+
+fn take_slots(waiting: &mut BTreeMap<SlotId, Incarnation>, from: Incarnation) -> SlotSet {
+    let slots = waiting.iter().filter(|(_, who)| **who == from);
+    let taken: SlotSet = slots.map(|(slot, _)| *slot).collect();
+    waiting.retain(|_, who| *who != from);
+    taken
+}

@@ -12,6 +12,7 @@ gomera-sim: whole clusters in one thread, from one seed
   --mutant NAME             with either: one rule of the protocol is taken away
   --layer LAYER             with either: only this layer is scaled (connection-points, access-points, matchers,
                             exit-points), whatever the seed draws
+  --hosts N                 with either: so many hosts, whatever the seed draws; with two, exit points have backups
   --mutants                 proves that every mutant is caught
 
 Exit codes: 0 all is well, 2 wrong usage, 3 a promise is broken, or a mutant was not caught.";
@@ -48,6 +49,8 @@ pub(crate) struct How {
     pub(crate) mutant: Option<Mutant>,
     /// The only layer that is scaled.
     pub(crate) layer: Option<Layer>,
+    /// How many hosts there are.
+    pub(crate) hosts: Option<u64>,
 }
 
 impl How {
@@ -56,6 +59,7 @@ impl How {
         let options = self.mutant.map(Mutant::options).unwrap_or_default();
         Options {
             focus: self.layer.or(options.focus),
+            hosts: self.hosts.or(options.hosts),
             ..options
         }
     }
@@ -69,7 +73,9 @@ impl How {
             let named = LAYERS.iter().find(|(_, named)| *named == layer);
             format!(" --layer {}", named.map_or("", |(name, _)| name))
         });
-        mutant.unwrap_or_default() + &layer.unwrap_or_default()
+        let hosts = self.hosts.map(|hosts| format!(" --hosts {hosts}"));
+        let parts = [mutant, layer, hosts].into_iter().flatten();
+        parts.collect()
     }
 }
 
@@ -91,6 +97,7 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Task, String> {
             "--seeds" => count = Some(number(word, words.next())?),
             "--from" => from = number(word, words.next())?,
             "--mutant" => how.mutant = Some(named(words.next())?),
+            "--hosts" => how.hosts = Some(number(word, words.next())?),
             "--layer" => how.layer = Some(layer(words.next())?),
             "--trace" => is_told = true,
             "--mutants" => is_mutants = true,

@@ -97,6 +97,7 @@ impl World {
         let mut rng = Rng::new(seed);
         let mut scenario = Scenario::draw(&mut rng);
         scenario.layers = options.focus.map_or(scenario.layers, |layer| vec![layer]);
+        scenario.hosts = options.hosts.unwrap_or(scenario.hosts);
         let mut history = History::new();
         let clients = Clients::new(&scenario, &mut rng, &mut history);
         Self {

@@ -263,9 +263,11 @@ impl World {
 
     fn urge(&mut self) -> u64 {
         let (weather, connections, instances) = (&self.weather, &self.connections, &self.instances);
-        self.post
-            .urge(|route| pace(route, weather, connections, instances))
-            / post::BRISK
+        let urge = self
+            .post
+            .urge(|route| pace(route, weather, connections, instances));
+        // What is slow for two reasons is slow, but it comes.
+        urge.div_ceil(post::BRISK)
     }
 
     fn put(&mut self, route: Route, cargo: Cargo) {

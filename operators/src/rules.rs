@@ -33,11 +33,23 @@ pub enum Rule {
     HoldWhileClosed,
     /// A repeated publication is known by its number and not stamped again.
     KnowRepeats,
+    /// An access point hands a publisher over only when everything it took of it is released.
+    HandOverAfterRelease,
+    /// An access point takes nothing before a topology lists it.
+    StallUntilListed,
+    /// An access point hands a connection of a publisher over only when its own part of it has ended.
+    CloseBeforeHandOver,
+    /// An access point that hands a publisher over refuses older connections of it.
+    FenceOlderGeneration,
+    /// An instance reports that it is empty only when nothing is left with it and nothing comes any more.
+    EmptyBeforeLeaving,
+    /// Who is asked for a publisher that it has handed over names the one that has it.
+    KnowWhoHasIt,
 }
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 19] = [
         Self::VisibilityFilter,
         Self::JoinUnderStamp,
         Self::ReleaseAfterEveryFlip,
@@ -51,6 +63,12 @@ impl Rule {
         Self::FollowTheCopy,
         Self::HoldWhileClosed,
         Self::KnowRepeats,
+        Self::HandOverAfterRelease,
+        Self::StallUntilListed,
+        Self::CloseBeforeHandOver,
+        Self::FenceOlderGeneration,
+        Self::EmptyBeforeLeaving,
+        Self::KnowWhoHasIt,
     ];
 }
 

@@ -5,13 +5,14 @@ use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 
 use gomera_model::control::Report;
-use gomera_model::lane::ExitPointFrame;
+use gomera_model::lane::{AccessPointFrame, ExitPointFrame, LaneFrame};
 use gomera_model::operation::SubscriptionOperation;
 use gomera_model::{Epoch, Incarnation, Layer, Seq, Time, Topology};
 
 use super::ExitPoint;
 use super::join::Join;
 use crate::effect::{Effect, Effects};
+use crate::routing;
 use crate::rules::Rule;
 
 /// Where an exit point stands.
@@ -49,6 +50,14 @@ impl ExitPoint {
             self.joins
                 .entry(access_point)
                 .or_insert_with(|| Join::new(next.epoch));
+        }
+        // Nothing of those who have left waits here: they left when everything was released.
+        self.joins
+            .retain(|point, _| next.instance(*point).is_some());
+        // From here on what this one wants goes to those that stay.
+        for leaving in routing::leaving(next) {
+            let frame = AccessPointFrame::NothingMore(next.epoch);
+            effects.send(leaving, LaneFrame::AccessPoint(frame));
         }
         if !is_first {
             self.begin_closing(next);

@@ -6,12 +6,13 @@
 //!  publish stream:  nothing ──OpenPublisher──► Opening ──PublisherOpened──► Open ──Refused / closed──► gone
 //! ```
 //!
-//! A publisher that belongs to another access point moves there within its connection: see `moving`.
+//! A publisher that belongs to another access point moves there within its connection: see `rerouting`.
 
 mod connection;
-mod moving;
+
 mod operation;
 mod publishing;
+mod rerouting;
 mod session;
 mod stats;
 

@@ -22,7 +22,9 @@ use gomera_client::{
     Subscriber,
 };
 use gomera_model::silbo::{RefusalCode, ServerFrame};
-use gomera_model::{AttributesBuilder, Body, Content, PublisherSeq, SubscriptionNumber};
+use gomera_model::{
+    AttributesBuilder, Body, Content, Incarnation, PublisherSeq, SubscriptionNumber,
+};
 
 use support::{BAD_FILTER, Broker};
 
@@ -295,7 +297,8 @@ async fn a_broker_that_breaks_the_protocol_is_left() {
     let client = broker.client();
     let mut subscriber = client.subscriber().open().await.unwrap();
     let last = PublisherSeq(0);
-    broker.say(&ServerFrame::PublisherOpened { last });
+    let access_point = Incarnation(1);
+    broker.say(&ServerFrame::PublisherOpened { last, access_point });
     let Some(Event::Ended(refusal)) = next(&mut subscriber).await else {
         panic!("the end");
     };

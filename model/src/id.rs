@@ -121,6 +121,13 @@ impl SessionId {
     }
 }
 
+/// How much an instance is the right one for what a number names: the one for which this is highest serves it. So few
+/// things change hands where instances come and go (rendezvous hashing).
+#[must_use]
+pub fn weight(number: u64, instance: Incarnation) -> u64 {
+    xxh3_64_with_seed(&number.to_le_bytes(), instance.0)
+}
+
 /// A subscription in the whole cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SubscriptionId {

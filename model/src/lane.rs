@@ -49,8 +49,10 @@ pub enum AccessPointFrame {
         generation: Generation,
         /// What its acknowledgements mean.
         acknowledgement: Acknowledgement,
+        /// The access point that welcomed it last: what it knows of the publisher comes first.
+        welcomed_by: Option<Incarnation>,
     },
-    /// From a connection point: a publisher's connection ended.
+    /// From a connection point: a publisher's connection ended, or goes on at another access point.
     ClosePublisher {
         /// Which.
         publisher: PublisherId,
@@ -102,6 +104,47 @@ pub enum AccessPointFrame {
         /// How many subscriptions each notification matched here, where it is not zero; ascending.
         matched: Vec<(Seq, u32)>,
     },
+    /// From another access point: a publisher that was welcomed here wants to go on there.
+    HandOver {
+        /// Which.
+        publisher: PublisherId,
+        /// Over which connection of it; older ones lose here as well.
+        generation: Generation,
+    },
+    /// From another access point: the answer.
+    HandedOver {
+        /// Which.
+        publisher: PublisherId,
+        /// Of the question.
+        generation: Generation,
+        /// What was found.
+        handover: Handover,
+    },
+    /// From a connection point or an exit point: nothing more comes from it to this access point, which is leaving. From
+    /// a matcher: it has taken everything that came in this access point's lane.
+    NothingMore(Epoch),
+}
+
+/// What an access point knows of a publisher that wants to go on at another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Handover {
+    /// This, and all that it took of the publisher is released; nothing, if it does not know the publisher.
+    Done(Option<Handed>),
+    /// That one has what is known of the publisher.
+    Elsewhere(Incarnation),
+    /// A newer connection of the publisher has come.
+    Newer,
+}
+
+/// What is known of a publisher.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Handed {
+    /// The last of its publications that was taken.
+    pub last: PublisherSeq,
+    /// What was refused last, the oldest first.
+    pub refused: Vec<(PublisherSeq, Refusal)>,
+    /// How many subscriptions matched the last ones, in order, as far as the publisher was not told.
+    pub matched: Vec<u32>,
 }
 
 /// What a matcher receives.
@@ -140,6 +183,8 @@ pub enum MatcherFrame {
     },
     /// From an old owner: it will take no further operation on what moves from it to the receiver.
     End(OperationId),
+    /// From an access point that is leaving: this is the last of its lane. Answered with the same word.
+    NothingMore(Epoch),
 }
 
 /// What an exit point receives.

@@ -110,9 +110,23 @@ fn small_frames_of_a_client() {
             publisher: PublisherId(0x0123_4567_89ab_cdef),
             generation: Generation(1),
             acknowledgement,
+            welcomed_by: None,
         };
-        check(open, &format!("0b000000 06 efcdab8967452301 01 {number}"));
+        check(
+            open,
+            &format!("0c000000 06 efcdab8967452301 01 {number} 00"),
+        );
     }
+    let welcomed_before = ClientFrame::OpenPublisher {
+        publisher: PublisherId(0x0123_4567_89ab_cdef),
+        generation: Generation(2),
+        acknowledgement: Acknowledgement::Joined,
+        welcomed_by: Some(Incarnation(300)),
+    };
+    check(
+        welcomed_before,
+        "0e000000 06 efcdab8967452301 02 01 01 ac02",
+    );
 }
 
 fn publication(content: Content) -> ClientFrame {
@@ -252,8 +266,9 @@ fn deliver() {
 fn publishers() {
     let opened = ServerFrame::PublisherOpened {
         last: PublisherSeq(128),
+        access_point: Incarnation(2),
     };
-    check(opened, "03000000 88 8001");
+    check(opened, "04000000 88 8001 02");
     let published = ServerFrame::Published {
         last: PublisherSeq(5),
         matched: vec![0, 300],

@@ -18,6 +18,14 @@ pub const PUBLISHERS_MAX: usize = 65_536;
 /// A publisher that comes back later than this many others may have its unacknowledged tail delivered twice.
 pub const PUBLISHERS_REMEMBERED_MAX: usize = 65_536;
 
+/// How long an access point waits for the topology that lists another one, which a publisher names as the one that
+/// welcomed it last. It is on its way, or that one is of another life of the broker: milliseconds or never.
+pub const UNHEARD_WITHIN: Duration = Duration::from_secs(1);
+
+/// How long the clients of a connection point that is leaving may take to connect elsewhere; who has not is closed, and
+/// connects again. Ten times what a client takes that first tries a server which is gone.
+pub const GOAWAY_WITHIN: Duration = Duration::from_secs(10);
+
 /// Notifications in one batch to a matcher: enough that the price of a hop is shared, few enough that a backlog is
 /// worked off piece by piece, with words of the coordinator and chunks of a copy between the pieces.
 pub const BATCH_NOTIFICATIONS: usize = 128;

@@ -46,11 +46,23 @@ pub enum Rule {
     FillAfterJoined,
     /// An exit point that is being filled keeps what comes of sessions that it does not know yet.
     KeepShells,
+    /// An access point hands a publisher over only when everything it took of it is released.
+    HandOverAfterRelease,
+    /// An access point takes nothing before a topology lists it.
+    StallUntilListed,
+    /// An access point hands a connection of a publisher over only when its own part of it has ended.
+    CloseBeforeHandOver,
+    /// An access point that hands a publisher over refuses older connections of it.
+    FenceOlderGeneration,
+    /// An instance reports that it is empty only when nothing is left with it and nothing comes any more.
+    EmptyBeforeLeaving,
+    /// Who is asked for a publisher that it has handed over names the one that has it.
+    KnowWhoHasIt,
 }
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 25] = [
         Self::VisibilityFilter,
         Self::JoinUnderStamp,
         Self::ReleaseAfterEveryFlip,
@@ -70,6 +82,12 @@ impl Rule {
         Self::RegisterWithAll,
         Self::FillAfterJoined,
         Self::KeepShells,
+        Self::HandOverAfterRelease,
+        Self::StallUntilListed,
+        Self::CloseBeforeHandOver,
+        Self::FenceOlderGeneration,
+        Self::EmptyBeforeLeaving,
+        Self::KnowWhoHasIt,
     ];
 }
 

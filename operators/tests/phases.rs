@@ -402,6 +402,7 @@ fn a_plan_that_comes_while_publications_wait_costs_none_of_them() {
         publisher,
         generation,
         acknowledgement: Acknowledgement::Joined,
+        welcomed_by: None,
     };
     let publish = AccessPointFrame::Publish {
         publisher,

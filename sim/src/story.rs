@@ -382,6 +382,7 @@ impl Story {
             MatcherFrame::Follow { taken, .. } => {
                 format!("operation {} that followed the copy,", taken.number)
             }
+            MatcherFrame::NothingMore(_) => "the end of the lane".to_owned(),
             MatcherFrame::Open(_)
             | MatcherFrame::Notifications(_)
             | MatcherFrame::Operation(_)

@@ -9,6 +9,7 @@ use gomera_coordinator::{
     Answer, Coordinator, Effect, Effects, EmbeddedStore, HostEntry, OperationRecord, RequestId,
     Settings,
 };
+use gomera_model::control::Control;
 use gomera_model::{HostId, Incarnation, Instance, Layer, OperationId, Time, Topology};
 use gomera_operators::{AccessPoint, ConnectionPoint, ExitPoint, Matcher, Operator};
 use tokio::sync::oneshot;
@@ -209,6 +210,7 @@ impl Leading {
             Effect::Start(instance) => self.start(now, &instance),
             Effect::Stop(instance) => self.stop(instance.incarnation),
             Effect::Tell { to, control } => {
+                self.close_door_of_leaving(to, &control);
                 if let Some(inbox) = self.surroundings.router.inbox(to) {
                     inbox.push(Input::Control(control));
                 }
@@ -253,6 +255,15 @@ impl Leading {
         let inbox = self.surroundings.router.inbox(instance.incarnation);
         if let (Layer::ConnectionPoints, Some(inbox)) = (instance.layer, inbox) {
             self.doors.open(instance.incarnation, inbox);
+        }
+    }
+
+    /// A connection point that is leaving is given no further client.
+    fn close_door_of_leaving(&self, to: Incarnation, control: &Control) {
+        if let Control::Topology(topology) = control
+            && topology.instance(to).is_some_and(|own| own.leaving)
+        {
+            self.doors.close(to);
         }
     }
 

@@ -5,7 +5,9 @@ use core::mem;
 
 use gomera_model::lane::Publication;
 use gomera_model::silbo::{Acknowledgement, ClientFrame, Refusal, RefusalCode, ServerFrame};
-use gomera_model::{Content, ContentError, Generation, PublisherId, PublisherSeq, Time, Timestamp};
+use gomera_model::{
+    Content, ContentError, Generation, Incarnation, PublisherId, PublisherSeq, Time, Timestamp,
+};
 
 use crate::connection::{Connection, Loss, close};
 use crate::effect::Effects;
@@ -83,14 +85,16 @@ pub enum PublishError {
 
 /// The publisher's machine.
 ///
-/// A publication is sent at once if the broker has welcomed the publisher, and kept until it is acknowledged. At each
-/// further welcome the broker says what it has, and everything after that is sent again, in order.
+/// A publication is sent at once if the broker has welcomed the publisher, and kept until it is acknowledged. At the
+/// welcome over each further connection the broker says what it has, and everything after that is sent again, in order.
+/// A welcome over the present connection only says that another access point takes what follows.
 #[derive(Debug)]
 pub struct PublisherCore {
     config: PublisherConfig,
     connection: Connection,
     window: Window,
-    was_welcomed: bool,
+    /// The access point that welcomed it last: the next one asks it what it has.
+    welcomed_by: Option<Incarnation>,
     stats: PublisherStats,
 }
 
@@ -102,7 +106,7 @@ impl PublisherCore {
             connection: Connection::new(config.seed),
             config,
             window: Window::new(),
-            was_welcomed: false,
+            welcomed_by: None,
             stats: PublisherStats::default(),
         }
     }
@@ -125,6 +129,7 @@ impl PublisherCore {
                 publisher: self.config.publisher,
                 generation: connection,
                 acknowledgement: self.config.acknowledgement,
+                welcomed_by: self.welcomed_by,
             };
             effects.send(connection, open);
         }
@@ -155,8 +160,11 @@ impl PublisherCore {
             return;
         }
         match frame {
-            ServerFrame::PublisherOpened { last } if !is_current => {
-                self.welcomed(connection, last, effects);
+            ServerFrame::PublisherOpened { last, access_point } if is_current => {
+                self.moved(access_point, last, effects);
+            }
+            ServerFrame::PublisherOpened { last, access_point } => {
+                self.welcomed(connection, (access_point, last), effects);
             }
             ServerFrame::Published { last, matched } if is_current => {
                 self.acknowledged(last, &matched, effects);
@@ -175,8 +183,7 @@ impl PublisherCore {
                 }
             }
             ServerFrame::Pong(_) => {}
-            ServerFrame::PublisherOpened { .. }
-            | ServerFrame::Published { .. }
+            ServerFrame::Published { .. }
             | ServerFrame::PublicationRefused { .. }
             | ServerFrame::Connected { .. }
             | ServerFrame::Answered { .. }
@@ -256,7 +263,7 @@ impl PublisherCore {
     fn welcomed(
         &mut self,
         connection: Generation,
-        last: PublisherSeq,
+        (access_point, last): (Incarnation, PublisherSeq),
         effects: &mut Effects<PublisherEvent>,
     ) {
         if last >= self.window.next {
@@ -266,12 +273,26 @@ impl PublisherCore {
             return;
         }
         effects.event(PublisherEvent::Connected);
+        let was_welcomed = self.welcomed_by.replace(access_point).is_some();
         for publication in self.window.after(last) {
             effects.send(connection, ClientFrame::Publish(publication.clone()));
-            self.stats.repeated += u64::from(self.was_welcomed);
+            self.stats.repeated += u64::from(was_welcomed);
         }
-        self.stats.reconnects += u64::from(self.was_welcomed);
-        self.was_welcomed = true;
+        self.stats.reconnects += u64::from(was_welcomed);
+    }
+
+    /// The broker goes on with another access point, over the same connection: it has lost nothing, and goes on
+    /// acknowledging what is outstanding.
+    fn moved(
+        &mut self,
+        access_point: Incarnation,
+        last: PublisherSeq,
+        effects: &mut Effects<PublisherEvent>,
+    ) {
+        if last >= self.window.next {
+            return self.fail("a welcome beyond what was published", effects);
+        }
+        self.welcomed_by = Some(access_point);
     }
 
     fn acknowledged(

@@ -76,8 +76,25 @@ fn content() -> Content {
 }
 
 fn opened(last: u64) -> ServerFrame {
+    opened_by(1, last)
+}
+
+fn opened_by(access_point: u64, last: u64) -> ServerFrame {
     ServerFrame::PublisherOpened {
         last: PublisherSeq(last),
+        access_point: Incarnation(access_point),
+    }
+}
+
+fn hello(connection: u32, welcomed_by: Option<u64>) -> Effect<PublisherEvent> {
+    Effect::Send {
+        connection: Generation(connection),
+        frame: ClientFrame::OpenPublisher {
+            publisher: PublisherId(7),
+            generation: Generation(connection),
+            acknowledgement: Acknowledgement::Joined,
+            welcomed_by: welcomed_by.map(Incarnation),
+        },
     }
 }
 
@@ -125,14 +142,7 @@ fn it_publishes_after_the_welcome_only() {
     let open = Effect::Open(Generation(1));
     assert_eq!(publisher.done(), [open, Effect::WakeAt(until)]);
     publisher.open(1);
-    let hello = ClientFrame::OpenPublisher {
-        publisher: PublisherId(7),
-        generation: Generation(1),
-        acknowledgement: Acknowledgement::Joined,
-    };
-    let connection = Generation(1);
-    let frame = hello;
-    assert_eq!(publisher.done(), [Effect::Send { connection, frame }]);
+    assert_eq!(publisher.done(), [hello(1, None)]);
     publisher.receive(1, opened(0));
     assert_eq!(publisher.done(), [CONNECTED, sent(1, 1)]);
     publisher.publish().unwrap();
@@ -209,6 +219,42 @@ fn what_the_broker_does_not_have_is_repeated_in_order() {
         .map(|(s, m)| acknowledged(s, m))
         .collect();
     assert_eq!(publisher.done(), events);
+}
+
+#[test]
+fn a_move_within_a_connection_repeats_nothing_and_loses_nothing() {
+    let mut publisher = Publisher::welcomed();
+    for _ in 0..3 {
+        publisher.publish().unwrap();
+    }
+    publisher.done();
+    publisher.receive(1, published(1, &[5]));
+    assert_eq!(publisher.done(), [acknowledged(1, Some(5))]);
+    publisher.receive(1, opened_by(2, 2));
+    assert_eq!(publisher.done(), [], "nothing is sent again");
+    publisher.receive(1, published(3, &[6, 7]));
+    let events = [acknowledged(2, Some(6)), acknowledged(3, Some(7))];
+    assert_eq!(publisher.done(), events);
+    assert_eq!(publisher.core.stats().reconnects, 0);
+    assert_eq!(publisher.core.stats().repeated, 0);
+}
+
+#[test]
+fn each_connection_names_who_welcomed_the_publisher_last() {
+    let mut publisher = Publisher::welcomed();
+    let reconnect = |publisher: &mut Publisher, connection| {
+        publisher.closed(connection - 1, None);
+        publisher.wake();
+        publisher.done();
+        publisher.open(connection);
+        publisher.done()
+    };
+    assert_eq!(reconnect(&mut publisher, 2), [hello(2, Some(1))]);
+    // Who did not welcome it is not named.
+    assert_eq!(reconnect(&mut publisher, 3), [hello(3, Some(1))]);
+    publisher.receive(3, opened_by(8, 0));
+    publisher.receive(3, opened_by(9, 0));
+    assert_eq!(reconnect(&mut publisher, 4), [hello(4, Some(9))]);
 }
 
 #[test]
@@ -360,7 +406,7 @@ fn a_connection_without_a_welcome_is_given_up() {
 fn a_broker_that_breaks_the_protocol_is_left() {
     for frame in [
         published(2, &[]),
-        opened(0),
+        opened(2),
         ServerFrame::Connected {
             session: gomera_model::SessionId(1),
             token: gomera_model::SessionToken([0; 16]),

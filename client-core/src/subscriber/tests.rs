@@ -558,6 +558,7 @@ fn a_broker_that_breaks_the_protocol_is_left() {
         connected(SESSION, true),
         ServerFrame::Gap(gap),
         ServerFrame::PublisherOpened {
+            access_point: Incarnation(1),
             last: PublisherSeq(0),
         },
     ] {

@@ -226,7 +226,8 @@ impl World {
             (ClientFrame::OpenPublisher { publisher, .. }, _) => {
                 *of = Of::Publisher(publisher);
                 let last = *self.publishers.entry(publisher).or_default();
-                let _ = out.send(ServerFrame::PublisherOpened { last });
+                let access_point = Incarnation(1);
+                let _ = out.send(ServerFrame::PublisherOpened { last, access_point });
                 Some(published(last, Vec::new()))
             }
             (ClientFrame::Publish(publication), Of::Publisher(publisher)) => {

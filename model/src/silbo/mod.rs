@@ -16,7 +16,7 @@ pub mod codec;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::id::{OperationNumber, PublisherId, PublisherSeq, SessionId};
+use crate::id::{Incarnation, OperationNumber, PublisherId, PublisherSeq, SessionId};
 use crate::notification::{Content, Stamp};
 use crate::operation::Hit;
 use crate::request::{OverflowPolicy, Publication, SubscriptionRequest};
@@ -108,6 +108,8 @@ pub enum ClientFrame {
         generation: Generation,
         /// What its acknowledgements shall mean.
         acknowledgement: Acknowledgement,
+        /// The access point that the last `PublisherOpened` named.
+        welcomed_by: Option<Incarnation>,
     },
     /// A notification.
     Publish(Publication),
@@ -163,10 +165,13 @@ pub enum ServerFrame {
     Goaway,
     /// The stream's or the connection's request is refused; on a control stream it is the last frame.
     Refused(Refusal),
-    /// The publisher may publish.
+    /// The publisher may publish. A further one over the same connection: another access point takes what comes from
+    /// here on, and nothing has to be repeated.
     PublisherOpened {
         /// The last of its publications that the broker has.
         last: PublisherSeq,
+        /// The access point that takes its publications.
+        access_point: Incarnation,
     },
     /// Publications up to here are acknowledged.
     Published {

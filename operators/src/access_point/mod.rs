@@ -13,12 +13,18 @@
 //!
 //! `Closed` holds operations on moving slots; nothing else ever waits, but for the paper's strategy: `Buffering` keeps
 //! publications until what was held has been taken up.
+//!
+//! It does all that from the topology that lists it to the one that does not: see `presence`. A publisher that comes
+//! from another access point is welcomed when that one has handed it over: see `handover`.
 
+mod handover;
 mod operation;
+mod presence;
 mod publishers;
 mod retained;
 mod stats;
 
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::ToString;
 use alloc::sync::Arc;
@@ -42,6 +48,7 @@ use crate::effect::Effects;
 use crate::limits::BATCH_NOTIFICATIONS;
 use crate::rules::{Rule, Rules};
 use operation::{Kept, Phase, flipped_into};
+use presence::Presence;
 use publishers::Publishers;
 use retained::Retained;
 
@@ -54,6 +61,9 @@ pub struct AccessPoint {
     incarnation: Incarnation,
     rules: Rules,
     phase: Phase,
+    presence: Presence,
+    /// Up to which epoch others have said that nothing more comes from them.
+    farewells: BTreeMap<Incarnation, Epoch>,
     publishers: Publishers,
     retained: Retained,
     /// What was stamped in this turn and not sent yet.
@@ -73,7 +83,9 @@ impl AccessPoint {
             incarnation,
             rules: Rules::default(),
             phase: Phase::Starting,
-            publishers: Publishers::new(seed, Window::default()),
+            presence: Presence::Unlisted(Vec::new()),
+            farewells: BTreeMap::new(),
+            publishers: Publishers::new(incarnation, seed),
             retained: Retained::default(),
             batch: Vec::new(),
             sessions: LookupMap::new(seed),
@@ -93,6 +105,7 @@ impl AccessPoint {
     #[must_use]
     pub fn with_rules(mut self, rules: Rules) -> Self {
         self.rules = rules;
+        self.publishers.rules = rules;
         self
     }
 
@@ -104,24 +117,82 @@ impl AccessPoint {
         frame: AccessPointFrame,
         effects: &mut Effects,
     ) {
+        let frame = if self.stalls() {
+            self.presence.stall(from, frame)
+        } else {
+            Some(frame)
+        };
+        if let Some(frame) = frame {
+            self.take(now, from, frame, effects);
+        }
+    }
+
+    /// The coordinator says something.
+    pub fn control(&mut self, now: Time, control: Control, effects: &mut Effects) {
+        match control {
+            Control::Topology(topology) => self.topology(now, &topology, effects),
+            Control::Prepare(plan) => self.prepare(plan, effects),
+            Control::Copy(_) => {}
+            Control::Close(operation) => self.close(operation, effects),
+            Control::Abort(operation) => self.abort(operation, effects),
+        }
+    }
+
+    /// No further input is waiting: what was stamped goes out, what was released is acknowledged.
+    pub fn turn_ended(&mut self, _: Time, effects: &mut Effects) {
+        self.flush(effects);
+        self.publishers.acknowledge(effects);
+        self.leave(effects);
+    }
+
+    /// A time that it asked for has come: publishers that wait for an access point unheard of may wait no longer.
+    pub fn wake(&mut self, now: Time, effects: &mut Effects) {
+        self.publishers.wake(now, effects);
+    }
+
+    /// The newest epoch that it knows; zero before the first topology.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        self.phase.epoch()
+    }
+
+    /// What it counted.
+    #[must_use]
+    pub fn stats(&self) -> AccessPointStats {
+        AccessPointStats {
+            outstanding: self.retained.len() as u64,
+            publishers: self.publishers.open_count() as u64,
+            ..self.stats.clone()
+        }
+    }
+
+    /// Where it stands, as the drawings name it: in an operation on the matchers while it serves, else in its own life.
+    #[must_use]
+    pub fn phase(&self) -> &'static str {
+        match &self.presence {
+            Presence::Listed => self.phase.name(),
+            presence @ (Presence::Unlisted(_)
+            | Presence::Leaving
+            | Presence::Ending
+            | Presence::Emptied
+            | Presence::Gone) => presence.name(),
+        }
+    }
+
+    fn take(
+        &mut self,
+        now: Time,
+        from: Incarnation,
+        frame: AccessPointFrame,
+        effects: &mut Effects,
+    ) {
         match frame {
-            AccessPointFrame::OpenPublisher {
-                publisher,
-                generation,
-                acknowledgement,
-            } => {
-                let opening = publishers::Opening {
-                    publisher,
-                    generation,
-                    acknowledgement,
-                    connection_point: from,
-                };
-                self.publishers.open(opening, effects);
+            AccessPointFrame::OpenPublisher { .. }
+            | AccessPointFrame::ClosePublisher { .. }
+            | AccessPointFrame::HandOver { .. }
+            | AccessPointFrame::HandedOver { .. } => {
+                self.publishers.receive(now, from, frame, effects);
             }
-            AccessPointFrame::ClosePublisher {
-                publisher,
-                generation,
-            } => self.publishers.close(publisher, generation, effects),
             AccessPointFrame::Publish {
                 publisher,
                 generation,
@@ -161,49 +232,8 @@ impl AccessPoint {
             }
             AccessPointFrame::TakenUp(epoch) => self.taken_up(now, (from, epoch), effects),
             AccessPointFrame::Released { seq, matched, .. } => self.released(from, seq, &matched),
+            AccessPointFrame::NothingMore(epoch) => self.fed_no_more(from, epoch),
         }
-    }
-
-    /// The coordinator says something.
-    pub fn control(&mut self, now: Time, control: Control, effects: &mut Effects) {
-        match control {
-            Control::Topology(topology) => self.topology(now, &topology, effects),
-            Control::Prepare(plan) => self.prepare(plan, effects),
-            Control::Copy(_) => {}
-            Control::Close(operation) => self.close(operation, effects),
-            Control::Abort(operation) => self.abort(operation, effects),
-        }
-    }
-
-    /// No further input is waiting: what was stamped goes out, what was released is acknowledged.
-    pub fn turn_ended(&mut self, _: Time, effects: &mut Effects) {
-        self.flush(effects);
-        self.publishers.acknowledge(effects);
-    }
-
-    /// A time that it asked for has come: it asks for none.
-    pub fn wake(&mut self, _: Time, _: &mut Effects) {}
-
-    /// The newest epoch that it knows; zero before the first topology.
-    #[must_use]
-    pub fn epoch(&self) -> Epoch {
-        self.phase.epoch()
-    }
-
-    /// What it counted.
-    #[must_use]
-    pub fn stats(&self) -> AccessPointStats {
-        AccessPointStats {
-            outstanding: self.retained.len() as u64,
-            publishers: self.publishers.open_count() as u64,
-            ..self.stats.clone()
-        }
-    }
-
-    /// Where it stands in an operation, as the drawing above names it.
-    #[must_use]
-    pub fn phase(&self) -> &'static str {
-        self.phase.name()
     }
 
     fn publish(

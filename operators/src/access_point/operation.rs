@@ -170,9 +170,12 @@ impl AccessPoint {
     pub(super) fn topology(&mut self, now: Time, next: &Arc<Topology>, effects: &mut Effects) {
         let Phase::Starting = self.phase else {
             match next.epoch.cmp(&self.phase.topology().epoch) {
-                Ordering::Greater => self.flip(now, next, effects),
+                Ordering::Greater => self.follow(now, next, effects),
                 // A new leader tells what an old one told before: it hears what that one heard.
-                Ordering::Equal => effects.push(Effect::Report(self.flipped.clone())),
+                Ordering::Equal => {
+                    effects.push(Effect::Report(self.flipped.clone()));
+                    self.report_emptied(effects);
+                }
                 Ordering::Less => {}
             }
             return;
@@ -183,6 +186,7 @@ impl AccessPoint {
         self.phase = Phase::Flowing {
             topology: Arc::clone(next),
         };
+        self.take_place(now, next, effects);
     }
 
     /// Knows the plan and opens lanes to matchers that are new in it.
@@ -269,9 +273,22 @@ impl AccessPoint {
         }
     }
 
+    /// A further topology is in force. Who is listed in it stamps it.
+    fn follow(&mut self, now: Time, next: &Arc<Topology>, effects: &mut Effects) {
+        self.end_buffering(now);
+        self.flush(effects);
+        if next.instance(self.incarnation).is_some() {
+            self.flip(now, next, effects);
+        } else {
+            self.phase = Phase::Flowing {
+                topology: Arc::clone(next),
+            };
+        }
+        self.take_place(now, next, effects);
+    }
+
     /// Stamps the next epoch from here on: FLIP in every lane of both epochs, then what was held.
     fn flip(&mut self, now: Time, next: &Arc<Topology>, effects: &mut Effects) {
-        self.flush(effects);
         let present = Arc::clone(self.phase.topology());
         let opened = match &self.phase {
             Phase::Prepared { plan, .. } | Phase::Closed { plan, .. } => plan.next.epoch,
@@ -325,9 +342,8 @@ impl AccessPoint {
         let Phase::Buffering {
             topology,
             taking_up,
-            publications,
-            since,
             next,
+            ..
         } = &mut self.phase
         else {
             return;
@@ -338,8 +354,26 @@ impl AccessPoint {
         if !taking_up.is_empty() {
             return;
         }
-        let kept = core::mem::take(publications);
         let next = next.take();
+        self.end_buffering(now);
+        if let Some(plan) = next {
+            self.prepare(plan, effects);
+        }
+    }
+
+    /// Publications go on, those that were kept first. Also where the next topology comes before everything is taken up:
+    /// what was kept is stamped with its own epoch.
+    fn end_buffering(&mut self, now: Time) {
+        let Phase::Buffering {
+            topology,
+            publications,
+            since,
+            ..
+        } = &mut self.phase
+        else {
+            return;
+        };
+        let kept = core::mem::take(publications);
         if !kept.is_empty() {
             self.stats.publications_held += kept.len() as u64;
             let held = now.0.saturating_sub(since.0);
@@ -350,9 +384,6 @@ impl AccessPoint {
         };
         for kept in kept {
             self.stamp(kept);
-        }
-        if let Some(plan) = next {
-            self.prepare(plan, effects);
         }
     }
 

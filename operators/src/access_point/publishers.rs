@@ -1,19 +1,21 @@
 //! The publishers of an access point: who they are, what was taken from each, how much of each may be outstanding.
 
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::format;
 use alloc::vec::Vec;
 
-use gomera_model::lane::{ConnectionPointFrame, LaneFrame, Share};
+use gomera_model::lane::{AccessPointFrame, ConnectionPointFrame, LaneFrame, Share};
 use gomera_model::silbo::{Acknowledgement, Refusal, RefusalCode};
-use gomera_model::{Generation, Incarnation, LookupMap, PublisherId, PublisherSeq};
+use gomera_model::{Generation, Incarnation, LookupMap, PublisherId, PublisherSeq, Time};
 
+use super::handover::{Asker, Neighbours, Waiting};
 use super::waits_for_release;
 use crate::effect::Effects;
 use crate::limits::{
     PUBLISHERS_MAX, PUBLISHERS_REMEMBERED_MAX, REFUSALS_REMEMBERED_MAX, SHARE_BYTES_MAX,
     SHARE_PUBLICATIONS_MAX, WINDOW_BYTES, WINDOW_NOTIFICATIONS,
 };
+use crate::rules::Rules;
 
 /// How much an access point admits that not every exit point has released; shared by its publishers.
 #[derive(Clone, Copy, Debug)]
@@ -40,34 +42,61 @@ pub(super) struct Opening {
     pub(super) generation: Generation,
     pub(super) acknowledgement: Acknowledgement,
     pub(super) connection_point: Incarnation,
+    /// The access point that welcomed the publisher last.
+    pub(super) welcomed_by: Option<Incarnation>,
 }
 
 /// One publisher.
 #[derive(Debug)]
 pub(super) struct Publisher {
-    generation: Generation,
+    /// The newest connection; older ones lose.
+    pub(super) generation: Generation,
     acknowledgement: Acknowledgement,
     pub(super) connection_point: Incarnation,
-    is_open: bool,
+    pub(super) standing: Standing,
     /// The last publication that was taken.
     pub(super) last: PublisherSeq,
     /// The last publication up to which every one was released by every exit point, or refused.
     released: PublisherSeq,
     /// How many were admitted and are not released.
-    waiting: u64,
+    pub(super) waiting: u64,
     /// What was refused last, the oldest first: said again when the publisher comes back, for it may not have heard.
-    refused: VecDeque<(PublisherSeq, Refusal)>,
+    pub(super) refused: VecDeque<(PublisherSeq, Refusal)>,
     /// Matches of what was released and not yet acknowledged, in order.
-    matched: Vec<u32>,
+    pub(super) matched: Vec<u32>,
     /// Whether an acknowledgement is due at the end of the turn.
     is_due: bool,
+}
+
+/// Where a publisher stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Standing {
+    /// It has a connection. While its connection point moves it, another access point may ask for it before the word
+    /// that the connection has gone on there is here.
+    Open { asked_by: Option<Asker> },
+    /// Its connection has ended; another one may come.
+    Closed,
+    /// It goes on at another access point, which is answered when everything is released. Over the same connection:
+    /// what is released is acknowledged until then.
+    HandingOver {
+        asker: Asker,
+        is_same_connection: bool,
+    },
+    /// That access point has what is known of it.
+    HandedOver(Incarnation),
 }
 
 /// All publishers of an access point.
 #[derive(Debug)]
 pub(super) struct Publishers {
     pub(super) window: Window,
-    known: LookupMap<PublisherId, Publisher>,
+    pub(super) rules: Rules,
+    pub(super) neighbours: Neighbours,
+    pub(super) known: LookupMap<PublisherId, Publisher>,
+    /// Publishers that want to go on here, and of which another access point has been asked.
+    pub(super) waiting: BTreeMap<PublisherId, Waiting>,
+    /// Publishers of which another access point has asked and was not answered yet.
+    pub(super) asked: BTreeSet<PublisherId>,
     /// Open ones, ascending: few enough, and seldom walked.
     connection_points: Vec<(Incarnation, usize)>,
     /// Publishers without a connection, the one that closed first at the front. Those that came back are skipped.
@@ -77,10 +106,14 @@ pub(super) struct Publishers {
 }
 
 impl Publishers {
-    pub(super) fn new(seed: u64, window: Window) -> Self {
+    pub(super) fn new(own: Incarnation, seed: u64) -> Self {
         Self {
-            window,
+            window: Window::default(),
+            rules: Rules::default(),
+            neighbours: Neighbours::new(own),
             known: LookupMap::new(seed),
+            waiting: BTreeMap::new(),
+            asked: BTreeSet::new(),
             connection_points: Vec::new(),
             closed: VecDeque::new(),
             due: Vec::new(),
@@ -92,20 +125,70 @@ impl Publishers {
         self.connection_points.iter().map(|(_, count)| count).sum()
     }
 
-    /// A publisher begins, or goes on over a newer connection.
-    pub(super) fn open(&mut self, opening: Opening, effects: &mut Effects) {
-        if let Err(refusal) = self.may_open(opening) {
-            let refused = ConnectionPointFrame::PublisherRefused {
-                publisher: opening.publisher,
-                generation: opening.generation,
-                refusal,
-            };
-            return effects.send(
-                opening.connection_point,
-                LaneFrame::ConnectionPoint(refused),
-            );
+    /// A connection point or another access point says something of a publisher's connections.
+    pub(super) fn receive(
+        &mut self,
+        now: Time,
+        from: Incarnation,
+        frame: AccessPointFrame,
+        effects: &mut Effects,
+    ) {
+        match frame {
+            AccessPointFrame::OpenPublisher {
+                publisher,
+                generation,
+                acknowledgement,
+                welcomed_by,
+            } => {
+                let opening = Opening {
+                    publisher,
+                    generation,
+                    acknowledgement,
+                    connection_point: from,
+                    welcomed_by,
+                };
+                self.open(now, opening, effects);
+            }
+            AccessPointFrame::ClosePublisher {
+                publisher,
+                generation,
+            } => self.close(publisher, generation, effects),
+            AccessPointFrame::HandOver {
+                publisher,
+                generation,
+            } => self.hand_over(from, (publisher, generation), effects),
+            AccessPointFrame::HandedOver {
+                publisher,
+                generation,
+                handover,
+            } => self.handed_over(from, (publisher, generation), handover, effects),
+            AccessPointFrame::Publish { .. }
+            | AccessPointFrame::Refuse { .. }
+            | AccessPointFrame::Request { .. }
+            | AccessPointFrame::Unsubscribe(_)
+            | AccessPointFrame::SessionEnded(_)
+            | AccessPointFrame::TakenUp(_)
+            | AccessPointFrame::Released { .. }
+            | AccessPointFrame::NothingMore(_) => {
+                unreachable!("the caller sorts frames by what they are about")
+            }
+        }
+    }
+
+    /// A publisher begins, or goes on: over a newer connection, or over one that another access point has served.
+    fn open(&mut self, now: Time, opening: Opening, effects: &mut Effects) {
+        if let Err(refusal) = self.may_open(&opening) {
+            return refuse_opening(&opening, refusal, effects);
         }
         self.end_older_connection(opening.publisher, effects);
+        match self.whereabouts(&opening) {
+            Some(elsewhere) => self.ask(now, opening, elsewhere, effects),
+            None => self.welcome(opening, effects),
+        }
+    }
+
+    /// The publisher may publish here.
+    pub(super) fn welcome(&mut self, opening: Opening, effects: &mut Effects) {
         let share = self.share();
         self.count(opening.connection_point, 1);
         self.tell_share(share, effects);
@@ -116,29 +199,56 @@ impl Publishers {
         publisher.generation = opening.generation;
         publisher.acknowledgement = opening.acknowledgement;
         publisher.connection_point = opening.connection_point;
-        publisher.is_open = true;
+        publisher.standing = Standing::Open { asked_by: None };
         let opened = ConnectionPointFrame::PublisherOpened {
             publisher: opening.publisher,
             generation: opening.generation,
             last: publisher.last,
             share,
         };
-        self.note_due(opening.publisher);
         effects.send(opening.connection_point, LaneFrame::ConnectionPoint(opened));
+        for refused in &publisher.refused {
+            publisher.say_refused(opening.publisher, refused.clone(), effects);
+        }
+        self.note_due(opening.publisher);
     }
 
-    /// A publisher's connection ended. What was taken from it goes on.
-    pub(super) fn close(&mut self, id: PublisherId, generation: Generation, effects: &mut Effects) {
+    /// A publisher's connection ended, or goes on at another access point. What was taken from it goes on.
+    fn close(&mut self, id: PublisherId, generation: Generation, effects: &mut Effects) {
+        if let Some(waiting) = self.waiting.get_mut(&id) {
+            return waiting.close(generation);
+        }
         let Some(publisher) = self.newest(id, generation) else {
             return;
         };
-        publisher.is_open = false;
+        publisher.standing = match publisher.standing {
+            Standing::Open {
+                asked_by: Some(asker),
+            } => Standing::HandingOver {
+                asker,
+                is_same_connection: true,
+            },
+            Standing::Open { asked_by: None }
+            | Standing::Closed
+            | Standing::HandingOver { .. }
+            | Standing::HandedOver(_) => Standing::Closed,
+        };
         let connection_point = publisher.connection_point;
+        self.connection_ended(id, connection_point, effects);
+        self.note_due(id);
+    }
+
+    /// A publisher has one connection less, and may be forgotten some day.
+    pub(super) fn connection_ended(
+        &mut self,
+        id: PublisherId,
+        connection_point: Incarnation,
+        effects: &mut Effects,
+    ) {
         let share = self.share();
         self.count(connection_point, -1);
         self.tell_share(share, effects);
-        self.closed.push_back((id, generation));
-        self.forget_oldest();
+        self.remember(id);
     }
 
     /// The publisher, if this is its newest connection and open.
@@ -149,7 +259,7 @@ impl Publishers {
     ) -> Option<&mut Publisher> {
         self.known
             .get_mut(&id)
-            .filter(|publisher| publisher.generation == generation && publisher.is_open)
+            .filter(|publisher| publisher.generation == generation && publisher.is_open())
     }
 
     /// A publication was admitted: it will be stamped and released.
@@ -213,7 +323,7 @@ impl Publishers {
         }
     }
 
-    /// Sends the acknowledgements that are due.
+    /// Sends the acknowledgements that are due, and behind them what other access points wait for.
     pub(super) fn acknowledge(&mut self, effects: &mut Effects) {
         let share = self.share();
         for id in self.due.drain(..) {
@@ -221,23 +331,10 @@ impl Publishers {
                 continue;
             };
             publisher.is_due = false;
-            if !publisher.is_open {
-                continue;
+            publisher.say_published(id, share, effects);
+            if publisher.hand_over_if_released(id, self.rules, effects) {
+                self.asked.remove(&id);
             }
-            let last = match publisher.acknowledgement {
-                Acknowledgement::Received => publisher.received_up_to(share),
-                Acknowledgement::Joined | Acknowledgement::Durable => publisher.released,
-            };
-            let published = ConnectionPointFrame::Published {
-                publisher: id,
-                generation: publisher.generation,
-                last,
-                matched: core::mem::take(&mut publisher.matched),
-            };
-            effects.send(
-                publisher.connection_point,
-                LaneFrame::ConnectionPoint(published),
-            );
         }
     }
 
@@ -262,40 +359,40 @@ impl Publishers {
         }
     }
 
-    fn may_open(&self, opening: Opening) -> Result<(), Refusal> {
+    fn may_open(&self, opening: &Opening) -> Result<(), Refusal> {
         if opening.acknowledgement == Acknowledgement::Durable {
             return Err(Refusal {
                 code: RefusalCode::Unsupported,
                 reason: "the acknowledgement `durable` comes with storage; use `joined`".into(),
             });
         }
-        match self.known.get(&opening.publisher) {
-            Some(known) if known.generation >= opening.generation => Err(Refusal {
-                code: RefusalCode::TakenOver,
-                reason: "a newer connection of this publisher is here".into(),
-            }),
-            Some(_) => Ok(()),
-            None if self.open_count() >= PUBLISHERS_MAX => Err(Refusal {
+        let known = self.known.get(&opening.publisher);
+        if known.is_some_and(|known| !known.may_open(opening.generation))
+            || self.is_waiting_for(opening.publisher, opening.generation)
+        {
+            return Err(taken_over("a newer connection of this publisher is here"));
+        }
+        if known.is_none() && self.open_count() + self.waiting.len() >= PUBLISHERS_MAX {
+            return Err(Refusal {
                 code: RefusalCode::LimitReached,
                 reason: format!("this access point has {PUBLISHERS_MAX} publishers already"),
-            }),
-            None => Ok(()),
+            });
         }
+        Ok(())
     }
 
-    fn end_older_connection(&mut self, id: PublisherId, effects: &mut Effects) {
-        let Some(publisher) = self.known.get_mut(&id).filter(|known| known.is_open) else {
+    /// A newer connection has come, here or at another access point: the one before is told, and whoever asked for it.
+    pub(super) fn end_older_connection(&mut self, id: PublisherId, effects: &mut Effects) {
+        self.refuse_asker(id, effects);
+        let Some(publisher) = self.known.get_mut(&id).filter(|known| known.is_open()) else {
             return;
         };
-        publisher.is_open = false;
+        publisher.standing = Standing::Closed;
         let connection_point = publisher.connection_point;
         let refused = ConnectionPointFrame::PublisherRefused {
             publisher: id,
             generation: publisher.generation,
-            refusal: Refusal {
-                code: RefusalCode::TakenOver,
-                reason: "a newer connection of this publisher has come".into(),
-            },
+            refusal: taken_over("a newer connection of this publisher has come"),
         };
         effects.send(connection_point, LaneFrame::ConnectionPoint(refused));
         self.count(connection_point, -1);
@@ -314,14 +411,18 @@ impl Publishers {
         points.retain(|(_, count)| *count > 0);
     }
 
-    fn forget_oldest(&mut self) {
+    /// The publisher has no connection: it is forgotten when so many others have lost theirs later.
+    pub(super) fn remember(&mut self, id: PublisherId) {
+        if let Some(publisher) = self.known.get(&id) {
+            self.closed.push_back((id, publisher.generation));
+        }
         if self.closed.len() <= PUBLISHERS_REMEMBERED_MAX {
             return;
         }
         if let Some((id, generation)) = self.closed.pop_front()
             && let Some(publisher) = self.known.get(&id)
-            && !publisher.is_open
             && publisher.generation == generation
+            && publisher.is_idle()
         {
             self.known.remove(&id);
         }
@@ -329,12 +430,12 @@ impl Publishers {
 }
 
 impl Publisher {
-    fn new(opening: Opening) -> Self {
+    pub(super) fn new(opening: Opening) -> Self {
         Self {
             generation: opening.generation,
             acknowledgement: opening.acknowledgement,
             connection_point: opening.connection_point,
-            is_open: false,
+            standing: Standing::Closed,
             last: PublisherSeq(0),
             released: PublisherSeq(0),
             waiting: 0,
@@ -345,10 +446,59 @@ impl Publisher {
     }
 
     /// Where nothing waits, everything that was taken is done: what was refused last is not waited for.
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         if self.waiting == 0 {
             self.released = self.last;
         }
+    }
+
+    /// Whether it has a connection here.
+    pub(super) fn is_open(&self) -> bool {
+        match self.standing {
+            Standing::Open { .. } => true,
+            Standing::Closed | Standing::HandingOver { .. } | Standing::HandedOver(_) => false,
+        }
+    }
+
+    /// Whether nobody waits for anything of it.
+    fn is_idle(&self) -> bool {
+        match self.standing {
+            Standing::Open { .. } | Standing::HandingOver { .. } => false,
+            Standing::Closed | Standing::HandedOver(_) => true,
+        }
+    }
+
+    /// Whether this connection is newer than what is known; or the same, which has been elsewhere meanwhile.
+    fn may_open(&self, generation: Generation) -> bool {
+        match self.standing {
+            Standing::Open { .. } | Standing::Closed | Standing::HandingOver { .. } => {
+                generation > self.generation
+            }
+            Standing::HandedOver(_) => generation >= self.generation,
+        }
+    }
+
+    /// Acknowledges what is released, if there is a connection that can hear it.
+    fn say_published(&mut self, id: PublisherId, share: Share, effects: &mut Effects) {
+        match self.standing {
+            Standing::Open { .. }
+            | Standing::HandingOver {
+                is_same_connection: true,
+                ..
+            } => {}
+            Standing::Closed | Standing::HandingOver { .. } | Standing::HandedOver(_) => return,
+        }
+        let last = match self.acknowledgement {
+            Acknowledgement::Received => self.received_up_to(share),
+            Acknowledgement::Joined | Acknowledgement::Durable => self.released,
+        };
+        let published = ConnectionPointFrame::Published {
+            publisher: id,
+            generation: self.generation,
+            last,
+            matched: core::mem::take(&mut self.matched),
+        };
+        effects.send(self.connection_point, LaneFrame::ConnectionPoint(published));
     }
 
     fn say_refused(
@@ -374,5 +524,25 @@ impl Publisher {
             .0
             .saturating_add(u64::from(share.publications));
         self.last.min(PublisherSeq(bound))
+    }
+}
+
+/// The publisher cannot be served.
+pub(super) fn refuse_opening(opening: &Opening, refusal: Refusal, effects: &mut Effects) {
+    let refused = ConnectionPointFrame::PublisherRefused {
+        publisher: opening.publisher,
+        generation: opening.generation,
+        refusal,
+    };
+    effects.send(
+        opening.connection_point,
+        LaneFrame::ConnectionPoint(refused),
+    );
+}
+
+pub(super) fn taken_over(reason: &str) -> Refusal {
+    Refusal {
+        code: RefusalCode::TakenOver,
+        reason: reason.into(),
     }
 }

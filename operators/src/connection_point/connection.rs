@@ -3,8 +3,9 @@
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
-use gomera_model::lane::{OverflowPolicy, Publication, Share};
+use gomera_model::lane::{AccessPointFrame, OverflowPolicy, Publication, Share};
 use gomera_model::limits::CURSORS_MAX;
+use gomera_model::silbo::Acknowledgement;
 use gomera_model::{
     Cursor, Epoch, Generation, Incarnation, OperationNumber, PublisherId, PublisherSeq, SessionId,
     SessionToken, SubscriptionNumber,
@@ -65,6 +66,7 @@ pub(super) struct Cursors(Vec<Cursor>);
 pub(super) struct Publish {
     pub(super) publisher: PublisherId,
     pub(super) generation: Generation,
+    pub(super) acknowledgement: Acknowledgement,
     /// Where its publications go.
     pub(super) access_point: Incarnation,
     pub(super) stage: PublishStage,
@@ -77,6 +79,8 @@ pub(super) enum PublishStage {
     Opening,
     /// It has.
     Open(Flow),
+    /// Another access point is to take what comes.
+    Moving(Moving),
 }
 
 /// The flow of one publisher's publications.
@@ -85,10 +89,38 @@ pub(super) struct Flow {
     pub(super) share: Share,
     /// Publications of this turn.
     pub(super) gathered: Vec<Publication>,
-    /// What is not acknowledged: number and bytes.
-    outstanding: VecDeque<(PublisherSeq, u64)>,
-    bytes: u64,
+    pub(super) outstanding: Outstanding,
     pub(super) is_paused: bool,
+}
+
+/// On the way from one access point to another. What was sent to the one before is acknowledged by it, to the last:
+/// only then the client hears of the new one, so that no acknowledgement overtakes another.
+#[derive(Debug)]
+pub(super) struct Moving {
+    /// The access point before.
+    pub(super) from: Incarnation,
+    /// What that one has not acknowledged yet.
+    pub(super) owed: Outstanding,
+    /// For what comes meanwhile.
+    pub(super) flow: Flow,
+    /// What came meanwhile and cannot be gathered with the publications behind it.
+    pub(super) kept: Vec<AccessPointFrame>,
+    /// What the new access point said.
+    pub(super) welcome: Option<Welcome>,
+}
+
+/// An access point takes the publications of a publisher.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Welcome {
+    pub(super) last: PublisherSeq,
+    pub(super) share: Share,
+}
+
+/// What of a publisher is not acknowledged: number and bytes, in order.
+#[derive(Debug, Default)]
+pub(super) struct Outstanding {
+    publications: VecDeque<(PublisherSeq, u64)>,
+    bytes: u64,
 }
 
 impl Connection {
@@ -121,30 +153,81 @@ impl Cursors {
     }
 }
 
+impl Publish {
+    /// Whether this access point takes its publications, or still has some of them.
+    pub(super) fn is_bound_to(&self, access_point: Incarnation) -> bool {
+        let is_from = match &self.stage {
+            PublishStage::Opening | PublishStage::Open(_) => false,
+            PublishStage::Moving(moving) => moving.from == access_point,
+        };
+        is_from || self.access_point == access_point
+    }
+
+    /// The flow, once there is one.
+    pub(super) fn flow(&mut self) -> Option<&mut Flow> {
+        match &mut self.stage {
+            PublishStage::Opening => None,
+            PublishStage::Open(flow) => Some(flow),
+            PublishStage::Moving(moving) => Some(&mut moving.flow),
+        }
+    }
+
+    /// What this access point, and no other, is to acknowledge; nothing, if it is none that is to say anything.
+    pub(super) fn owed_by(&mut self, access_point: Incarnation) -> Option<&mut Outstanding> {
+        match &mut self.stage {
+            PublishStage::Opening => None,
+            PublishStage::Open(flow) => {
+                (self.access_point == access_point).then_some(&mut flow.outstanding)
+            }
+            PublishStage::Moving(moving) => {
+                (moving.from == access_point).then_some(&mut moving.owed)
+            }
+        }
+    }
+
+    /// What was gathered, as a frame.
+    pub(super) fn take_gathered(&mut self) -> Option<AccessPointFrame> {
+        let (publisher, generation) = (self.publisher, self.generation);
+        let publications = core::mem::take(&mut self.flow()?.gathered);
+        (!publications.is_empty()).then_some(AccessPointFrame::Publish {
+            publisher,
+            generation,
+            publications,
+        })
+    }
+}
+
 impl Flow {
     pub(super) fn new(share: Share) -> Self {
         Self {
             share,
             gathered: Vec::new(),
-            outstanding: VecDeque::new(),
-            bytes: 0,
+            outstanding: Outstanding::default(),
             is_paused: false,
         }
     }
 
-    /// A publication of so many bytes came.
-    pub(super) fn take(&mut self, publication: Publication, bytes: u64) {
-        self.outstanding.push_back((publication.seq, bytes));
+    /// Whether the publisher has used its share.
+    pub(super) fn is_full(&self) -> bool {
+        let outstanding = &self.outstanding;
+        outstanding.publications.len() >= self.share.publications as usize
+            || outstanding.bytes >= self.share.bytes
+    }
+}
+
+impl Outstanding {
+    /// Something of so many bytes came.
+    pub(super) fn take(&mut self, seq: PublisherSeq, bytes: u64) {
+        self.publications.push_back((seq, bytes));
         self.bytes += bytes;
-        self.gathered.push(publication);
     }
 
     /// Everything up to `last` is acknowledged.
     pub(super) fn acknowledged(&mut self, last: PublisherSeq) {
-        while let Some(&(seq, bytes)) = self.outstanding.front()
+        while let Some(&(seq, bytes)) = self.publications.front()
             && seq <= last
         {
-            self.outstanding.pop_front();
+            self.publications.pop_front();
             self.bytes -= bytes;
         }
     }
@@ -152,17 +235,16 @@ impl Flow {
     /// One publication was refused by the access point: it is outstanding no more.
     pub(super) fn refused(&mut self, refused: PublisherSeq) {
         if let Ok(index) = self
-            .outstanding
+            .publications
             .binary_search_by_key(&refused, |(seq, _)| *seq)
-            && let Some((_, bytes)) = self.outstanding.remove(index)
+            && let Some((_, bytes)) = self.publications.remove(index)
         {
             self.bytes -= bytes;
         }
     }
 
-    /// Whether the publisher has used its share.
-    pub(super) fn is_full(&self) -> bool {
-        let publications = self.share.publications as usize;
-        self.outstanding.len() >= publications || self.bytes >= self.share.bytes
+    /// Whether nothing is outstanding.
+    pub(super) fn is_empty(&self) -> bool {
+        self.publications.is_empty()
     }
 }

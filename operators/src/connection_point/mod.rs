@@ -7,11 +7,14 @@
 //!                                                                   └─────────────Attached─────────────────┘
 //!  publish stream:  nothing ──OpenPublisher──► Opening ──PublisherOpened──► Open ──Refused / closed──► gone
 //! ```
+//!
+//! A publisher that belongs to another access point moves there within its connection: see `rerouting`.
 
 mod connection;
 mod moving;
 mod operation;
 mod publishing;
+mod rerouting;
 mod session;
 mod stats;
 
@@ -30,6 +33,7 @@ pub use crate::effect::{ConnectionId, Stream};
 use crate::effect::{Effect, Effects};
 use crate::epochs::Epochs;
 use connection::Connection;
+use operation::Phase;
 
 pub use stats::ConnectionPointStats;
 
@@ -45,7 +49,13 @@ pub struct FreshSession {
 /// A connection point.
 #[derive(Debug)]
 pub struct ConnectionPoint {
+    incarnation: Incarnation,
     epochs: Epochs,
+    phase: Phase,
+    /// Access points that are leaving and have not been told yet that nothing more comes from here.
+    farewells: Vec<Incarnation>,
+    /// Whether some publisher may have been the last that was bound to one of them.
+    has_unbound: bool,
     connections: BTreeMap<ConnectionId, Connection>,
     /// The connection of each attachment of a session, wanted or there.
     sessions: LookupMap<(SessionId, Generation), ConnectionId>,
@@ -59,9 +69,13 @@ pub struct ConnectionPoint {
 impl ConnectionPoint {
     /// One that knows nothing yet; its first input is the topology. `seed` keys its hash tables.
     #[must_use]
-    pub fn new(_: Incarnation, seed: u64) -> Self {
+    pub fn new(incarnation: Incarnation, seed: u64) -> Self {
         Self {
+            incarnation,
             epochs: Epochs::default(),
+            phase: Phase::Serving,
+            farewells: Vec::new(),
+            has_unbound: false,
             connections: BTreeMap::new(),
             sessions: LookupMap::new(seed),
             publishers: LookupMap::new(seed.rotate_left(32)),
@@ -79,7 +93,9 @@ impl ConnectionPoint {
         fresh: FreshSession,
         effects: &mut Effects,
     ) {
-        self.begin_session(connection, connect, fresh, effects);
+        if !self.turns_away(connection, Stream::Control, effects) {
+            self.begin_session(connection, connect, fresh, effects);
+        }
     }
 
     /// Any other frame of a client.
@@ -110,13 +126,13 @@ impl ConnectionPoint {
                 publisher,
                 generation,
                 acknowledgement,
+                welcomed_by,
             } => {
-                let open = AccessPointFrame::OpenPublisher {
-                    publisher,
-                    generation,
-                    acknowledgement,
-                };
-                self.open_publisher(connection, (publisher, generation), open, effects);
+                if !self.turns_away(connection, Stream::Publish, effects) {
+                    let key = (publisher, generation);
+                    let wish = (acknowledgement, welcomed_by);
+                    self.open_publisher(connection, key, wish, effects);
+                }
             }
             ClientFrame::Publish(publication) => self.publish(connection, publication, effects),
             ClientFrame::Unacceptable { seq, refusal } => {
@@ -161,7 +177,7 @@ impl ConnectionPoint {
             | ConnectionPointFrame::Published { .. }
             | ConnectionPointFrame::PublicationRefused { .. }
             | ConnectionPointFrame::PublisherRefused { .. } => {
-                self.access_point_says(frame, effects);
+                self.access_point_says(from, frame, effects);
             }
             ConnectionPointFrame::Answered { .. }
             | ConnectionPointFrame::Attached { .. }
@@ -175,9 +191,9 @@ impl ConnectionPoint {
     }
 
     /// The coordinator says something.
-    pub fn control(&mut self, _: Time, control: Control, effects: &mut Effects) {
+    pub fn control(&mut self, now: Time, control: Control, effects: &mut Effects) {
         match control {
-            Control::Topology(topology) => self.topology(&topology, effects),
+            Control::Topology(topology) => self.topology(now, &topology, effects),
             Control::Prepare(_) | Control::Copy(_) | Control::Close(_) | Control::Abort(_) => {}
         }
     }
@@ -185,15 +201,25 @@ impl ConnectionPoint {
     /// No further input is waiting: publications go out.
     pub fn turn_ended(&mut self, _: Time, effects: &mut Effects) {
         self.flush(effects);
+        self.say_farewells(effects);
+        self.leave(effects);
     }
 
-    /// A time that it asked for has come: it asks for none.
-    pub fn wake(&mut self, _: Time, _: &mut Effects) {}
+    /// A time that it asked for has come: who had to go by now is closed.
+    pub fn wake(&mut self, now: Time, effects: &mut Effects) {
+        self.close_stubborn(now, effects);
+    }
 
     /// The newest epoch that it knows; zero before the first topology.
     #[must_use]
     pub fn epoch(&self) -> Epoch {
         self.epochs.newest_epoch()
+    }
+
+    /// Where it stands, as the drawing in `operation` names it.
+    #[must_use]
+    pub fn phase(&self) -> &'static str {
+        self.phase.name()
     }
 
     /// What it counted.

@@ -2,10 +2,10 @@
 //! stream is not read, and nobody else's waits.
 
 use gomera_model::lane::{AccessPointFrame, ConnectionPointFrame, Publication, Share};
-use gomera_model::silbo::{Refusal, ServerFrame};
-use gomera_model::{Generation, PublisherId, PublisherSeq};
+use gomera_model::silbo::{Acknowledgement, Refusal, ServerFrame};
+use gomera_model::{Generation, Incarnation, PublisherId, PublisherSeq};
 
-use super::connection::{Connection, Flow, Publish, PublishStage};
+use super::connection::{Connection, Flow, Publish, PublishStage, Welcome};
 use super::{ConnectionId, ConnectionPoint, Stream, to_access_point};
 use crate::effect::{Effect, Effects};
 use crate::routing;
@@ -16,7 +16,7 @@ impl ConnectionPoint {
         &mut self,
         connection: ConnectionId,
         (publisher, generation): (PublisherId, Generation),
-        open: AccessPointFrame,
+        (acknowledgement, welcomed_by): (Acknowledgement, Option<Incarnation>),
         effects: &mut Effects,
     ) {
         let key = (publisher, generation);
@@ -33,9 +33,16 @@ impl ConnectionPoint {
         state.publish = Some(Publish {
             publisher,
             generation,
+            acknowledgement,
             access_point,
             stage: PublishStage::Opening,
         });
+        let open = AccessPointFrame::OpenPublisher {
+            publisher,
+            generation,
+            acknowledgement,
+            welcomed_by,
+        };
         to_access_point(access_point, open, effects);
     }
 
@@ -54,13 +61,10 @@ impl ConnectionPoint {
             self.gathered.push(connection);
         }
         let bytes = publication.content.bytes() as u64;
-        flow.take(publication, bytes);
+        flow.outstanding.take(publication.seq, bytes);
+        flow.gathered.push(publication);
         self.stats.publications += 1;
-        if flow.is_full() && !flow.is_paused {
-            flow.is_paused = true;
-            self.stats.pauses += 1;
-            effects.push(Effect::PausePublisher(connection));
-        }
+        self.pause_if_full(connection, effects);
     }
 
     /// A publication that cannot be accepted: its access point says so, behind those before it.
@@ -71,40 +75,53 @@ impl ConnectionPoint {
         refusal: Refusal,
         effects: &mut Effects,
     ) {
-        self.flush(effects);
-        let state = self.connections.get(&connection);
-        let Some(publish) = state.and_then(|state| state.publish.as_ref()) else {
+        let state = self.connections.get_mut(&connection);
+        let publish = state.and_then(|state| state.publish.as_mut());
+        let Some(publish) = publish.filter(|publish| publish.is_welcome()) else {
             return self.refuse(connection, "`PublisherOpened` is awaited first", effects);
         };
-        let frame = AccessPointFrame::Refuse {
+        if let Some(flow) = publish.flow() {
+            flow.outstanding.take(seq, 0);
+        }
+        let refuse = AccessPointFrame::Refuse {
             publisher: publish.publisher,
             generation: publish.generation,
             seq,
             refusal,
         };
-        to_access_point(publish.access_point, frame, effects);
+        let frames = publish.take_gathered().into_iter().chain([refuse]);
+        match &mut publish.stage {
+            PublishStage::Opening => {}
+            PublishStage::Open(_) => {
+                frames.for_each(|frame| to_access_point(publish.access_point, frame, effects));
+            }
+            PublishStage::Moving(moving) => moving.kept.extend(frames),
+        }
+        self.pause_if_full(connection, effects);
     }
 
-    /// Sends what was gathered.
+    /// Sends what was gathered. What a publisher on its way to another access point has gathered waits.
     pub(super) fn flush(&mut self, effects: &mut Effects) {
         for connection in core::mem::take(&mut self.gathered) {
             let state = self.connections.get_mut(&connection);
             let Some(publish) = state.and_then(|state| state.publish.as_mut()) else {
                 continue;
             };
-            if let PublishStage::Open(flow) = &mut publish.stage {
-                let frame = AccessPointFrame::Publish {
-                    publisher: publish.publisher,
-                    generation: publish.generation,
-                    publications: core::mem::take(&mut flow.gathered),
-                };
+            if let PublishStage::Open(_) = publish.stage
+                && let Some(frame) = publish.take_gathered()
+            {
                 to_access_point(publish.access_point, frame, effects);
             }
         }
     }
 
     /// An access point says something of its publishers.
-    pub(super) fn access_point_says(&mut self, frame: ConnectionPointFrame, effects: &mut Effects) {
+    pub(super) fn access_point_says(
+        &mut self,
+        from: Incarnation,
+        frame: ConnectionPointFrame,
+        effects: &mut Effects,
+    ) {
         match frame {
             ConnectionPointFrame::PublisherOpened {
                 publisher,
@@ -112,35 +129,34 @@ impl ConnectionPoint {
                 last,
                 share,
             } => {
-                let flow = PublishStage::Open(Flow::new(share));
-                self.with_publisher((publisher, generation), effects, |publish| {
-                    publish.stage = flow;
-                    ServerFrame::PublisherOpened { last }
-                });
+                let welcome = Welcome { last, share };
+                self.publisher_opened(from, (publisher, generation), welcome, effects);
             }
             ConnectionPointFrame::Published {
                 publisher,
                 generation,
                 last,
                 matched,
-            } => self.with_publisher((publisher, generation), effects, |publish| {
-                if let PublishStage::Open(flow) = &mut publish.stage {
-                    flow.acknowledged(last);
-                }
-                ServerFrame::Published { last, matched }
-            }),
+            } => {
+                let frame = ServerFrame::Published { last, matched };
+                self.settled(from, (publisher, generation), frame, effects);
+            }
             ConnectionPointFrame::PublicationRefused {
                 publisher,
                 generation,
                 seq,
                 refusal,
-            } => self.publication_refused((publisher, generation), seq, refusal, effects),
+            } => {
+                self.stats.publications_refused += 1;
+                let frame = ServerFrame::PublicationRefused { seq, refusal };
+                self.settled(from, (publisher, generation), frame, effects);
+            }
             ConnectionPointFrame::PublisherRefused {
                 publisher,
                 generation,
                 refusal,
-            } => self.publisher_refused((publisher, generation), refusal, effects),
-            ConnectionPointFrame::Share(share) => self.share(share, effects),
+            } => self.publisher_refused(from, (publisher, generation), refusal, effects),
+            ConnectionPointFrame::Share(share) => self.share(from, share, effects),
             ConnectionPointFrame::Answered { .. }
             | ConnectionPointFrame::Attached { .. }
             | ConnectionPointFrame::Detached { .. }
@@ -155,82 +171,146 @@ impl ConnectionPoint {
         let Some(publish) = &gone.publish else {
             return;
         };
+        self.has_unbound = true;
         let key = (publish.publisher, publish.generation);
         if self.publishers.remove(&key).is_some() {
-            let frame = AccessPointFrame::ClosePublisher {
-                publisher: publish.publisher,
-                generation: publish.generation,
-            };
-            to_access_point(publish.access_point, frame, effects);
+            to_access_point(publish.access_point, publish.closing(), effects);
         }
     }
 
-    fn publication_refused(
+    /// The connection and the publish stream of a publisher.
+    pub(super) fn publisher(
         &mut self,
         key: (PublisherId, Generation),
-        seq: PublisherSeq,
-        refusal: Refusal,
+    ) -> Option<(ConnectionId, &mut Publish)> {
+        let connection = self.publishers.get(&key).copied()?;
+        let state = self.connections.get_mut(&connection)?;
+        Some((connection, state.publish.as_mut()?))
+    }
+
+    fn publisher_opened(
+        &mut self,
+        from: Incarnation,
+        key: (PublisherId, Generation),
+        welcome: Welcome,
         effects: &mut Effects,
     ) {
-        self.stats.publications_refused += 1;
-        self.with_publisher(key, effects, |publish| {
-            if let PublishStage::Open(flow) = &mut publish.stage {
-                flow.refused(seq);
+        let Some((connection, publish)) = self.publisher(key) else {
+            self.stats.too_late += 1;
+            return;
+        };
+        match &mut publish.stage {
+            PublishStage::Opening => {
+                publish.stage = PublishStage::Open(Flow::new(welcome.share));
+                let frame = ServerFrame::PublisherOpened {
+                    last: welcome.last,
+                    access_point: from,
+                };
+                to_publish(connection, frame, effects);
+                self.move_publisher(connection, effects);
             }
-            ServerFrame::PublicationRefused { seq, refusal }
-        });
+            PublishStage::Moving(moving) => {
+                moving.welcome = Some(welcome);
+                self.end_move(connection, effects);
+            }
+            PublishStage::Open(_) => self.stats.too_late += 1,
+        }
+    }
+
+    /// Publications are acknowledged or refused by the access point that took them. What another one says, which has
+    /// heard of them, is not for the client.
+    fn settled(
+        &mut self,
+        from: Incarnation,
+        key: (PublisherId, Generation),
+        frame: ServerFrame,
+        effects: &mut Effects,
+    ) {
+        let Some((connection, publish)) = self.publisher(key) else {
+            self.stats.too_late += 1;
+            return;
+        };
+        let Some(owed) = publish.owed_by(from) else {
+            return;
+        };
+        if let ServerFrame::Published { last, .. } = &frame {
+            owed.acknowledged(*last);
+        }
+        if let ServerFrame::PublicationRefused { seq, .. } = &frame {
+            owed.refused(*seq);
+        }
+        to_publish(connection, frame, effects);
+        resume_if_possible(connection, publish, effects);
+        self.end_move(connection, effects);
     }
 
     fn publisher_refused(
         &mut self,
+        from: Incarnation,
         key: (PublisherId, Generation),
         refusal: Refusal,
         effects: &mut Effects,
     ) {
-        if let Some(connection) = self.publishers.remove(&key) {
-            self.close(connection, Stream::Publish, refusal, effects);
-        } else {
-            self.stats.too_late += 1;
-        }
-    }
-
-    /// Changes a publisher's stream, tells the client, reads on if there is room again.
-    fn with_publisher(
-        &mut self,
-        key: (PublisherId, Generation),
-        effects: &mut Effects,
-        change: impl FnOnce(&mut Publish) -> ServerFrame,
-    ) {
-        let connection = self.publishers.get(&key).copied();
-        let state = connection.and_then(|id| self.connections.get_mut(&id));
-        let publish = state.and_then(|state| state.publish.as_mut());
-        let (Some(connection), Some(publish)) = (connection, publish) else {
+        let Some((connection, publish)) = self.publisher(key) else {
             self.stats.too_late += 1;
             return;
         };
-        let frame = change(publish);
-        effects.push(Effect::ToClient {
-            connection,
-            stream: Stream::Publish,
-            frame,
-        });
-        resume_if_possible(connection, publish, effects);
+        if publish.access_point == from {
+            // It knows that this connection is over; another one, to which the publisher is on its way, does not.
+            self.publishers.remove(&key);
+        }
+        self.close(connection, Stream::Publish, refusal, effects);
     }
 
-    fn share(&mut self, share: Share, effects: &mut Effects) {
+    fn share(&mut self, from: Incarnation, share: Share, effects: &mut Effects) {
         for (&connection, state) in &mut self.connections {
-            let Some(publish) = &mut state.publish else {
+            let publish = state.publish.as_mut();
+            let Some(publish) = publish.filter(|publish| publish.access_point == from) else {
                 continue;
             };
-            if let PublishStage::Open(flow) = &mut publish.stage {
+            if let Some(flow) = publish.flow() {
                 flow.share = share;
                 resume_if_possible(connection, publish, effects);
             }
         }
     }
+
+    fn pause_if_full(&mut self, connection: ConnectionId, effects: &mut Effects) {
+        let state = self.connections.get_mut(&connection);
+        if let Some(flow) = state.and_then(flow_of)
+            && flow.is_full()
+            && !flow.is_paused
+        {
+            flow.is_paused = true;
+            self.stats.pauses += 1;
+            effects.push(Effect::PausePublisher(connection));
+        }
+    }
 }
 
-fn resume_if_possible(connection: ConnectionId, publish: &mut Publish, effects: &mut Effects) {
+impl Publish {
+    /// What its access point hears at the end.
+    pub(super) fn closing(&self) -> AccessPointFrame {
+        AccessPointFrame::ClosePublisher {
+            publisher: self.publisher,
+            generation: self.generation,
+        }
+    }
+
+    fn is_welcome(&self) -> bool {
+        match self.stage {
+            PublishStage::Opening => false,
+            PublishStage::Open(_) | PublishStage::Moving(_) => true,
+        }
+    }
+}
+
+/// Reads on if there is room, and an access point to take it.
+pub(super) fn resume_if_possible(
+    connection: ConnectionId,
+    publish: &mut Publish,
+    effects: &mut Effects,
+) {
     if let PublishStage::Open(flow) = &mut publish.stage
         && flow.is_paused
         && !flow.is_full()
@@ -240,9 +320,14 @@ fn resume_if_possible(connection: ConnectionId, publish: &mut Publish, effects: 
     }
 }
 
+pub(super) fn to_publish(connection: ConnectionId, frame: ServerFrame, effects: &mut Effects) {
+    effects.push(Effect::ToClient {
+        connection,
+        stream: Stream::Publish,
+        frame,
+    });
+}
+
 fn flow_of(state: &mut Connection) -> Option<&mut Flow> {
-    match &mut state.publish.as_mut()?.stage {
-        PublishStage::Opening => None,
-        PublishStage::Open(flow) => Some(flow),
-    }
+    state.publish.as_mut()?.flow()
 }

@@ -13,6 +13,8 @@ pub struct ConnectionPointStats {
     pub gaps: u64,
     /// Times that reading of a publisher was stopped.
     pub pauses: u64,
+    /// Publishers that went on at another access point within their connection.
+    pub publishers_moved: u64,
     /// Connections closed for the client's fault, or because a newer one has come.
     pub closed_by_us: u64,
     /// Frames for a client that was gone.

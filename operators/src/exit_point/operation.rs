@@ -5,13 +5,14 @@ use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 
 use gomera_model::control::{Plan, Report};
-use gomera_model::lane::ExitPointFrame;
+use gomera_model::lane::{AccessPointFrame, ExitPointFrame, LaneFrame};
 use gomera_model::operation::SubscriptionOperation;
 use gomera_model::{Epoch, Incarnation, Layer, Seq, Time, Topology};
 
 use super::ExitPoint;
 use super::join::Join;
 use crate::effect::{Effect, Effects};
+use crate::routing;
 use crate::rules::Rule;
 
 /// Where an exit point stands.
@@ -56,6 +57,7 @@ impl ExitPoint {
         let present = self.epochs.iter().last().cloned();
         self.epochs.learn(next);
         self.begin_joins(present.as_ref().unwrap_or(next), next);
+        self.leave_access_points(next, effects);
         match present {
             Some(present) => {
                 self.begin_closing(next);
@@ -206,6 +208,17 @@ impl ExitPoint {
                     Join::at_flip()
                 }
             });
+        }
+    }
+
+    /// Forgets access points that have left: they left when everything was released. Those that are leaving hear that
+    /// nothing more comes: from here on what this one wants goes to those that stay.
+    fn leave_access_points(&mut self, next: &Topology, effects: &mut Effects) {
+        self.joins
+            .retain(|point, _| next.instance(*point).is_some());
+        for leaving in routing::leaving(next) {
+            let frame = AccessPointFrame::NothingMore(next.epoch);
+            effects.send(leaving, LaneFrame::AccessPoint(frame));
         }
     }
 

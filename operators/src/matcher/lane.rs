@@ -4,7 +4,7 @@ use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use gomera_model::lane::{ExitPointFrame, MatcherFrame, Open};
+use gomera_model::lane::{AccessPointFrame, ExitPointFrame, LaneFrame, MatcherFrame, Open};
 use gomera_model::operation::SubscriptionOperation;
 use gomera_model::{Epoch, Incarnation, Notification, Seq, Time};
 
@@ -64,6 +64,7 @@ impl Matcher {
             | MatcherFrame::Notifications(_)
             | MatcherFrame::Operation(_)
             | MatcherFrame::Close(_)
+            | MatcherFrame::NothingMore(_)
             | MatcherFrame::Chunk { .. }
             | MatcherFrame::ChunkTaken(_)
             | MatcherFrame::Follow { .. }
@@ -108,6 +109,10 @@ impl Matcher {
                 self.operation(epoch, *operation, effects);
             }
             MatcherFrame::Close(operation) => self.closed(from, operation, effects),
+            MatcherFrame::NothingMore(epoch) => {
+                let taken = AccessPointFrame::NothingMore(epoch);
+                effects.send(from, LaneFrame::AccessPoint(taken));
+            }
             MatcherFrame::Flip { epoch, first } => {
                 lane.epoch = epoch;
                 lane.last = Seq(first.0 - 1);

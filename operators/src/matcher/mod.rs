@@ -117,6 +117,7 @@ impl Matcher {
             MatcherFrame::Notifications(_)
             | MatcherFrame::Operation(_)
             | MatcherFrame::Close(_)
+            | MatcherFrame::NothingMore(_)
             | MatcherFrame::Flip { .. } => self.in_lane(now, from, frame, effects),
             MatcherFrame::Chunk {
                 operation,

@@ -299,6 +299,9 @@ impl Matcher {
         let listeners = core::mem::take(&mut flipping.listeners);
         self.epochs.forget_before(epoch);
         self.own.retain(|kept, _| *kept >= epoch);
+        let newest = self.epochs.newest();
+        self.lanes
+            .retain(|point, _| newest.instance(*point).is_some());
         self.phase = Phase::Dropping(Dropping::new(Some(epoch), lost));
         for operation in waiting {
             self.take(operation, effects);

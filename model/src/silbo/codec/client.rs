@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 
 use crate::attributes::ContentError;
-use crate::id::{OperationNumber, PublisherSeq, SubscriptionNumber};
+use crate::id::{Incarnation, OperationNumber, PublisherSeq, SubscriptionNumber};
 use crate::lane::{FilterText, OverflowPolicy, Publication, SubscriptionRequest};
 use crate::limits::FRAME_BYTES_MAX;
 use crate::notification::Content;
@@ -50,10 +50,15 @@ impl Frame for ClientFrame {
                 publisher,
                 generation,
                 acknowledgement,
+                welcomed_by,
             } => {
                 out.extend_from_slice(&publisher.0.to_le_bytes());
                 varint::put(out, generation.0.into());
                 out.push(acknowledgement_number(*acknowledgement));
+                out.push(u8::from(welcomed_by.is_some()));
+                if let Some(access_point) = welcomed_by {
+                    varint::put(out, access_point.0);
+                }
             }
             Self::Publish(publication) => {
                 varint::put(out, publication.seq.0);
@@ -161,6 +166,11 @@ fn take_open_publisher(rest: &mut Payload<'_>) -> Result<ClientFrame, Fault> {
             1 => Acknowledgement::Joined,
             2 => Acknowledgement::Durable,
             _ => return Err("no such meaning of an acknowledgement"),
+        },
+        welcomed_by: if rest.flag()? {
+            Some(Incarnation(rest.number()?))
+        } else {
+            None
         },
     })
 }

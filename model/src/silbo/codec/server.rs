@@ -62,7 +62,10 @@ impl Frame for ServerFrame {
             Self::Pong(number) => varint::put(out, *number),
             Self::Goaway => {}
             Self::Refused(refusal) => part::put_refusal(out, refusal),
-            Self::PublisherOpened { last } => varint::put(out, last.0),
+            Self::PublisherOpened { last, access_point } => {
+                varint::put(out, last.0);
+                varint::put(out, access_point.0);
+            }
             Self::Published { last, matched } => {
                 varint::put(out, last.0);
                 varint::put(out, matched.len() as u64);
@@ -179,6 +182,7 @@ fn take_gap(rest: &mut Payload<'_>) -> Result<ServerFrame, Fault> {
 fn take_publisher_opened(rest: &mut Payload<'_>) -> Result<ServerFrame, Fault> {
     Ok(ServerFrame::PublisherOpened {
         last: PublisherSeq(rest.number()?),
+        access_point: Incarnation(rest.number()?),
     })
 }
 

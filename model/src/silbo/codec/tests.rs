@@ -256,11 +256,15 @@ fn client_frame() -> impl Strategy<Value = ClientFrame> {
             })
         },
     );
-    let open = any::<(u64, u32)>().prop_map(|(publisher, generation)| ClientFrame::OpenPublisher {
-        publisher: PublisherId(publisher),
-        generation: Generation(generation),
-        acknowledgement: Acknowledgement::Durable,
-    });
+    let open =
+        any::<(u64, u32, Option<u64>)>().prop_map(|(publisher, generation, access_point)| {
+            ClientFrame::OpenPublisher {
+                publisher: PublisherId(publisher),
+                generation: Generation(generation),
+                acknowledgement: Acknowledgement::Durable,
+                welcomed_by: access_point.map(Incarnation),
+            }
+        });
     let publish = (any::<(u64, i64)>(), content()).prop_map(|((seq, at), content)| {
         ClientFrame::Publish(Publication {
             seq: PublisherSeq(seq),
@@ -344,8 +348,9 @@ fn server_frame() -> impl Strategy<Value = ServerFrame> {
         any::<u64>().prop_map(ServerFrame::Pong),
         Just(ServerFrame::Goaway),
         refusal().prop_map(ServerFrame::Refused),
-        any::<u64>().prop_map(|last| ServerFrame::PublisherOpened {
-            last: PublisherSeq(last)
+        any::<(u64, u64)>().prop_map(|(last, access_point)| ServerFrame::PublisherOpened {
+            last: PublisherSeq(last),
+            access_point: Incarnation(access_point),
         }),
         published,
         refused,

@@ -1,0 +1,465 @@
+//! A publisher changes its access point: the new one asks the one that has it, which refuses older connections from then
+//! on, waits until everything it took is released, and answers with what it knows. Only then the new one welcomes.
+//!
+//! ```text
+//!   new one:  nothing ── OpenPublisher that names another ──► Waiting ── HandedOver ──► Open
+//!                                                           HandOver │
+//!                                                                    ▼
+//!   old one:  Open ─── ClosePublisher ──► Closed ── all released ──► HandedOver(to the new one)
+//! ```
+//!
+//! Who is asked for what it has handed over names the one that has it. While an answer is on its way here, a further
+//! question waits for it. A connection waits only for older connections and for the old one's part of itself, so no circle
+//! of access points ever waits.
+
+use alloc::vec::Vec;
+
+use gomera_model::lane::{AccessPointFrame, Handed, Handover, LaneFrame};
+use gomera_model::{Generation, Incarnation, Layer, PublisherId, Time, Topology};
+
+use super::publishers::{Opening, Publisher, Publishers, Standing, refuse_opening, taken_over};
+use crate::effect::{Effect, Effects};
+use crate::limits::UNHEARD_WITHIN;
+use crate::rules::{Rule, Rules};
+
+/// Another access point that asks for a publisher.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Asker {
+    to: Incarnation,
+    /// Over which connection it goes on there.
+    generation: Generation,
+}
+
+/// The access points that there are.
+#[derive(Debug)]
+pub(super) struct Neighbours {
+    own: Incarnation,
+    listed: Vec<Incarnation>,
+    /// The highest incarnation that the topology names: higher ones are new, and not heard of yet.
+    highest: Incarnation,
+}
+
+/// A publisher that wants to go on here and is known elsewhere.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    opening: Opening,
+    /// Whether that connection still is there.
+    is_wanted: bool,
+    asked: Elsewhere,
+    since: Time,
+    /// Who asked here meanwhile, for a newer connection.
+    next: Option<Asker>,
+}
+
+/// Another access point that has a publisher.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Elsewhere {
+    /// It is there.
+    Listed(Incarnation),
+    /// It will be, in a topology that is not here yet.
+    Unheard(Incarnation),
+}
+
+impl Publishers {
+    /// Which other access point has what is known of the publisher; none, if that is this one or nobody.
+    pub(super) fn whereabouts(&self, opening: &Opening) -> Option<Elsewhere> {
+        if let Some(waiting) = self.waiting.get(&opening.publisher) {
+            return Some(waiting.asked);
+        }
+        let named = opening.welcomed_by.and_then(|by| self.neighbours.find(by));
+        named.or_else(|| {
+            let publisher = self.known.get(&opening.publisher)?;
+            match publisher.standing {
+                Standing::HandedOver(to) => self.neighbours.find(to),
+                Standing::Open { .. } | Standing::Closed | Standing::HandingOver { .. } => None,
+            }
+        })
+    }
+
+    /// Asks for the publisher; it is welcomed with the answer.
+    pub(super) fn ask(
+        &mut self,
+        now: Time,
+        opening: Opening,
+        elsewhere: Elsewhere,
+        effects: &mut Effects,
+    ) {
+        let before = self.waiting.get_mut(&opening.publisher);
+        if let Some(older) = before {
+            older.refuse(effects);
+        }
+        match elsewhere {
+            Elsewhere::Listed(point) => send_question(point, &opening, effects),
+            Elsewhere::Unheard(_) => effects.push(Effect::WakeAt(now + UNHEARD_WITHIN)),
+        }
+        let next = self.waiting.remove(&opening.publisher);
+        if let Some(asker) = next.and_then(|older| older.next) {
+            send_answer(asker, opening.publisher, Handover::Newer, effects);
+        }
+        let waiting = Waiting {
+            opening,
+            is_wanted: true,
+            asked: elsewhere,
+            since: now,
+            next: None,
+        };
+        self.waiting.insert(opening.publisher, waiting);
+    }
+
+    /// Another access point asks for a publisher.
+    pub(super) fn hand_over(
+        &mut self,
+        to: Incarnation,
+        (id, generation): (PublisherId, Generation),
+        effects: &mut Effects,
+    ) {
+        let asker = Asker { to, generation };
+        let answer = match self.waiting.get_mut(&id) {
+            Some(waiting) => waiting.asked_by(asker, effects),
+            None => self.asked_by(id, asker, effects),
+        };
+        if let Some(handover) = answer {
+            send_answer(asker, id, handover, effects);
+        }
+    }
+
+    /// Another access point answers.
+    pub(super) fn handed_over(
+        &mut self,
+        from: Incarnation,
+        (id, generation): (PublisherId, Generation),
+        handover: Handover,
+        effects: &mut Effects,
+    ) {
+        let Some(waiting) = self.waiting.get_mut(&id) else {
+            return;
+        };
+        let is_of_newest =
+            waiting.opening.generation == generation && waiting.asked == Elsewhere::Listed(from);
+        let opening = waiting.opening;
+        match handover {
+            Handover::Done(handed) => {
+                if let Some(handed) = handed {
+                    self.take_over(opening, generation, handed);
+                }
+                if is_of_newest {
+                    self.end_waiting(id, effects);
+                }
+            }
+            Handover::Elsewhere(point) if is_of_newest => match self.neighbours.find(point) {
+                Some(Elsewhere::Listed(point)) => {
+                    waiting.asked = Elsewhere::Listed(point);
+                    send_question(point, &opening, effects);
+                }
+                Some(Elsewhere::Unheard(_)) | None => self.end_waiting(id, effects),
+            },
+            Handover::Newer if is_of_newest => {
+                waiting.refuse(effects);
+                self.end_waiting(id, effects);
+            }
+            Handover::Elsewhere(_) | Handover::Newer => {}
+        }
+    }
+
+    /// A topology is in force: who has left answers no more, who has come can be asked.
+    pub(super) fn topology(&mut self, topology: &Topology, effects: &mut Effects) {
+        self.neighbours.learn(topology);
+        for id in self.asked.iter().copied().collect::<Vec<_>>() {
+            let asker = self.known.get(&id).and_then(Publisher::asker);
+            if asker.is_none_or(|asker| !self.neighbours.is_listed(asker.to)) {
+                self.forget_asker(id);
+            }
+        }
+        for id in self.waiting.keys().copied().collect::<Vec<_>>() {
+            self.look_again(id, effects);
+        }
+    }
+
+    /// Who has not been heard of for so long does not exist, or exists no more.
+    pub(super) fn wake(&mut self, now: Time, effects: &mut Effects) {
+        for id in self.waiting.keys().copied().collect::<Vec<_>>() {
+            let Some(waiting) = self.waiting.get(&id) else {
+                continue;
+            };
+            match waiting.asked {
+                Elsewhere::Unheard(_) if now.since(waiting.since) >= UNHEARD_WITHIN => {
+                    self.end_waiting(id, effects);
+                }
+                Elsewhere::Unheard(_) => {
+                    effects.push(Effect::WakeAt(waiting.since + UNHEARD_WITHIN));
+                }
+                Elsewhere::Listed(_) => {}
+            }
+        }
+    }
+
+    /// Whether the publisher waits here, or waited, over this connection or a newer one.
+    pub(super) fn is_waiting_for(&self, id: PublisherId, generation: Generation) -> bool {
+        let waiting = self.waiting.get(&id);
+        waiting.is_some_and(|waiting| waiting.newest() >= generation)
+    }
+
+    /// Whether an access point waits for another one, this one among them.
+    pub(super) fn is_handing_over(&self) -> bool {
+        !self.asked.is_empty() || !self.waiting.is_empty()
+    }
+
+    /// A newer connection has come here: who asked for an older one is too late.
+    pub(super) fn refuse_asker(&mut self, id: PublisherId, effects: &mut Effects) {
+        let asker = self.known.get(&id).and_then(Publisher::asker);
+        if let Some(asker) = asker {
+            send_answer(asker, id, Handover::Newer, effects);
+            self.forget_asker(id);
+        }
+    }
+
+    fn forget_asker(&mut self, id: PublisherId) {
+        self.asked.remove(&id);
+        let Some(publisher) = self.known.get_mut(&id) else {
+            return;
+        };
+        match publisher.standing {
+            Standing::Open { .. } => publisher.standing = Standing::Open { asked_by: None },
+            Standing::HandingOver { .. } => publisher.standing = Standing::Closed,
+            Standing::Closed | Standing::HandedOver(_) => {}
+        }
+    }
+
+    /// A question for a publisher that does not wait for an answer itself: what can be said at once, if anything.
+    fn asked_by(
+        &mut self,
+        id: PublisherId,
+        asker: Asker,
+        effects: &mut Effects,
+    ) -> Option<Handover> {
+        let Some(publisher) = self.known.get_mut(&id) else {
+            return Some(Handover::Done(None));
+        };
+        if publisher.generation > asker.generation {
+            return Some(Handover::Newer);
+        }
+        let is_same_connection = publisher.generation == asker.generation;
+        if is_same_connection && publisher.asker().is_some_and(|other| other != asker) {
+            return Some(Handover::Newer);
+        }
+        if let Standing::HandedOver(to) = publisher.standing
+            && !self.rules.broken(Rule::KnowWhoHasIt)
+        {
+            publisher.generation = asker.generation;
+            self.remember(id);
+            return Some(Handover::Elsewhere(to));
+        }
+        self.begin_handing_over(id, asker, is_same_connection, effects);
+        self.asked.insert(id);
+        self.note_due(id);
+        None
+    }
+
+    fn begin_handing_over(
+        &mut self,
+        id: PublisherId,
+        asker: Asker,
+        is_same_connection: bool,
+        effects: &mut Effects,
+    ) {
+        let waits_for_close = is_same_connection && !self.rules.broken(Rule::CloseBeforeHandOver);
+        let is_unfenced = !is_same_connection && self.rules.broken(Rule::FenceOlderGeneration);
+        let Some(publisher) = self.known.get_mut(&id) else {
+            return;
+        };
+        if publisher.is_open() && (waits_for_close || is_unfenced) {
+            publisher.standing = Standing::Open {
+                asked_by: Some(asker),
+            };
+            return;
+        }
+        if !is_same_connection {
+            self.end_older_connection(id, effects);
+        }
+        if let Some(publisher) = self.known.get_mut(&id) {
+            publisher.generation = asker.generation;
+            publisher.standing = Standing::HandingOver {
+                asker,
+                is_same_connection,
+            };
+        }
+        self.remember(id);
+    }
+
+    /// What another access point knew replaces what was known here.
+    fn take_over(&mut self, opening: Opening, generation: Generation, handed: Handed) {
+        let publisher = self
+            .known
+            .get_or_insert_with(opening.publisher, || Publisher::new(opening));
+        publisher.generation = publisher.generation.max(generation);
+        publisher.standing = Standing::Closed;
+        publisher.last = handed.last;
+        publisher.refused = handed.refused.into();
+        publisher.matched = handed.matched;
+        publisher.settle();
+        self.remember(opening.publisher);
+    }
+
+    /// Whatever can be known is known: the publisher is welcome, or goes where it is asked for.
+    fn end_waiting(&mut self, id: PublisherId, effects: &mut Effects) {
+        let Some(waiting) = self.waiting.remove(&id) else {
+            return;
+        };
+        if waiting.is_wanted {
+            self.welcome(waiting.opening, effects);
+        }
+        if let Some(asker) = waiting.next {
+            self.hand_over(asker.to, (id, asker.generation), effects);
+        }
+    }
+
+    fn look_again(&mut self, id: PublisherId, effects: &mut Effects) {
+        let Some(waiting) = self.waiting.get_mut(&id) else {
+            return;
+        };
+        let (Elsewhere::Listed(point) | Elsewhere::Unheard(point)) = waiting.asked;
+        let found = self.neighbours.find(point);
+        if found == Some(waiting.asked) {
+            return;
+        }
+        match found {
+            Some(Elsewhere::Listed(point)) => {
+                waiting.asked = Elsewhere::Listed(point);
+                send_question(point, &waiting.opening, effects);
+            }
+            Some(Elsewhere::Unheard(_)) | None => self.end_waiting(id, effects),
+        }
+    }
+}
+
+impl Publisher {
+    /// Answers who waits for the publisher, once everything is released; whether it did.
+    pub(super) fn hand_over_if_released(
+        &mut self,
+        id: PublisherId,
+        rules: Rules,
+        effects: &mut Effects,
+    ) -> bool {
+        if self.waiting > 0 && !rules.broken(Rule::HandOverAfterRelease) {
+            return false;
+        }
+        let asker = match self.standing {
+            Standing::HandingOver { asker, .. } => {
+                self.standing = Standing::HandedOver(asker.to);
+                asker
+            }
+            Standing::Open {
+                asked_by: Some(asker),
+            } if rules.broken(Rule::FenceOlderGeneration) => {
+                self.standing = Standing::Open { asked_by: None };
+                asker
+            }
+            Standing::Open { .. } | Standing::Closed | Standing::HandedOver(_) => return false,
+        };
+        let handed = Handed {
+            last: self.last,
+            refused: self.refused.drain(..).collect(),
+            matched: core::mem::take(&mut self.matched),
+        };
+        send_answer(asker, id, Handover::Done(Some(handed)), effects);
+        true
+    }
+
+    /// Who asks for it.
+    fn asker(&self) -> Option<Asker> {
+        match self.standing {
+            Standing::Open { asked_by } => asked_by,
+            Standing::HandingOver { asker, .. } => Some(asker),
+            Standing::Closed | Standing::HandedOver(_) => None,
+        }
+    }
+}
+
+impl Waiting {
+    /// The connection has ended. The answer is waited for all the same: it may be all that is known of the publisher.
+    pub(super) fn close(&mut self, generation: Generation) {
+        if self.opening.generation == generation {
+            self.is_wanted = false;
+        }
+    }
+
+    /// A newer connection has come.
+    fn refuse(&mut self, effects: &mut Effects) {
+        if self.is_wanted {
+            self.is_wanted = false;
+            let refusal = taken_over("a newer connection of this publisher has come");
+            refuse_opening(&self.opening, refusal, effects);
+        }
+    }
+
+    /// The newest connection that was heard of.
+    fn newest(&self) -> Generation {
+        let next = self.next.map(|next| next.generation);
+        next.unwrap_or(self.opening.generation)
+    }
+
+    /// A question while the answer to the own one is on its way: what can be said at once, if anything.
+    fn asked_by(&mut self, asker: Asker, effects: &mut Effects) -> Option<Handover> {
+        if asker.generation <= self.newest() {
+            return Some(Handover::Newer);
+        }
+        self.refuse(effects);
+        if let Some(older) = self.next.replace(asker) {
+            send_answer(older, self.opening.publisher, Handover::Newer, effects);
+        }
+        None
+    }
+}
+
+impl Neighbours {
+    /// Nobody is known yet.
+    pub(super) fn new(own: Incarnation) -> Self {
+        Self {
+            own,
+            listed: Vec::new(),
+            highest: own,
+        }
+    }
+
+    fn learn(&mut self, topology: &Topology) {
+        self.listed = topology.incarnations(Layer::AccessPoints).collect();
+        let named = topology
+            .instances
+            .iter()
+            .map(|instance| instance.incarnation);
+        let named = named.chain(topology.retired.iter().copied());
+        self.highest = named.fold(self.highest, Incarnation::max);
+    }
+
+    fn is_listed(&self, point: Incarnation) -> bool {
+        self.listed.contains(&point)
+    }
+
+    /// Where another access point is; none if it has left, or is this one.
+    fn find(&self, point: Incarnation) -> Option<Elsewhere> {
+        if point == self.own {
+            None
+        } else if self.is_listed(point) {
+            Some(Elsewhere::Listed(point))
+        } else {
+            (point > self.highest).then_some(Elsewhere::Unheard(point))
+        }
+    }
+}
+
+fn send_question(point: Incarnation, opening: &Opening, effects: &mut Effects) {
+    let question = AccessPointFrame::HandOver {
+        publisher: opening.publisher,
+        generation: opening.generation,
+    };
+    effects.send(point, LaneFrame::AccessPoint(question));
+}
+
+fn send_answer(asker: Asker, publisher: PublisherId, handover: Handover, effects: &mut Effects) {
+    let answer = AccessPointFrame::HandedOver {
+        publisher,
+        generation: asker.generation,
+        handover,
+    };
+    effects.send(asker.to, LaneFrame::AccessPoint(answer));
+}

@@ -1,0 +1,144 @@
+//! Publishers that go on at another access point, within their connection. The client is not asked: the connection point
+//! loses nothing, so nothing is repeated.
+//!
+//! ```text
+//!  Open at O ── the topology gives N ──► Moving ── O has acknowledged all, N has welcomed ──► Open at N
+//!     O: what was gathered, ClosePublisher    │
+//!     N: OpenPublisher                        └ the stream is not read; what comes all the same waits
+//! ```
+
+use alloc::vec::Vec;
+
+use gomera_model::Incarnation;
+use gomera_model::lane::AccessPointFrame;
+use gomera_model::silbo::ServerFrame;
+
+use super::connection::{Flow, Moving, Publish, PublishStage};
+use super::publishing::{resume_if_possible, to_publish};
+use super::{ConnectionId, ConnectionPoint, to_access_point};
+use crate::effect::{Effect, Effects};
+use crate::routing;
+
+impl ConnectionPoint {
+    /// A topology is in force: every publisher goes where it belongs.
+    pub(super) fn move_publishers(&mut self, effects: &mut Effects) {
+        let connections: Vec<_> = self.connections.keys().copied().collect();
+        for connection in connections {
+            self.move_publisher(connection, effects);
+        }
+    }
+
+    /// A publisher that is open at another access point than its own goes there. One that is not waits until it is: so
+    /// it is on one way at a time.
+    pub(super) fn move_publisher(&mut self, connection: ConnectionId, effects: &mut Effects) {
+        let state = self.connections.get_mut(&connection);
+        let Some(publish) = state.and_then(|state| state.publish.as_mut()) else {
+            return;
+        };
+        let to = routing::of_publisher(self.epochs.newest(), publish.publisher);
+        if to == publish.access_point {
+            return;
+        }
+        let PublishStage::Open(flow) = &mut publish.stage else {
+            return;
+        };
+        if !flow.is_paused {
+            flow.is_paused = true;
+            effects.push(Effect::PausePublisher(connection));
+        }
+        self.stats.publishers_moved += 1;
+        publish.set_out(to, effects);
+    }
+
+    /// A publisher on its way has arrived, once nothing is owed to it and the new access point has welcomed it.
+    pub(super) fn end_move(&mut self, connection: ConnectionId, effects: &mut Effects) {
+        let state = self.connections.get_mut(&connection);
+        let Some(publish) = state.and_then(|state| state.publish.as_mut()) else {
+            return;
+        };
+        if !publish.arrive(connection, effects) {
+            return;
+        }
+        resume_if_possible(connection, publish, effects);
+        self.has_unbound = true;
+        self.move_publisher(connection, effects);
+    }
+
+    /// Tells access points that are leaving that nothing more comes, once no publisher is bound to them.
+    pub(super) fn say_farewells(&mut self, effects: &mut Effects) {
+        if !core::mem::take(&mut self.has_unbound) {
+            return;
+        }
+        let epoch = self.epochs.newest_epoch();
+        let connections = &self.connections;
+        let publishers = connections.values().filter_map(|c| c.publish.as_ref());
+        self.farewells.retain(|&point| {
+            let is_bound = publishers.clone().any(|publish| publish.is_bound_to(point));
+            if !is_bound {
+                to_access_point(point, AccessPointFrame::NothingMore(epoch), effects);
+            }
+            is_bound
+        });
+    }
+}
+
+impl Publish {
+    /// Leaves its access point for another one: behind everything that was sent to it.
+    fn set_out(&mut self, to: Incarnation, effects: &mut Effects) {
+        let from = self.access_point;
+        if let Some(frame) = self.take_gathered() {
+            to_access_point(from, frame, effects);
+        }
+        to_access_point(from, self.closing(), effects);
+        let open = AccessPointFrame::OpenPublisher {
+            publisher: self.publisher,
+            generation: self.generation,
+            acknowledgement: self.acknowledgement,
+            welcomed_by: Some(from),
+        };
+        to_access_point(to, open, effects);
+        self.access_point = to;
+        if let PublishStage::Open(flow) = &mut self.stage {
+            let owed = core::mem::take(&mut flow.outstanding);
+            self.stage = PublishStage::Moving(Moving {
+                from,
+                owed,
+                flow: Flow {
+                    is_paused: true,
+                    ..Flow::new(flow.share)
+                },
+                kept: Vec::new(),
+                welcome: None,
+            });
+        }
+    }
+
+    /// Whether it has arrived; if so, what waited goes out, and the client hears who takes what it publishes.
+    fn arrive(&mut self, connection: ConnectionId, effects: &mut Effects) -> bool {
+        let PublishStage::Moving(moving) = &mut self.stage else {
+            return false;
+        };
+        let Some(welcome) = moving.welcome.filter(|_| moving.owed.is_empty()) else {
+            return false;
+        };
+        let opened = ServerFrame::PublisherOpened {
+            last: welcome.last,
+            access_point: self.access_point,
+        };
+        to_publish(connection, opened, effects);
+        for frame in moving.kept.drain(..) {
+            to_access_point(self.access_point, frame, effects);
+        }
+        let flow = Flow {
+            share: welcome.share,
+            gathered: core::mem::take(&mut moving.flow.gathered),
+            outstanding: core::mem::take(&mut moving.flow.outstanding),
+            is_paused: moving.flow.is_paused,
+        };
+        self.stage = PublishStage::Open(flow);
+        if let Some(frame) = self.take_gathered() {
+            to_access_point(self.access_point, frame, effects);
+        }
+        true
+    }
+}

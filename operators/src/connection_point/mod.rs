@@ -194,7 +194,8 @@ impl ConnectionPoint {
     pub fn control(&mut self, now: Time, control: Control, effects: &mut Effects) {
         match control {
             Control::Topology(topology) => self.topology(now, &topology, effects),
-            Control::Prepare(_) | Control::Copy(_) | Control::Close(_) | Control::Abort(_) => {}
+            Control::Prepare(plan) => self.prepare(&plan, effects),
+            Control::Copy(_) | Control::Close(_) | Control::Abort(_) => {}
         }
     }
 

@@ -11,7 +11,7 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use gomera_model::control::Report;
+use gomera_model::control::{Plan, Report};
 use gomera_model::silbo::{Refusal, RefusalCode};
 use gomera_model::{Time, Topology};
 
@@ -65,6 +65,13 @@ impl ConnectionPoint {
         let own = next.instance(self.incarnation);
         if own.is_some_and(|own| own.leaving) {
             self.begin_leaving(now, effects);
+        }
+    }
+
+    /// Knows a plan that will list this connection point: there is nothing to prepare.
+    pub(super) fn prepare(&self, plan: &Plan, effects: &mut Effects) {
+        if plan.next.epoch > self.epochs.newest_epoch() {
+            effects.push(Effect::Report(Report::Confirmed(plan.operation)));
         }
     }
 

@@ -28,6 +28,8 @@ pub(crate) struct Connection {
     phase: Phase,
     /// The newest that was asked for.
     newest: Generation,
+    /// The newest over which the hello was said: from then on the broker may take over from those before it.
+    greeted: Generation,
     backoff: Backoff,
 }
 
@@ -77,6 +79,7 @@ impl Connection {
         Self {
             phase: Phase::Idle,
             newest: Generation(0),
+            greeted: Generation(0),
             backoff: Backoff { failures: 0, seed },
         }
     }
@@ -95,7 +98,9 @@ impl Connection {
         effects: &mut Effects<Event>,
     ) -> bool {
         let wanted = self.is_opening(connection);
-        if !wanted && self.current() != Some(connection) {
+        if wanted {
+            self.greeted = connection;
+        } else if self.current() != Some(connection) {
             close(connection, RefusalCode::Ended, effects);
         }
         wanted
@@ -324,10 +329,13 @@ impl Connection {
     }
 
     /// Whether another connection would be refused as well. That our own next connection takes over from the current
-    /// one is what was wanted.
+    /// one is what was wanted; also where that one is lost before the word of it is here.
     fn is_final(&self, code: RefusalCode, is_opening: bool) -> bool {
         match code {
-            RefusalCode::TakenOver => is_opening || !self.is_opening(self.newest),
+            RefusalCode::TakenOver => {
+                let by_ours = self.is_opening(self.newest) || self.current() < Some(self.greeted);
+                is_opening || !by_ours
+            }
             RefusalCode::Malformed
             | RefusalCode::UnknownFrame
             | RefusalCode::FrameTooLarge

@@ -120,8 +120,15 @@ pub enum AccessPointFrame {
         /// What was found.
         handover: Handover,
     },
+    /// From an access point that is leaving: what it knows of publishers without a connection that belong here from now on.
+    Remember {
+        /// Each with its newest connection.
+        publishers: Vec<(PublisherId, Generation, Handover)>,
+        /// The sender's epoch, where this is all; answered with `NothingMore`.
+        complete: Option<Epoch>,
+    },
     /// From a connection point or an exit point: nothing more comes from it to this access point, which is leaving. From
-    /// a matcher: it has taken everything that came in this access point's lane.
+    /// a matcher or another access point: it has taken everything that came in this access point's lane.
     NothingMore(Epoch),
 }
 

@@ -18,6 +18,8 @@ pub const PUBLISHERS_MAX: usize = 65_536;
 /// A publisher that comes back later than this many others may have its unacknowledged tail delivered twice.
 pub const PUBLISHERS_REMEMBERED_MAX: usize = 65_536;
 
+/// Publishers in one frame of a leaving access point to another one: some tens of kilobytes.
+pub const PASSED_ON_PER_FRAME: usize = 1024;
 /// How long an access point waits for the topology that lists another one, which a publisher names as the one that
 /// welcomed it last. It is on its way, or that one is of another life of the broker: milliseconds or never.
 pub const UNHEARD_WITHIN: Duration = Duration::from_secs(1);

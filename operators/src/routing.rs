@@ -21,11 +21,16 @@ pub(crate) fn leaving(topology: &Topology) -> impl Iterator<Item = Incarnation> 
         .map(|point| point.incarnation)
 }
 
-fn heaviest(topology: &Topology, number: u64) -> Incarnation {
-    topology
-        .layer(Layer::AccessPoints)
+/// The access points that stay.
+pub(crate) fn staying(topology: &Topology) -> impl Iterator<Item = Incarnation> {
+    let points = topology.layer(Layer::AccessPoints);
+    points
         .filter(|point| !point.leaving)
         .map(|point| point.incarnation)
+}
+
+fn heaviest(topology: &Topology, number: u64) -> Incarnation {
+    staying(topology)
         .max_by_key(|point| weight(number, *point))
         .expect("an access point stays")
 }

@@ -587,3 +587,43 @@ fn a_client_that_does_not_go_is_closed_when_its_time_is_over() {
         "{heard:?}"
     );
 }
+
+#[test]
+fn what_a_leaving_access_point_knows_of_absent_publishers_is_not_lost() {
+    let mut net = Net::start(BOTH);
+    let publisher = publisher_of(OLD, BOTH);
+    net.open(HERE, (1, 1), publisher, None);
+    net.run();
+    net.publish(HERE, 1, 1..=2);
+    net.refuse(HERE, 1, 3);
+    net.hold(OLD, HERE);
+    net.run();
+    net.lose(HERE, ConnectionId(1));
+    let leaving = topology(
+        2,
+        Shape {
+            access_points: BOTH,
+            leaving: &[OLD],
+        },
+    );
+    net.hold(OLD, NEW);
+    net.tell_all(&leaving);
+    net.run();
+    let emptied = Report::Emptied(Epoch(2));
+    assert!(
+        !net.reports(OLD).contains(&emptied),
+        "the other may not have heard"
+    );
+    net.free(OLD, NEW);
+    net.run();
+    assert!(net.reports(OLD).contains(&emptied));
+    net.tell_all(&listed(3, &[NEW]));
+    net.open(THERE, (2, 2), publisher, Some(OLD));
+    net.run();
+    let heard = net.heard(2);
+    assert_eq!(heard[0], opened(3, NEW));
+    assert_eq!(acknowledged(&heard).refused, [3]);
+    net.publish(THERE, 2, 2..=4);
+    net.run();
+    assert_eq!(net.delivered(), [1, 2, 4]);
+}

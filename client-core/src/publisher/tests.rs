@@ -346,6 +346,25 @@ fn being_taken_over_while_none_of_ours_is_opened_is_the_end() {
 }
 
 #[test]
+fn being_taken_over_by_one_of_ours_that_is_lost_is_no_end() {
+    let mut publisher = Publisher::welcomed();
+    publisher.receive(1, ServerFrame::Goaway);
+    publisher.open(2);
+    publisher.closed(2, None);
+    publisher.done();
+    let refusal = Refusal::new(RefusalCode::TakenOver, "newer");
+    publisher.receive(1, ServerFrame::Refused(refusal));
+    let disconnected = Effect::Event(PublisherEvent::Disconnected);
+    assert_eq!(publisher.done(), [disconnected, closing(1)]);
+    publisher.wake();
+    assert_eq!(publisher.done()[0], Effect::Open(Generation(3)));
+    publisher.open(3);
+    publisher.done();
+    publisher.receive(3, opened(0));
+    assert_eq!(publisher.done(), [CONNECTED]);
+}
+
+#[test]
 fn being_taken_over_by_another_is_the_end() {
     let mut publisher = Publisher::welcomed();
     let refusal = Refusal::new(RefusalCode::TakenOver, "newer");

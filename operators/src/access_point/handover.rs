@@ -11,15 +11,19 @@
 //! Who is asked for what it has handed over names the one that has it. While an answer is on its way here, a further
 //! question waits for it. A connection waits only for older connections and for the old one's part of itself, so no circle
 //! of access points ever waits.
+//!
+//! One that leaves passes on what it knows of publishers that have no connection, to those that serve them from then on.
 
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use gomera_model::lane::{AccessPointFrame, Handed, Handover, LaneFrame};
-use gomera_model::{Generation, Incarnation, Layer, PublisherId, Time, Topology};
+use gomera_model::{Epoch, Generation, Incarnation, Layer, PublisherId, Time, Topology};
 
 use super::publishers::{Opening, Publisher, Publishers, Standing, refuse_opening, taken_over};
 use crate::effect::{Effect, Effects};
-use crate::limits::UNHEARD_WITHIN;
+use crate::limits::{PASSED_ON_PER_FRAME, UNHEARD_WITHIN};
+use crate::routing;
 use crate::rules::{Rule, Rules};
 
 /// Another access point that asks for a publisher.
@@ -140,7 +144,7 @@ impl Publishers {
         match handover {
             Handover::Done(handed) => {
                 if let Some(handed) = handed {
-                    self.take_over(opening, generation, handed);
+                    self.take_over(id, generation, handed);
                 }
                 if is_of_newest {
                     self.end_waiting(id, effects);
@@ -158,6 +162,46 @@ impl Publishers {
                 self.end_waiting(id, effects);
             }
             Handover::Elsewhere(_) | Handover::Newer => {}
+        }
+    }
+
+    /// Nobody comes back here: those that stay are told what is known of publishers without a connection.
+    pub(super) fn pass_on(&mut self, topology: &Topology, effects: &mut Effects) {
+        let staying = routing::staying(topology);
+        let mut known: BTreeMap<_, Vec<_>> = staying.map(|point| (point, Vec::new())).collect();
+        let closed: BTreeSet<_> = self.closed.iter().map(|(id, _)| *id).collect();
+        for id in closed {
+            let to = routing::of_publisher(topology, id);
+            let publisher = self.known.get_mut(&id);
+            if let Some(news) = publisher.and_then(|publisher| publisher.pass_on(to))
+                && let Some(of_one) = known.get_mut(&to)
+            {
+                of_one.push((id, news.0, news.1));
+            }
+        }
+        for (to, publishers) in known {
+            for chunk in publishers.chunks(PASSED_ON_PER_FRAME) {
+                send_memory(to, (chunk.to_vec(), None), effects);
+            }
+            send_memory(to, (Vec::new(), Some(topology.epoch)), effects);
+        }
+    }
+
+    /// Another access point, which is leaving, knew this of a publisher that belongs here.
+    pub(super) fn recall(&mut self, id: PublisherId, generation: Generation, handover: Handover) {
+        let known = self.known.get(&id);
+        if known.is_some_and(|known| !known.is_outdone_by(generation)) {
+            return;
+        }
+        match handover {
+            Handover::Done(Some(handed)) => self.take_over(id, generation, handed),
+            Handover::Elsewhere(point) if self.neighbours.find(point).is_some() => {
+                let publisher = self.known.get_or_insert_with(id, Publisher::new);
+                publisher.generation = generation;
+                publisher.standing = Standing::HandedOver(point);
+                self.remember(id);
+            }
+            Handover::Done(None) | Handover::Elsewhere(_) | Handover::Newer => {}
         }
     }
 
@@ -287,17 +331,15 @@ impl Publishers {
     }
 
     /// What another access point knew replaces what was known here.
-    fn take_over(&mut self, opening: Opening, generation: Generation, handed: Handed) {
-        let publisher = self
-            .known
-            .get_or_insert_with(opening.publisher, || Publisher::new(opening));
+    fn take_over(&mut self, id: PublisherId, generation: Generation, handed: Handed) {
+        let publisher = self.known.get_or_insert_with(id, Publisher::new);
         publisher.generation = publisher.generation.max(generation);
         publisher.standing = Standing::Closed;
         publisher.last = handed.last;
         publisher.refused = handed.refused.into();
         publisher.matched = handed.matched;
         publisher.settle();
-        self.remember(opening.publisher);
+        self.remember(id);
     }
 
     /// Whatever can be known is known: the publisher is welcome, or goes where it is asked for.
@@ -356,13 +398,39 @@ impl Publisher {
             }
             Standing::Open { .. } | Standing::Closed | Standing::HandedOver(_) => return false,
         };
-        let handed = Handed {
+        let handed = self.take_handed();
+        send_answer(asker, id, Handover::Done(Some(handed)), effects);
+        true
+    }
+
+    /// What another access point is to know of it from now on, if it is idle here.
+    fn pass_on(&mut self, to: Incarnation) -> Option<(Generation, Handover)> {
+        let handover = match self.standing {
+            Standing::Closed => {
+                self.standing = Standing::HandedOver(to);
+                Handover::Done(Some(self.take_handed()))
+            }
+            Standing::HandedOver(point) => Handover::Elsewhere(point),
+            Standing::Open { .. } | Standing::HandingOver { .. } => return None,
+        };
+        Some((self.generation, handover))
+    }
+
+    /// Whether what another access point knows of it, up to this connection, is newer than what is known here.
+    fn is_outdone_by(&self, generation: Generation) -> bool {
+        match self.standing {
+            Standing::Open { .. } => false,
+            Standing::Closed | Standing::HandingOver { .. } => self.generation < generation,
+            Standing::HandedOver(_) => self.generation <= generation,
+        }
+    }
+
+    fn take_handed(&mut self) -> Handed {
+        Handed {
             last: self.last,
             refused: self.refused.drain(..).collect(),
             matched: core::mem::take(&mut self.matched),
-        };
-        send_answer(asker, id, Handover::Done(Some(handed)), effects);
-        true
+        }
     }
 
     /// Who asks for it.
@@ -453,6 +521,18 @@ fn send_question(point: Incarnation, opening: &Opening, effects: &mut Effects) {
         generation: opening.generation,
     };
     effects.send(point, LaneFrame::AccessPoint(question));
+}
+
+fn send_memory(
+    to: Incarnation,
+    (publishers, complete): (Vec<(PublisherId, Generation, Handover)>, Option<Epoch>),
+    effects: &mut Effects,
+) {
+    let frame = AccessPointFrame::Remember {
+        publishers,
+        complete,
+    };
+    effects.send(to, LaneFrame::AccessPoint(frame));
 }
 
 fn send_answer(asker: Asker, publisher: PublisherId, handover: Handover, effects: &mut Effects) {

@@ -232,6 +232,18 @@ impl AccessPoint {
             }
             AccessPointFrame::TakenUp(epoch) => self.taken_up(now, (from, epoch), effects),
             AccessPointFrame::Released { seq, matched, .. } => self.released(from, seq, &matched),
+            AccessPointFrame::Remember {
+                publishers,
+                complete,
+            } => {
+                for (publisher, generation, handover) in publishers {
+                    self.publishers.recall(publisher, generation, handover);
+                }
+                if let Some(epoch) = complete {
+                    let taken = AccessPointFrame::NothingMore(epoch);
+                    effects.send(from, LaneFrame::AccessPoint(taken));
+                }
+            }
             AccessPointFrame::NothingMore(epoch) => self.fed_no_more(from, epoch),
         }
     }

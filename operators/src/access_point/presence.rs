@@ -6,7 +6,7 @@
 //!   what comes waits                                                     │ fed no more, everything released,
 //!                                                                        ▼ nobody waits for a publisher
 //!                    Gone ◄───────────────── Emptied ◄──────────────── Ending
-//!                       no topology lists it        every matcher has taken all of its lane
+//!                       no topology lists it        everybody has taken all of its lane
 //! ```
 
 use alloc::vec::Vec;
@@ -17,6 +17,7 @@ use gomera_model::{Epoch, Incarnation, Layer, Time, Topology};
 
 use super::AccessPoint;
 use crate::effect::{Effect, Effects};
+use crate::routing;
 use crate::rules::Rule;
 
 /// Where an access point stands in its life.
@@ -28,7 +29,7 @@ pub(super) enum Presence {
     Listed,
     /// It serves what it still has.
     Leaving,
-    /// It has nothing left, and has ended its lanes; not every matcher has taken all that is in them.
+    /// It has nothing left, has passed on what it knew, and ended its lanes; not everybody has taken all of them.
     Ending,
     /// Nothing is left, here and in its lanes.
     Emptied,
@@ -109,8 +110,9 @@ impl AccessPoint {
                     let last = MatcherFrame::NothingMore(topology.epoch);
                     effects.send(matcher, LaneFrame::Matcher(last));
                 }
+                self.publishers.pass_on(topology, effects);
             }
-            Presence::Ending if self.have_said_farewell(Layer::Matchers) => {
+            Presence::Ending if self.is_all_taken() => {
                 self.presence = Presence::Emptied;
                 self.report_emptied(effects);
             }
@@ -137,17 +139,24 @@ impl AccessPoint {
 
     /// Whether nothing comes any more and nothing is left.
     fn is_empty(&self) -> bool {
-        self.have_said_farewell(Layer::ConnectionPoints)
-            && self.have_said_farewell(Layer::ExitPoints)
+        let topology = self.phase.topology();
+        let feeders = [Layer::ConnectionPoints, Layer::ExitPoints].into_iter();
+        let mut feeders = feeders.flat_map(|layer| topology.incarnations(layer));
+        feeders.all(|feeder| self.has_said_farewell(feeder))
             && self.retained.len() == 0
             && !self.publishers.is_handing_over()
     }
 
-    fn have_said_farewell(&self, layer: Layer) -> bool {
+    /// Whether everything in its lanes has been taken.
+    fn is_all_taken(&self) -> bool {
         let topology = self.phase.topology();
-        topology.incarnations(layer).all(|instance| {
-            let said = self.farewells.get(&instance);
-            said.is_some_and(|said| *said >= topology.epoch)
-        })
+        let matchers = topology.incarnations(Layer::Matchers);
+        let mut receivers = matchers.chain(routing::staying(topology));
+        receivers.all(|receiver| self.has_said_farewell(receiver))
+    }
+
+    fn has_said_farewell(&self, instance: Incarnation) -> bool {
+        let said = self.farewells.get(&instance);
+        said.is_some_and(|said| *said >= self.epoch())
     }
 }

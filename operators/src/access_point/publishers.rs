@@ -100,7 +100,7 @@ pub(super) struct Publishers {
     /// Open ones, ascending: few enough, and seldom walked.
     connection_points: Vec<(Incarnation, usize)>,
     /// Publishers without a connection, the one that closed first at the front. Those that came back are skipped.
-    closed: VecDeque<(PublisherId, Generation)>,
+    pub(super) closed: VecDeque<(PublisherId, Generation)>,
     /// Publishers with an acknowledgement due, in the order in which that was found.
     due: Vec<PublisherId>,
 }
@@ -169,6 +169,7 @@ impl Publishers {
             | AccessPointFrame::SessionEnded(_)
             | AccessPointFrame::TakenUp(_)
             | AccessPointFrame::Released { .. }
+            | AccessPointFrame::Remember { .. }
             | AccessPointFrame::NothingMore(_) => {
                 unreachable!("the caller sorts frames by what they are about")
             }
@@ -195,7 +196,7 @@ impl Publishers {
         let share = self.share();
         let publisher = self
             .known
-            .get_or_insert_with(opening.publisher, || Publisher::new(opening));
+            .get_or_insert_with(opening.publisher, Publisher::new);
         publisher.generation = opening.generation;
         publisher.acknowledgement = opening.acknowledgement;
         publisher.connection_point = opening.connection_point;
@@ -430,11 +431,12 @@ impl Publishers {
 }
 
 impl Publisher {
-    pub(super) fn new(opening: Opening) -> Self {
+    /// One that has never been welcome here.
+    pub(super) fn new() -> Self {
         Self {
-            generation: opening.generation,
-            acknowledgement: opening.acknowledgement,
-            connection_point: opening.connection_point,
+            generation: Generation(0),
+            acknowledgement: Acknowledgement::default(),
+            connection_point: Incarnation(0),
             standing: Standing::Closed,
             last: PublisherSeq(0),
             released: PublisherSeq(0),

@@ -372,7 +372,8 @@ fn an_access_point_unheard_of_is_waited_for_but_not_for_ever() {
     assert_eq!(net.heard(2), []);
     net.sleep();
     assert_eq!(net.heard(2)[0], opened(0, OLD));
-    // Older ones than those that are there have left.
+    // Older ones than those that are there have left; the others may know more.
+    net.free(OLD, NEW);
     net.open(HERE, (3, 1), PublisherId(6_000_000), Some(Incarnation(1)));
     net.run();
     assert_eq!(net.heard(3)[0], opened(0, OLD));
@@ -626,4 +627,38 @@ fn what_a_leaving_access_point_knows_of_absent_publishers_is_not_lost() {
     net.publish(THERE, 2, 2..=4);
     net.run();
     assert_eq!(net.delivered(), [1, 2, 4]);
+}
+
+/// The access point that the client names has left, and where the publisher belongs another one has come meanwhile.
+#[test]
+fn who_has_lost_the_trail_asks_those_that_may_know() {
+    let publisher = (1..)
+        .map(PublisherId)
+        .find(|id| {
+            let weight = |point| gomera_model::id::weight(id.0, point);
+            weight(NEW) < weight(OLD) && weight(NEW) < weight(THIRD)
+        })
+        .expect("there is one");
+    let mut net = Net::start(BOTH);
+    net.open(HERE, (1, 1), publisher, None);
+    net.run();
+    net.publish(HERE, 1, 1..=2);
+    net.run();
+    net.lose(HERE, ConnectionId(1));
+    let leaving = topology(
+        2,
+        Shape {
+            access_points: BOTH,
+            leaving: &[OLD],
+        },
+    );
+    net.tell_all(&leaving);
+    net.run();
+    net.tell_all(&listed(3, &[NEW]));
+    net.join(THIRD, Layer::AccessPoints);
+    net.tell(THIRD, &listed(3, &[NEW]));
+    net.tell_all(&listed(4, &[NEW, THIRD]));
+    net.open(THERE, (2, 2), publisher, Some(OLD));
+    net.run();
+    assert_eq!(net.heard(2)[0], opened(2, THIRD));
 }

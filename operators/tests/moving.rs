@@ -374,6 +374,7 @@ fn an_access_point_unheard_of_is_waited_for_but_not_for_ever() {
     assert_eq!(net.heard(2)[0], opened(0, OLD));
     // Older ones than those that are there have left; the others may know more.
     net.free(OLD, NEW);
+    net.tell(NEW, &listed(2, BOTH));
     net.open(HERE, (3, 1), PublisherId(6_000_000), Some(Incarnation(1)));
     net.run();
     assert_eq!(net.heard(3)[0], opened(0, OLD));
@@ -655,6 +656,7 @@ fn who_has_lost_the_trail_asks_those_that_may_know() {
     net.tell_all(&leaving);
     net.run();
     net.tell_all(&listed(3, &[NEW]));
+    net.run();
     net.join(THIRD, Layer::AccessPoints);
     net.tell(THIRD, &listed(3, &[NEW]));
     net.tell_all(&listed(4, &[NEW, THIRD]));

@@ -133,6 +133,12 @@ impl Topology {
         self.exit_points(session.slot()).primary
     }
 
+    /// Whether an instance must no longer be listened to.
+    #[must_use]
+    pub fn is_retired(&self, incarnation: Incarnation) -> bool {
+        self.retired.binary_search(&incarnation).is_ok()
+    }
+
     /// Whether the document hangs together: what is read from a store is checked with this before it is used.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! The command line.
 
-use gomera_sim::Mutant;
+use gomera_model::Layer;
+use gomera_sim::{Mutant, Options};
 
 /// What the command can do.
 pub(crate) const USAGE: &str = "\
@@ -9,6 +10,9 @@ gomera-sim: whole clusters in one thread, from one seed
   --seed N [--trace]        one run; --trace tells a notification's way and an operation, line by line
   --seeds N [--from N]      N runs, from seed 1 unless told otherwise
   --mutant NAME             with either: one rule of the protocol is taken away
+  --layer LAYER             with either: only this layer is scaled (connection-points, access-points, matchers,
+                            exit-points), whatever the seed draws
+  --hosts N                 with either: so many hosts, whatever the seed draws; with two, exit points have backups
   --mutants                 proves that every mutant is caught
 
 Exit codes: 0 all is well, 2 wrong usage, 3 a promise is broken, or a mutant was not caught.";
@@ -24,31 +28,77 @@ pub(crate) enum Task {
         from: u64,
         /// How many.
         count: u64,
-        /// With this rule taken away.
-        mutant: Option<Mutant>,
+        /// What is different from what the seed draws.
+        how: How,
     },
     /// Run one and tell it.
     Tell {
         /// Which.
         seed: u64,
-        /// With this rule taken away.
-        mutant: Option<Mutant>,
+        /// What is different from what the seed draws.
+        how: How,
     },
     /// Prove that mutants are caught.
     Mutants,
 }
 
+/// What is different from what the seed draws.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct How {
+    /// A rule taken away.
+    pub(crate) mutant: Option<Mutant>,
+    /// The only layer that is scaled.
+    pub(crate) layer: Option<Layer>,
+    /// How many hosts there are.
+    pub(crate) hosts: Option<u64>,
+}
+
+impl How {
+    /// For a run.
+    pub(crate) fn options(self) -> Options {
+        let options = self.mutant.map(Mutant::options).unwrap_or_default();
+        Options {
+            focus: self.layer.or(options.focus),
+            hosts: self.hosts.or(options.hosts),
+            ..options
+        }
+    }
+
+    /// The arguments that say the same.
+    pub(crate) fn arguments(self) -> String {
+        let mutant = self
+            .mutant
+            .map(|mutant| format!(" --mutant {}", mutant.name));
+        let layer = self.layer.map(|layer| {
+            let named = LAYERS.iter().find(|(_, named)| *named == layer);
+            format!(" --layer {}", named.map_or("", |(name, _)| name))
+        });
+        let hosts = self.hosts.map(|hosts| format!(" --hosts {hosts}"));
+        let parts = [mutant, layer, hosts].into_iter().flatten();
+        parts.collect()
+    }
+}
+
+const LAYERS: [(&str, Layer); 4] = [
+    ("connection-points", Layer::ConnectionPoints),
+    ("access-points", Layer::AccessPoints),
+    ("matchers", Layer::Matchers),
+    ("exit-points", Layer::ExitPoints),
+];
+
 /// Reads the arguments.
 pub(crate) fn parse(arguments: &[String]) -> Result<Task, String> {
     let mut words = arguments.iter().map(String::as_str);
     let (mut seed, mut count, mut from) = (None, None, 1);
-    let (mut is_told, mut is_mutants, mut mutant) = (false, false, None);
+    let (mut is_told, mut is_mutants, mut how) = (false, false, How::default());
     while let Some(word) = words.next() {
         match word {
             "--seed" => seed = Some(number(word, words.next())?),
             "--seeds" => count = Some(number(word, words.next())?),
             "--from" => from = number(word, words.next())?,
-            "--mutant" => mutant = Some(named(words.next())?),
+            "--mutant" => how.mutant = Some(named(words.next())?),
+            "--hosts" => how.hosts = Some(number(word, words.next())?),
+            "--layer" => how.layer = Some(layer(words.next())?),
             "--trace" => is_told = true,
             "--mutants" => is_mutants = true,
             "--help" | "-h" => return Ok(Task::Help),
@@ -57,17 +107,13 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Task, String> {
     }
     match (seed, count) {
         (None, None) if is_mutants => Ok(Task::Mutants),
-        (Some(seed), None) if is_told => Ok(Task::Tell { seed, mutant }),
+        (Some(seed), None) if is_told => Ok(Task::Tell { seed, how }),
         (Some(from), None) => Ok(Task::Seeds {
             from,
             count: 1,
-            mutant,
+            how,
         }),
-        (None, Some(count)) => Ok(Task::Seeds {
-            from,
-            count,
-            mutant,
-        }),
+        (None, Some(count)) => Ok(Task::Seeds { from, count, how }),
         (Some(_), Some(_)) => Err("--seed and --seeds exclude each other".to_owned()),
         (None, None) => Err("one of --seed, --seeds, --mutants is needed".to_owned()),
     }
@@ -78,6 +124,15 @@ fn number(option: &str, value: Option<&str>) -> Result<u64, String> {
     value
         .parse()
         .map_err(|_| format!("{option} needs a number, not {value}"))
+}
+
+fn layer(name: Option<&str>) -> Result<Layer, String> {
+    let name = name.ok_or("--layer needs a name")?;
+    let named = LAYERS.iter().find(|(known, _)| *known == name);
+    named.map(|(_, layer)| *layer).ok_or_else(|| {
+        let names: Vec<_> = LAYERS.iter().map(|(name, _)| *name).collect();
+        format!("there is no layer {name}; there are {}", names.join(", "))
+    })
 }
 
 fn named(name: Option<&str>) -> Result<Mutant, String> {
@@ -102,25 +157,21 @@ mod tests {
 
     #[test]
     fn the_command_line_is_read() {
-        let (from, count, mutant) = (7, 1, None);
-        check(
-            "--seed 7",
-            Ok(Task::Seeds {
-                from,
-                count,
-                mutant,
-            }),
-        );
-        check("--seed 7 --trace", Ok(Task::Tell { seed: 7, mutant }));
+        let (from, count, how) = (7, 1, How::default());
+        check("--seed 7", Ok(Task::Seeds { from, count, how }));
+        check("--seed 7 --trace", Ok(Task::Tell { seed: 7, how }));
         let (from, count) = (3, 100);
+        check("--seeds 100 --from 3", Ok(Task::Seeds { from, count, how }));
+        let how = How {
+            layer: Some(Layer::ExitPoints),
+            ..how
+        };
         check(
-            "--seeds 100 --from 3",
-            Ok(Task::Seeds {
-                from,
-                count,
-                mutant,
-            }),
+            "--seed 3 --trace --layer exit-points",
+            Ok(Task::Tell { seed: 3, how }),
         );
+        assert_eq!(how.arguments(), " --layer exit-points");
+        check("--seed 1 --layer matcher", Err("there is no layer matcher"));
         check("--mutants", Ok(Task::Mutants));
         check("--seed", Err("needs a number"));
         check("--seed x", Err("not x"));

@@ -6,9 +6,9 @@ use std::io::Write as _;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
-use gomera_sim::{Chapter, MUTANTS, Mutant, Options, Reach, Verdict, run, tell};
+use gomera_sim::{Chapter, MUTANTS, Mutant, Reach, Verdict, run, tell};
 
-use command::{Task, USAGE, parse};
+use command::{How, Task, USAGE, parse};
 
 /// A promise was broken, or a mutant was not caught.
 const BROKEN: u8 = 3;
@@ -21,12 +21,8 @@ fn main() -> ExitCode {
             say(USAGE);
             ExitCode::SUCCESS
         }
-        Ok(Task::Seeds {
-            from,
-            count,
-            mutant,
-        }) => seeds(from, count, mutant),
-        Ok(Task::Tell { seed, mutant }) => told(seed, mutant),
+        Ok(Task::Seeds { from, count, how }) => seeds(from, count, how),
+        Ok(Task::Tell { seed, how }) => told(seed, how),
         Ok(Task::Mutants) => mutants(),
         Err(fault) => {
             eprintln!("{fault}\n\n{USAGE}");
@@ -36,17 +32,15 @@ fn main() -> ExitCode {
 }
 
 /// Runs seeds until one breaks a promise.
-fn seeds(from: u64, count: u64, mutant: Option<Mutant>) -> ExitCode {
-    let options = options(mutant);
+fn seeds(from: u64, count: u64, how: How) -> ExitCode {
+    let options = how.options();
     let mut total = Reach::default();
     let begin = Instant::now();
     for seed in from..from.saturating_add(count) {
-        if std::env::var("NOHOOK").is_err() {
-            say_the_seed_on_panic(seed, mutant);
-        }
+        say_the_seed_on_panic(seed, how);
         let verdict = run(seed, &options);
         if !verdict.breaches.is_empty() {
-            print_breaches(&verdict, mutant);
+            print_breaches(&verdict, how);
             return ExitCode::from(BROKEN);
         }
         total += &verdict.reach;
@@ -64,11 +58,9 @@ fn seeds(from: u64, count: u64, mutant: Option<Mutant>) -> ExitCode {
 }
 
 /// Tells a seed in words.
-fn told(seed: u64, mutant: Option<Mutant>) -> ExitCode {
-    if std::env::var("NOHOOK").is_err() {
-        say_the_seed_on_panic(seed, mutant);
-    }
-    let outcome = tell(seed, &options(mutant));
+fn told(seed: u64, how: How) -> ExitCode {
+    say_the_seed_on_panic(seed, how);
+    let outcome = tell(seed, &how.options());
     let lines = outcome.story.lines();
     if !outcome.breaches.is_empty() {
         for line in lines {
@@ -130,31 +122,24 @@ fn catch(mutant: &Mutant) -> Option<String> {
     is_caught.then(|| text.lines().next().unwrap_or_default().to_owned())
 }
 
-fn options(mutant: Option<Mutant>) -> Options {
-    mutant.map(Mutant::options).unwrap_or_default()
-}
-
-fn print_breaches(verdict: &Verdict, mutant: Option<Mutant>) {
+fn print_breaches(verdict: &Verdict, how: How) {
     let first = &verdict.breaches[0];
     say(&format!("seed {}: {first}", verdict.seed));
     for breach in &verdict.breaches[1..] {
         say(&format!("and {breach}"));
     }
-    say(&format!(
-        "to see it again: {}",
-        repeat(verdict.seed, mutant)
-    ));
+    say(&format!("to see it again: {}", repeat(verdict.seed, how)));
 }
 
-fn repeat(seed: u64, mutant: Option<Mutant>) -> String {
-    let mutant = mutant.map_or(String::new(), |m| format!(" --mutant {}", m.name));
-    format!("cargo run --release -p gomera-sim -- --seed {seed} --trace{mutant}")
+fn repeat(seed: u64, how: How) -> String {
+    let arguments = how.arguments();
+    format!("cargo run --release -p gomera-sim -- --seed {seed} --trace{arguments}")
 }
 
 /// Where a panic ends the process, the seed that led to it must still be told.
-fn say_the_seed_on_panic(seed: u64, mutant: Option<Mutant>) {
+fn say_the_seed_on_panic(seed: u64, how: How) {
     std::panic::set_hook(Box::new(move |panic| {
-        let repeat = repeat(seed, mutant);
+        let repeat = repeat(seed, how);
         say(&format!(
             "seed {seed}: failed: {panic}\nto see it again: {repeat}"
         ));

@@ -78,6 +78,8 @@ pub struct Options {
     pub forgery: Option<Forgery>,
     /// The only layer that is scaled, instead of those that the seed draws.
     pub focus: Option<Layer>,
+    /// How many hosts there are, instead of what the seed draws.
+    pub hosts: Option<u64>,
 }
 
 /// A lie to the coordinator, which takes one of its rules away: it goes on where it should wait.

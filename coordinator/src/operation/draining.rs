@@ -12,7 +12,7 @@ use super::{Ended, Operation, Orders};
 use crate::record::{Outcome, PhaseName};
 use crate::reports::Reports;
 
-/// Awaits every access point's flip, every matcher of both epochs, every exit point, and whoever is leaving.
+/// Awaits every access point's flip, every matcher and every exit point of both epochs, and whoever is leaving.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Draining(pub(super) Box<Operation>);
 
@@ -81,17 +81,20 @@ impl Draining {
         let fills = self.0.plan.layer == Layer::ExitPoints;
         let unflipped = (present.incarnations(Layer::AccessPoints))
             .filter(|point| reports.flipped(*point, epoch).is_none());
-        let undrained =
-            (self.0.matchers().into_iter()).filter(|matcher| !reports.drained(*matcher, epoch));
-        let unjoined = present.incarnations(Layer::ExitPoints).filter(|point| {
-            !reports.joined(*point, epoch) || fills && !reports.filled(*point, epoch)
-        });
+        let undrained = (self.0.of_both(Layer::Matchers).into_iter())
+            .filter(|matcher| !reports.drained(*matcher, epoch));
+        let unjoined = (self.0.of_both(Layer::ExitPoints).into_iter())
+            .filter(|point| !reports.joined(*point, epoch));
+        let unfilled = present
+            .incarnations(Layer::ExitPoints)
+            .filter(|point| fills && !reports.filled(*point, epoch));
         let unempty = (present.instances.iter().filter(|instance| instance.leaving))
             .map(|instance| instance.incarnation)
             .filter(|instance| !reports.emptied(*instance, epoch));
         unflipped
             .chain(undrained)
             .chain(unjoined)
+            .chain(unfilled)
             .chain(unempty)
             .collect()
     }

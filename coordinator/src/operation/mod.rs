@@ -131,7 +131,7 @@ impl Operation {
     fn participants(&self) -> BTreeSet<Incarnation> {
         let joining = self.joining.iter().map(|instance| instance.incarnation);
         match self.plan.layer {
-            Layer::Matchers => &self.access_points() | &self.matchers(),
+            Layer::Matchers => &self.access_points() | &self.of_both(Layer::Matchers),
             Layer::ConnectionPoints | Layer::AccessPoints | Layer::ExitPoints => joining.collect(),
         }
     }
@@ -167,11 +167,11 @@ impl Operation {
         self.present().incarnations(Layer::AccessPoints).collect()
     }
 
-    /// Those of both epochs.
-    fn matchers(&self) -> BTreeSet<Incarnation> {
+    /// Those of a layer in both epochs.
+    fn of_both(&self, layer: Layer) -> BTreeSet<Incarnation> {
         let leaving = self.leaving.iter();
-        let leaving = leaving.filter(|instance| instance.layer == Layer::Matchers);
-        let present = self.present().incarnations(Layer::Matchers);
+        let leaving = leaving.filter(|instance| instance.layer == layer);
+        let present = self.present().incarnations(layer);
         present
             .chain(leaving.map(|instance| instance.incarnation))
             .collect()

@@ -181,7 +181,7 @@ impl AccessPoint {
             return;
         };
         self.open_lanes(next.epoch, next.incarnations(Layer::Matchers), effects);
-        self.retained.wait_for(next.incarnations(Layer::ExitPoints));
+        self.retained.wait_for(next);
         self.flipped = flipped_into(next.epoch);
         self.phase = Phase::Flowing {
             topology: Arc::clone(next),
@@ -309,7 +309,7 @@ impl AccessPoint {
             };
             effects.send(matcher, LaneFrame::Matcher(flip));
         }
-        self.retained.wait_for(next.incarnations(Layer::ExitPoints));
+        self.retained.wait_for(next);
         let held = self.take_held();
         self.phase = Phase::after_flip(now, next, taking_up);
         let held_ns_max = held

@@ -3,7 +3,7 @@
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 
-use gomera_model::{Incarnation, Notification, Seq};
+use gomera_model::{Incarnation, Layer, Notification, Seq, Topology};
 
 /// Stamped notifications in the order of `seq`, and how far each exit point is.
 #[derive(Debug, Default)]
@@ -11,7 +11,15 @@ pub(super) struct Retained {
     /// The last that every exit point has released.
     released: Seq,
     outstanding: VecDeque<Outstanding>,
-    marks: BTreeMap<Incarnation, Seq>,
+    marks: BTreeMap<Incarnation, Mark>,
+}
+
+/// How far an exit point is.
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    released: Seq,
+    /// The last that it has to release, if it has left: nothing stamped behind it belongs to it.
+    last: Option<Seq>,
 }
 
 /// A notification that some exit point has not released.
@@ -21,6 +29,13 @@ pub(super) struct Outstanding {
     pub(super) notification: Arc<Notification>,
     /// How many subscriptions it matched, as far as exit points have told.
     pub(super) matched: u32,
+}
+
+impl Mark {
+    /// Whether it has left and nothing of it is waited for.
+    fn is_through(self) -> bool {
+        self.last.is_some_and(|last| self.released >= last)
+    }
 }
 
 impl Retained {
@@ -33,12 +48,22 @@ impl Retained {
         });
     }
 
-    /// Everyone in `exit_points` counts from now on, nobody else does. A new one need not release what was stamped before.
-    pub(super) fn wait_for(&mut self, exit_points: impl Iterator<Item = Incarnation>) {
+    /// The exit points of this topology count from now on. A new one need not release what was stamped before; one that
+    /// has left has to release that and nothing more, unless it is retired.
+    pub(super) fn wait_for(&mut self, topology: &Topology) {
         let before = Seq(self.next().0 - 1);
-        self.marks = exit_points
-            .map(|point| (point, self.marks.get(&point).copied().unwrap_or(before)))
-            .collect();
+        for mark in self.marks.values_mut() {
+            mark.last = mark.last.or(Some(before));
+        }
+        for point in topology.incarnations(Layer::ExitPoints) {
+            let mark = self.marks.entry(point).or_insert(Mark {
+                released: before,
+                last: None,
+            });
+            mark.last = None;
+        }
+        self.marks
+            .retain(|point, mark| !mark.is_through() && !topology.is_retired(*point));
     }
 
     /// An exit point has released up to `seq`. One that does not count is not heard.
@@ -48,7 +73,10 @@ impl Retained {
             return;
         };
         assert!(seq < next, "nobody releases what was not stamped");
-        *mark = seq.max(*mark);
+        mark.released = seq.max(mark.released);
+        if mark.is_through() {
+            self.marks.remove(&point);
+        }
         for &(seq, count) in matched {
             let Some(index) = seq.0.checked_sub(self.released.0 + 1) else {
                 continue;
@@ -60,8 +88,8 @@ impl Retained {
 
     /// Takes out the oldest notification if every exit point has released it.
     pub(super) fn pop(&mut self) -> Option<Outstanding> {
-        let released = self.marks.values().min()?;
-        if *released <= self.released {
+        let released = self.marks.values().map(|mark| mark.released).min()?;
+        if released <= self.released {
             return None;
         }
         self.released = self.released.next();

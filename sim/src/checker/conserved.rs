@@ -1,5 +1,5 @@
-//! State is conserved: in the end the instances hold exactly what the clients were told, each thing at its one owner,
-//! all under one epoch.
+//! State is conserved: in the end the instances hold exactly what the clients were told, each thing at its owner,
+//! or at both of its pair, all under one epoch.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,12 +46,15 @@ pub(super) fn check(history: &History, census: &Census, breaches: &mut Vec<Breac
         }
     }
     let expected = expected(history);
-    let matcher_of = |id: SubscriptionId| topology.matcher(id.slot());
+    let matcher_of = |id: SubscriptionId| vec![topology.matcher(id.slot())];
     let mut found = compare(("matcher", &matcher_of), &expected, &census.in_matchers);
-    let exit_point_of = |id: SubscriptionId| topology.primary(id.session);
+    let exit_points_of = |id: SubscriptionId| {
+        let points = topology.exit_points(id.session.slot());
+        points.all().collect()
+    };
     let in_exit_points = &census.in_exit_points;
     found.extend(compare(
-        ("exit point", &exit_point_of),
+        ("exit point", &exit_points_of),
         &expected,
         in_exit_points,
     ));
@@ -65,7 +68,7 @@ pub(super) fn check(history: &History, census: &Census, breaches: &mut Vec<Breac
     }
 }
 
-type Owner<'a> = (&'a str, &'a dyn Fn(SubscriptionId) -> Incarnation);
+type Owners<'a> = (&'a str, &'a dyn Fn(SubscriptionId) -> Vec<Incarnation>);
 
 /// Each subscription that its session was told it has, with the operation that set its filter.
 fn expected(history: &History) -> BTreeMap<SubscriptionId, OperationNumber> {
@@ -98,16 +101,19 @@ fn expect(
 
 /// What is held and should not be, and what should be and is not.
 fn compare(
-    (layer, owner): Owner<'_>,
+    (layer, owners): Owners<'_>,
     expected: &BTreeMap<SubscriptionId, OperationNumber>,
     held: &[HeldSubscription],
 ) -> Vec<(SubscriptionId, String)> {
     let mut missing: BTreeSet<_> = expected
         .iter()
-        .map(|(&id, &operation)| HeldSubscription {
-            id,
-            holder: owner(id),
-            operation,
+        .flat_map(|(&id, &operation)| {
+            let holders = owners(id).into_iter();
+            holders.map(move |holder| HeldSubscription {
+                id,
+                holder,
+                operation,
+            })
         })
         .collect();
     let too_much = held.iter().filter(|one| !missing.remove(one));

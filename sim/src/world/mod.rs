@@ -97,6 +97,7 @@ impl World {
         let mut rng = Rng::new(seed);
         let mut scenario = Scenario::draw(&mut rng);
         scenario.layers = options.focus.map_or(scenario.layers, |layer| vec![layer]);
+        scenario.hosts = options.hosts.unwrap_or(scenario.hosts);
         let mut history = History::new();
         let clients = Clients::new(&scenario, &mut rng, &mut history);
         Self {
@@ -262,9 +263,11 @@ impl World {
 
     fn urge(&mut self) -> u64 {
         let (weather, connections, instances) = (&self.weather, &self.connections, &self.instances);
-        self.post
-            .urge(|route| pace(route, weather, connections, instances))
-            / post::BRISK
+        let urge = self
+            .post
+            .urge(|route| pace(route, weather, connections, instances));
+        // What is slow for two reasons is slow, but it comes.
+        urge.div_ceil(post::BRISK)
     }
 
     fn put(&mut self, route: Route, cargo: Cargo) {

@@ -664,3 +664,51 @@ fn who_has_lost_the_trail_asks_those_that_may_know() {
     net.run();
     assert_eq!(net.heard(2)[0], opened(2, THIRD));
 }
+
+/// An end that is overtaken by the next beginning would leave no border between two lives of a subscription.
+#[test]
+fn operations_of_a_session_do_not_overtake_each_other() {
+    let mut net = Net::start(BOTH);
+    let weight = |point| gomera_model::id::weight(77, point);
+    let (own, other) = if weight(OLD) > weight(NEW) {
+        (OLD, NEW)
+    } else {
+        (NEW, OLD)
+    };
+    let request = |operation: u64, text: Option<&str>| {
+        ClientFrame::Request(gomera_model::lane::SubscriptionRequest {
+            operation: gomera_model::OperationNumber(operation),
+            unanswered_from: gomera_model::OperationNumber(2),
+            number: gomera_model::SubscriptionNumber(0),
+            filter: text.map(|text| gomera_model::lane::FilterText {
+                dialect: "sql".into(),
+                text: text.into(),
+            }),
+        })
+    };
+    net.hold(HERE, own);
+    net.client(HERE, SUBSCRIBER, request(2, None));
+    let leaving = topology(
+        2,
+        Shape {
+            access_points: BOTH,
+            leaving: &[own],
+        },
+    );
+    net.tell_all(&leaving);
+    net.client(HERE, SUBSCRIBER, request(3, Some("a > 0")));
+    net.run();
+    assert_eq!(net.waiting(HERE, own), 1, "no farewell yet");
+    assert_eq!(net.heard(SUBSCRIBER.0), []);
+    net.free(HERE, own);
+    net.hold(HERE, other);
+    net.run();
+    assert!(net.reports(own).contains(&Report::Emptied(Epoch(2))));
+    assert_eq!(net.heard(SUBSCRIBER.0).len(), 1);
+    net.free(HERE, other);
+    net.run();
+    assert_eq!(net.heard(SUBSCRIBER.0).len(), 1);
+    net.client(HERE, SUBSCRIBER, request(4, None));
+    net.run();
+    assert_eq!(net.heard(SUBSCRIBER.0).len(), 1);
+}

@@ -55,7 +55,8 @@ impl ConnectionPoint {
         self.epochs.forget_before(next.epoch);
         for state in self.connections.values_mut() {
             if let Some(control) = &mut state.control {
-                control.access_point = routing::of_session(next, control.session);
+                let to = routing::of_session(next, control.session);
+                control.turn_to(to, effects);
             }
         }
         self.move_sessions(present, next, effects);

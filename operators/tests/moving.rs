@@ -372,7 +372,9 @@ fn an_access_point_unheard_of_is_waited_for_but_not_for_ever() {
     assert_eq!(net.heard(2), []);
     net.sleep();
     assert_eq!(net.heard(2)[0], opened(0, OLD));
-    // Older ones than those that are there have left.
+    // Older ones than those that are there have left; the others may know more.
+    net.free(OLD, NEW);
+    net.tell(NEW, &listed(2, BOTH));
     net.open(HERE, (3, 1), PublisherId(6_000_000), Some(Incarnation(1)));
     net.run();
     assert_eq!(net.heard(3)[0], opened(0, OLD));
@@ -626,4 +628,87 @@ fn what_a_leaving_access_point_knows_of_absent_publishers_is_not_lost() {
     net.publish(THERE, 2, 2..=4);
     net.run();
     assert_eq!(net.delivered(), [1, 2, 4]);
+}
+
+/// The access point that the client names has left, and where the publisher belongs another one has come meanwhile.
+#[test]
+fn who_has_lost_the_trail_asks_those_that_may_know() {
+    let publisher = (1..)
+        .map(PublisherId)
+        .find(|id| {
+            let weight = |point| gomera_model::id::weight(id.0, point);
+            weight(NEW) < weight(OLD) && weight(NEW) < weight(THIRD)
+        })
+        .expect("there is one");
+    let mut net = Net::start(BOTH);
+    net.open(HERE, (1, 1), publisher, None);
+    net.run();
+    net.publish(HERE, 1, 1..=2);
+    net.run();
+    net.lose(HERE, ConnectionId(1));
+    let leaving = topology(
+        2,
+        Shape {
+            access_points: BOTH,
+            leaving: &[OLD],
+        },
+    );
+    net.tell_all(&leaving);
+    net.run();
+    net.tell_all(&listed(3, &[NEW]));
+    net.run();
+    net.join(THIRD, Layer::AccessPoints);
+    net.tell(THIRD, &listed(3, &[NEW]));
+    net.tell_all(&listed(4, &[NEW, THIRD]));
+    net.open(THERE, (2, 2), publisher, Some(OLD));
+    net.run();
+    assert_eq!(net.heard(2)[0], opened(2, THIRD));
+}
+
+/// An end that is overtaken by the next beginning would leave no border between two lives of a subscription.
+#[test]
+fn operations_of_a_session_do_not_overtake_each_other() {
+    let mut net = Net::start(BOTH);
+    let weight = |point| gomera_model::id::weight(77, point);
+    let (own, other) = if weight(OLD) > weight(NEW) {
+        (OLD, NEW)
+    } else {
+        (NEW, OLD)
+    };
+    let request = |operation: u64, text: Option<&str>| {
+        ClientFrame::Request(gomera_model::lane::SubscriptionRequest {
+            operation: gomera_model::OperationNumber(operation),
+            unanswered_from: gomera_model::OperationNumber(2),
+            number: gomera_model::SubscriptionNumber(0),
+            filter: text.map(|text| gomera_model::lane::FilterText {
+                dialect: "sql".into(),
+                text: text.into(),
+            }),
+        })
+    };
+    net.hold(HERE, own);
+    net.client(HERE, SUBSCRIBER, request(2, None));
+    let leaving = topology(
+        2,
+        Shape {
+            access_points: BOTH,
+            leaving: &[own],
+        },
+    );
+    net.tell_all(&leaving);
+    net.client(HERE, SUBSCRIBER, request(3, Some("a > 0")));
+    net.run();
+    assert_eq!(net.waiting(HERE, own), 1, "no farewell yet");
+    assert_eq!(net.heard(SUBSCRIBER.0), []);
+    net.free(HERE, own);
+    net.hold(HERE, other);
+    net.run();
+    assert!(net.reports(own).contains(&Report::Emptied(Epoch(2))));
+    assert_eq!(net.heard(SUBSCRIBER.0).len(), 1);
+    net.free(HERE, other);
+    net.run();
+    assert_eq!(net.heard(SUBSCRIBER.0).len(), 1);
+    net.client(HERE, SUBSCRIBER, request(4, None));
+    net.run();
+    assert_eq!(net.heard(SUBSCRIBER.0).len(), 1);
 }

@@ -13,10 +13,12 @@
 //! of access points ever waits.
 //!
 //! One that leaves passes on what it knows of publishers that have no connection, to those that serve them from then on.
+//! Who is asked for a publisher by the name of one that has left, and knows nothing, asks those that may.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
+use gomera_model::id::weight;
 use gomera_model::lane::{AccessPointFrame, Handed, Handover, LaneFrame};
 use gomera_model::{Epoch, Generation, Incarnation, Layer, PublisherId, Time, Topology};
 
@@ -62,6 +64,8 @@ pub(super) enum Elsewhere {
     Listed(Incarnation),
     /// It will be, in a topology that is not here yet.
     Unheard(Incarnation),
+    /// It is there and may know: who is named has left, and passed on what it knew.
+    Searched(Incarnation),
 }
 
 impl Publishers {
@@ -71,13 +75,22 @@ impl Publishers {
             return Some(waiting.asked);
         }
         let named = opening.welcomed_by.and_then(|by| self.neighbours.find(by));
-        named.or_else(|| {
-            let publisher = self.known.get(&opening.publisher)?;
-            match publisher.standing {
-                Standing::HandedOver(to) => self.neighbours.find(to),
-                Standing::Open { .. } | Standing::Closed | Standing::HandingOver { .. } => None,
-            }
-        })
+        named.or_else(|| self.trail(opening))
+    }
+
+    /// The same where the client's word leads nowhere.
+    fn trail(&self, opening: &Opening) -> Option<Elsewhere> {
+        let known = self.known.get(&opening.publisher);
+        let is_lost = match known.map(|publisher| publisher.standing) {
+            Some(Standing::HandedOver(to)) => match self.neighbours.find(to) {
+                Some(elsewhere) => return Some(elsewhere),
+                None => true,
+            },
+            Some(Standing::Open { .. } | Standing::Closed | Standing::HandingOver { .. }) => false,
+            None => opening.welcomed_by.is_some(),
+        };
+        let first = self.neighbours.search(opening.publisher, None);
+        first.filter(|_| is_lost)
     }
 
     /// Asks for the publisher; it is welcomed with the answer.
@@ -93,7 +106,9 @@ impl Publishers {
             older.refuse(effects);
         }
         match elsewhere {
-            Elsewhere::Listed(point) => send_question(point, &opening, effects),
+            Elsewhere::Listed(point) | Elsewhere::Searched(point) => {
+                send_question(point, &opening, effects);
+            }
             Elsewhere::Unheard(_) => effects.push(Effect::WakeAt(now + UNHEARD_WITHIN)),
         }
         let next = self.waiting.remove(&opening.publisher);
@@ -139,29 +154,27 @@ impl Publishers {
             return;
         };
         let is_of_newest =
-            waiting.opening.generation == generation && waiting.asked == Elsewhere::Listed(from);
-        let opening = waiting.opening;
+            waiting.opening.generation == generation && waiting.asked.point() == from;
         match handover {
-            Handover::Done(handed) => {
-                if let Some(handed) = handed {
-                    self.take_over(id, generation, handed);
-                }
+            Handover::Done(Some(handed)) => {
+                self.take_over(id, generation, handed);
                 if is_of_newest {
                     self.end_waiting(id, effects);
                 }
             }
-            Handover::Elsewhere(point) if is_of_newest => match self.neighbours.find(point) {
-                Some(Elsewhere::Listed(point)) => {
-                    waiting.asked = Elsewhere::Listed(point);
-                    send_question(point, &opening, effects);
-                }
-                Some(Elsewhere::Unheard(_)) | None => self.end_waiting(id, effects),
-            },
+            Handover::Done(None) if is_of_newest => {
+                let next = self.next_to_search(id);
+                self.go_on_asking(id, next, effects);
+            }
+            Handover::Elsewhere(point) if is_of_newest => {
+                let next = self.neighbours.find(point);
+                self.go_on_asking(id, next, effects);
+            }
             Handover::Newer if is_of_newest => {
                 waiting.refuse(effects);
                 self.end_waiting(id, effects);
             }
-            Handover::Elsewhere(_) | Handover::Newer => {}
+            Handover::Done(None) | Handover::Elsewhere(_) | Handover::Newer => {}
         }
     }
 
@@ -232,7 +245,7 @@ impl Publishers {
                 Elsewhere::Unheard(_) => {
                     effects.push(Effect::WakeAt(waiting.since + UNHEARD_WITHIN));
                 }
-                Elsewhere::Listed(_) => {}
+                Elsewhere::Listed(_) | Elsewhere::Searched(_) => {}
             }
         }
     }
@@ -356,20 +369,49 @@ impl Publishers {
     }
 
     fn look_again(&mut self, id: PublisherId, effects: &mut Effects) {
+        let Some(asked) = self.waiting.get(&id).map(|waiting| waiting.asked) else {
+            return;
+        };
+        match (asked, self.neighbours.find(asked.point())) {
+            (Elsewhere::Listed(_) | Elsewhere::Searched(_), Some(Elsewhere::Listed(_)))
+            | (Elsewhere::Unheard(_), Some(Elsewhere::Unheard(_))) => {}
+            (Elsewhere::Searched(_), _) => {
+                let next = self.next_to_search(id);
+                self.go_on_asking(id, next, effects);
+            }
+            (Elsewhere::Listed(_) | Elsewhere::Unheard(_), next) => {
+                self.go_on_asking(id, next, effects);
+            }
+        }
+    }
+
+    /// Who may know, where the one that was asked does not and others are left.
+    fn next_to_search(&self, id: PublisherId) -> Option<Elsewhere> {
+        match self.waiting.get(&id)?.asked {
+            Elsewhere::Searched(point) => self.neighbours.search(id, Some(point)),
+            Elsewhere::Listed(_) | Elsewhere::Unheard(_) => None,
+        }
+    }
+
+    /// Asks another one, or has asked enough.
+    fn go_on_asking(&mut self, id: PublisherId, next: Option<Elsewhere>, effects: &mut Effects) {
         let Some(waiting) = self.waiting.get_mut(&id) else {
             return;
         };
-        let (Elsewhere::Listed(point) | Elsewhere::Unheard(point)) = waiting.asked;
-        let found = self.neighbours.find(point);
-        if found == Some(waiting.asked) {
-            return;
-        }
-        match found {
-            Some(Elsewhere::Listed(point)) => {
-                waiting.asked = Elsewhere::Listed(point);
+        match next {
+            Some(next @ (Elsewhere::Listed(point) | Elsewhere::Searched(point))) => {
+                waiting.asked = next;
                 send_question(point, &waiting.opening, effects);
             }
             Some(Elsewhere::Unheard(_)) | None => self.end_waiting(id, effects),
+        }
+    }
+}
+
+impl Elsewhere {
+    fn point(self) -> Incarnation {
+        match self {
+            Self::Listed(point) | Self::Unheard(point) | Self::Searched(point) => point,
         }
     }
 }
@@ -501,6 +543,17 @@ impl Neighbours {
 
     fn is_listed(&self, point: Incarnation) -> bool {
         self.listed.contains(&point)
+    }
+
+    /// Who served the publisher before this one came, and the others in the order of their weight; the one that follows.
+    fn search(&self, id: PublisherId, after: Option<Incarnation>) -> Option<Elsewhere> {
+        let weight = |point: Incarnation| (weight(id.0, point), point);
+        let others = self.listed.iter().copied();
+        others
+            .filter(|point| *point != self.own)
+            .filter(|point| after.is_none_or(|after| weight(*point) < weight(after)))
+            .max_by_key(|point| weight(*point))
+            .map(Elsewhere::Searched)
     }
 
     /// Where another access point is; none if it has left, or is this one.

@@ -3,7 +3,9 @@
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
-use gomera_model::lane::{AccessPointFrame, OverflowPolicy, Publication, Share};
+use gomera_model::lane::{
+    AccessPointFrame, OverflowPolicy, Publication, Share, SubscriptionRequest,
+};
 use gomera_model::limits::CURSORS_MAX;
 use gomera_model::silbo::Acknowledgement;
 use gomera_model::{
@@ -34,7 +36,7 @@ pub(super) struct Control {
     /// The epoch in which it was sought there.
     pub(super) epoch: Epoch,
     /// Where its operations go.
-    pub(super) access_point: Incarnation,
+    pub(super) way: Way,
     pub(super) stage: ControlStage,
     /// How far the client has processed.
     pub(super) processed: Cursors,
@@ -44,6 +46,23 @@ pub(super) struct Control {
     pub(super) unanswered: BTreeMap<OperationNumber, SubscriptionNumber>,
     /// Whether the client has ended its session.
     pub(super) says_bye: bool,
+}
+
+/// The way of a session's operations. They must not overtake each other: an end that comes behind the next beginning would
+/// leave no border between two lives of a subscription.
+#[derive(Debug)]
+pub(super) enum Way {
+    /// To this access point.
+    To(Incarnation),
+    /// To another one, once those before are answered.
+    Turning {
+        /// Where those before went.
+        from: Incarnation,
+        /// Where those that come go.
+        to: Incarnation,
+        /// Those that came meanwhile.
+        held: Vec<SubscriptionRequest>,
+    },
 }
 
 /// How far a control stream is.
@@ -124,6 +143,14 @@ pub(super) struct Outstanding {
 }
 
 impl Connection {
+    /// Whether this access point has something of it, or is to get something.
+    pub(super) fn is_bound_to(&self, access_point: Incarnation) -> bool {
+        let control = self.control.as_ref();
+        let publish = self.publish.as_ref();
+        control.is_some_and(|control| control.is_bound_to(access_point))
+            || publish.is_some_and(|publish| publish.is_bound_to(access_point))
+    }
+
     /// The streams that are there.
     pub(super) fn streams(&self) -> impl Iterator<Item = Stream> {
         let control = self.control.as_ref().map(|_| Stream::Control);
@@ -155,7 +182,7 @@ impl Cursors {
 
 impl Publish {
     /// Whether this access point takes its publications, or still has some of them.
-    pub(super) fn is_bound_to(&self, access_point: Incarnation) -> bool {
+    fn is_bound_to(&self, access_point: Incarnation) -> bool {
         let is_from = match &self.stage {
             PublishStage::Opening | PublishStage::Open(_) => false,
             PublishStage::Moving(moving) => moving.from == access_point,

@@ -56,9 +56,11 @@ impl ConnectionPoint {
         self.move_sessions(present, next, effects);
         for state in self.connections.values_mut() {
             if let Some(control) = &mut state.control {
-                control.access_point = routing::of_session(next, control.session);
+                let to = routing::of_session(next, control.session);
+                control.turn_to(to, effects);
             }
         }
+        self.move_sessions(present, next, effects);
         self.move_publishers(effects);
         self.farewells = routing::leaving(next).collect();
         self.has_unbound = true;

@@ -168,10 +168,10 @@ impl ConnectionPoint {
 
     /// The publisher of a connection that is gone: its access point hears of it.
     pub(super) fn end_publisher_of(&mut self, gone: &Connection, effects: &mut Effects) {
+        self.has_unbound = true;
         let Some(publish) = &gone.publish else {
             return;
         };
-        self.has_unbound = true;
         let key = (publish.publisher, publish.generation);
         if self.publishers.remove(&key).is_some() {
             to_access_point(publish.access_point, publish.closing(), effects);

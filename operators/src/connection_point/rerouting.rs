@@ -1,4 +1,4 @@
-//! Publishers that go on at another access point, within their connection. The client is not asked: the connection point
+//! Publishers and operations that go on at another access point, within their connection. The client is not asked: the connection point
 //! loses nothing, so nothing is repeated.
 //!
 //! ```text
@@ -10,10 +10,10 @@
 use alloc::vec::Vec;
 
 use gomera_model::Incarnation;
-use gomera_model::lane::AccessPointFrame;
+use gomera_model::lane::{AccessPointFrame, SubscriptionRequest};
 use gomera_model::silbo::ServerFrame;
 
-use super::connection::{Flow, Moving, Publish, PublishStage};
+use super::connection::{Control, Flow, Moving, Publish, PublishStage, Way};
 use super::publishing::{resume_if_possible, to_publish};
 use super::{ConnectionId, ConnectionPoint, to_access_point};
 use crate::effect::{Effect, Effects};
@@ -64,21 +64,78 @@ impl ConnectionPoint {
         self.move_publisher(connection, effects);
     }
 
-    /// Tells access points that are leaving that nothing more comes, once no publisher is bound to them.
+    /// Tells access points that are leaving that nothing more comes, once no connection is bound to them.
     pub(super) fn say_farewells(&mut self, effects: &mut Effects) {
         if !core::mem::take(&mut self.has_unbound) {
             return;
         }
         let epoch = self.epochs.newest_epoch();
         let connections = &self.connections;
-        let publishers = connections.values().filter_map(|c| c.publish.as_ref());
         self.farewells.retain(|&point| {
-            let is_bound = publishers.clone().any(|publish| publish.is_bound_to(point));
+            let is_bound = connections.values().any(|c| c.is_bound_to(point));
             if !is_bound {
                 to_access_point(point, AccessPointFrame::NothingMore(epoch), effects);
             }
             is_bound
         });
+    }
+}
+
+impl Control {
+    /// Sends an operation on its way, behind those before it.
+    pub(super) fn ask(&mut self, request: SubscriptionRequest, effects: &mut Effects) {
+        match &mut self.way {
+            Way::To(point) => {
+                let frame = AccessPointFrame::Request {
+                    session: self.session,
+                    generation: self.generation,
+                    request,
+                };
+                to_access_point(*point, frame, effects);
+            }
+            Way::Turning { held, .. } => held.push(request),
+        }
+    }
+
+    /// Operations that come from now on go to this access point.
+    pub(super) fn turn_to(&mut self, point: Incarnation, effects: &mut Effects) {
+        match &mut self.way {
+            Way::To(from) => {
+                if *from != point {
+                    self.way = Way::Turning {
+                        from: *from,
+                        to: point,
+                        held: Vec::new(),
+                    };
+                }
+            }
+            Way::Turning { to, .. } => *to = point,
+        }
+        self.turn(effects);
+    }
+
+    /// What was held goes, if those before it are answered or go there as well; whether the way has become another one.
+    pub(super) fn turn(&mut self, effects: &mut Effects) -> bool {
+        let Way::Turning { from, to, held } = &mut self.way else {
+            return false;
+        };
+        if from != to && self.unanswered.len() > held.len() {
+            return false;
+        }
+        let held = core::mem::take(held);
+        self.way = Way::To(*to);
+        for request in held {
+            self.ask(request, effects);
+        }
+        true
+    }
+
+    /// Whether this access point has operations of it, or is to get some.
+    pub(super) fn is_bound_to(&self, access_point: Incarnation) -> bool {
+        match self.way {
+            Way::To(point) => point == access_point,
+            Way::Turning { from, to, .. } => from == access_point || to == access_point,
+        }
     }
 }
 

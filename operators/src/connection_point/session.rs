@@ -6,15 +6,14 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use gomera_model::lane::{
-    AccessPointFrame, ConnectionPointFrame, Delivery, DeliveryItem, ExitPointFrame, LaneFrame,
-    SubscriptionRequest,
+    ConnectionPointFrame, Delivery, DeliveryItem, ExitPointFrame, LaneFrame, SubscriptionRequest,
 };
 use gomera_model::limits::{CURSORS_MAX, OPERATIONS_IN_FLIGHT_MAX, SUBSCRIPTIONS_PER_SESSION_MAX};
 use gomera_model::silbo::{Connect, Deliver, Refusal, RefusalCode, ServerFrame};
 use gomera_model::{Cursor, Epoch, Generation, Incarnation, OperationNumber, SessionId};
 
-use super::connection::{Connection, Control, ControlStage, Cursors};
-use super::{ConnectionId, ConnectionPoint, FreshSession, Stream, reason_of, to_access_point};
+use super::connection::{Connection, Control, ControlStage, Cursors, Way};
+use super::{ConnectionId, ConnectionPoint, FreshSession, Stream, reason_of};
 use crate::effect::{Effect, Effects};
 use crate::routing;
 
@@ -65,7 +64,7 @@ impl ConnectionPoint {
             resumes: connect.resume.is_some(),
             exit_point: topology.primary(session),
             epoch: topology.epoch,
-            access_point: routing::of_session(topology, session),
+            way: Way::To(routing::of_session(topology, session)),
             stage: ControlStage::Attaching,
             processed,
             sent: Cursors::default(),
@@ -108,12 +107,7 @@ impl ConnectionPoint {
             return to_control(connection, frame, effects);
         }
         control.unanswered.insert(request.operation, request.number);
-        let frame = AccessPointFrame::Request {
-            session: control.session,
-            generation: control.generation,
-            request,
-        };
-        to_access_point(control.access_point, frame, effects);
+        control.ask(request, effects);
     }
 
     /// How far a client is.
@@ -303,6 +297,8 @@ impl ConnectionPoint {
             self.stats.too_late += 1;
             return;
         }
+        let has_turned = control.turn(effects);
+        self.has_unbound |= has_turned;
         to_control(
             connection,
             ServerFrame::Answered { operation, refused },

@@ -57,14 +57,7 @@ impl ExitPoint {
         let present = self.epochs.iter().last().cloned();
         self.epochs.learn(next);
         self.begin_joins(present.as_ref().unwrap_or(next), next);
-        // Nothing of those who have left waits here: they left when everything was released.
-        self.joins
-            .retain(|point, _| next.instance(*point).is_some());
-        // From here on what this one wants goes to those that stay.
-        for leaving in routing::leaving(next) {
-            let frame = AccessPointFrame::NothingMore(next.epoch);
-            effects.send(leaving, LaneFrame::AccessPoint(frame));
-        }
+        self.leave_access_points(next, effects);
         match present {
             Some(present) => {
                 self.begin_closing(next);
@@ -215,6 +208,17 @@ impl ExitPoint {
                     Join::at_flip()
                 }
             });
+        }
+    }
+
+    /// Forgets access points that have left: they left when everything was released. Those that are leaving hear that
+    /// nothing more comes: from here on what this one wants goes to those that stay.
+    fn leave_access_points(&mut self, next: &Topology, effects: &mut Effects) {
+        self.joins
+            .retain(|point, _| next.instance(*point).is_some());
+        for leaving in routing::leaving(next) {
+            let frame = AccessPointFrame::NothingMore(next.epoch);
+            effects.send(leaving, LaneFrame::AccessPoint(frame));
         }
     }
 

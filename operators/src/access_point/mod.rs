@@ -160,7 +160,9 @@ impl AccessPoint {
                 self.sessions.remove(&session);
             }
             AccessPointFrame::TakenUp(epoch) => self.taken_up(now, (from, epoch), effects),
-            AccessPointFrame::Released { seq, matched, .. } => self.released(from, seq, &matched),
+            AccessPointFrame::Released { seq, matched, .. } => {
+                self.released(from, seq, &matched, effects);
+            }
         }
     }
 
@@ -305,8 +307,18 @@ impl AccessPoint {
         self.batch.clear();
     }
 
-    fn released(&mut self, exit_point: Incarnation, seq: Seq, matched: &[(Seq, u32)]) {
+    fn released(
+        &mut self,
+        exit_point: Incarnation,
+        seq: Seq,
+        matched: &[(Seq, u32)],
+        effects: &mut Effects,
+    ) {
+        let waited = self.retained.waits_for_leaving();
         self.retained.released(exit_point, seq, matched);
+        if waited {
+            self.report_flipped(effects);
+        }
         while let Some(done) = self.retained.pop() {
             self.publishers.released(
                 done.notification.publisher,

@@ -172,13 +172,13 @@ impl AccessPoint {
             match next.epoch.cmp(&self.phase.topology().epoch) {
                 Ordering::Greater => self.flip(now, next, effects),
                 // A new leader tells what an old one told before: it hears what that one heard.
-                Ordering::Equal => effects.push(Effect::Report(self.flipped.clone())),
+                Ordering::Equal => self.report_flipped(effects),
                 Ordering::Less => {}
             }
             return;
         };
         self.open_lanes(next.epoch, next.incarnations(Layer::Matchers), effects);
-        self.retained.wait_for(next.incarnations(Layer::ExitPoints));
+        self.retained.wait_for(next);
         self.flipped = flipped_into(next.epoch);
         self.phase = Phase::Flowing {
             topology: Arc::clone(next),
@@ -292,7 +292,7 @@ impl AccessPoint {
             };
             effects.send(matcher, LaneFrame::Matcher(flip));
         }
-        self.retained.wait_for(next.incarnations(Layer::ExitPoints));
+        self.retained.wait_for(next);
         let held = self.take_held();
         self.phase = Phase::after_flip(now, next, taking_up);
         let held_ns_max = held
@@ -304,7 +304,7 @@ impl AccessPoint {
             held: held.len() as u64,
             held_ns_max,
         };
-        effects.push(Effect::Report(self.flipped.clone()));
+        self.report_flipped(effects);
         let owners = if self.rules.broken(Rule::HeldGoToNewOwner) {
             &present
         } else {
@@ -312,6 +312,13 @@ impl AccessPoint {
         };
         for (_, operation) in held {
             send_to_owner(owners, operation, effects);
+        }
+    }
+
+    /// Reports the flip, unless an exit point that is gone has something to release: it must not end before it has.
+    pub(super) fn report_flipped(&self, effects: &mut Effects) {
+        if !self.retained.waits_for_leaving() {
+            effects.push(Effect::Report(self.flipped.clone()));
         }
     }
 

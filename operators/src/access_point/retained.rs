@@ -3,7 +3,7 @@
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 
-use gomera_model::{Incarnation, Notification, Seq};
+use gomera_model::{Incarnation, Layer, Notification, Seq, Topology};
 
 /// Stamped notifications in the order of `seq`, and how far each exit point is.
 #[derive(Debug, Default)]
@@ -12,6 +12,8 @@ pub(super) struct Retained {
     released: Seq,
     outstanding: VecDeque<Outstanding>,
     marks: BTreeMap<Incarnation, Seq>,
+    /// Exit points that are gone from the topology and have yet to release what was stamped before: up to here.
+    leaving: BTreeMap<Incarnation, Seq>,
 }
 
 /// A notification that some exit point has not released.
@@ -33,12 +35,28 @@ impl Retained {
         });
     }
 
-    /// Everyone in `exit_points` counts from now on, nobody else does. A new one need not release what was stamped before.
-    pub(super) fn wait_for(&mut self, exit_points: impl Iterator<Item = Incarnation>) {
+    /// The exit points of this topology count from now on. A new one need not release what was stamped before; one that is
+    /// gone counts until it has, because only it knows what that matched. One that is retired has nothing more to say.
+    pub(super) fn wait_for(&mut self, next: &Topology) {
         let before = Seq(self.next().0 - 1);
-        self.marks = exit_points
-            .map(|point| (point, self.marks.get(&point).copied().unwrap_or(before)))
-            .collect();
+        let is_retired = |point: &Incarnation| next.retired.binary_search(point).is_ok();
+        for (point, mark) in &self.marks {
+            if next.instance(*point).is_none() && *mark < before {
+                self.leaving.entry(*point).or_insert(before);
+            }
+        }
+        self.leaving.retain(|point, _| !is_retired(point));
+        let leaving = &self.leaving;
+        self.marks
+            .retain(|point, _| next.instance(*point).is_some() || leaving.contains_key(point));
+        for point in next.incarnations(Layer::ExitPoints) {
+            self.marks.entry(point).or_insert(before);
+        }
+    }
+
+    /// Whether an exit point that is gone has yet to release something.
+    pub(super) fn waits_for_leaving(&self) -> bool {
+        !self.leaving.is_empty()
     }
 
     /// An exit point has released up to `seq`. One that does not count is not heard.
@@ -49,6 +67,10 @@ impl Retained {
         };
         assert!(seq < next, "nobody releases what was not stamped");
         *mark = seq.max(*mark);
+        if self.leaving.get(&point).is_some_and(|last| last <= mark) {
+            self.leaving.remove(&point);
+            self.marks.remove(&point);
+        }
         for &(seq, count) in matched {
             let Some(index) = seq.0.checked_sub(self.released.0 + 1) else {
                 continue;

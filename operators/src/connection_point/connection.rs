@@ -3,7 +3,7 @@
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
-use gomera_model::lane::{OverflowPolicy, Publication, Share};
+use gomera_model::lane::{OverflowPolicy, Publication, Share, SubscriptionRequest};
 use gomera_model::limits::CURSORS_MAX;
 use gomera_model::{
     Cursor, Epoch, Generation, Incarnation, OperationNumber, PublisherId, PublisherSeq, SessionId,
@@ -41,6 +41,8 @@ pub(super) struct Control {
     pub(super) sent: Cursors,
     /// Operations that wait for their answer, with their subscriptions.
     pub(super) unanswered: BTreeMap<OperationNumber, SubscriptionNumber>,
+    /// Operations that came while the session was moving, in order.
+    pub(super) held: Vec<SubscriptionRequest>,
     /// Whether the client has ended its session.
     pub(super) says_bye: bool,
 }

@@ -6,15 +6,14 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use gomera_model::lane::{
-    AccessPointFrame, ConnectionPointFrame, Delivery, DeliveryItem, ExitPointFrame, LaneFrame,
-    SubscriptionRequest,
+    ConnectionPointFrame, Delivery, DeliveryItem, ExitPointFrame, LaneFrame, SubscriptionRequest,
 };
 use gomera_model::limits::{CURSORS_MAX, OPERATIONS_IN_FLIGHT_MAX, SUBSCRIPTIONS_PER_SESSION_MAX};
 use gomera_model::silbo::{Connect, Deliver, Refusal, RefusalCode, ServerFrame};
 use gomera_model::{Cursor, Epoch, Generation, Incarnation, OperationNumber, SessionId};
 
 use super::connection::{Connection, Control, ControlStage, Cursors};
-use super::{ConnectionId, ConnectionPoint, FreshSession, Stream, reason_of, to_access_point};
+use super::{ConnectionId, ConnectionPoint, FreshSession, Stream, reason_of};
 use crate::effect::{Effect, Effects};
 use crate::routing;
 
@@ -70,6 +69,7 @@ impl ConnectionPoint {
             processed,
             sent: Cursors::default(),
             unanswered: BTreeMap::new(),
+            held: Vec::new(),
             says_bye: false,
         };
         control.attach(None, effects);
@@ -86,13 +86,10 @@ impl ConnectionPoint {
         let Some(control) = control_of(&mut self.connections, connection) else {
             return self.refuse(connection, "a session is connected first", effects);
         };
-        match control.stage {
-            ControlStage::Attached | ControlStage::Moving => {}
-            ControlStage::Attaching => {
-                return self.refuse(connection, "`Connected` is awaited first", effects);
-            }
+        if control.stage == ControlStage::Attaching {
+            return self.refuse(connection, "`Connected` is awaited first", effects);
         }
-        if control.unanswered.len() >= OPERATIONS_IN_FLIGHT_MAX {
+        if control.unanswered.len() + control.held.len() >= OPERATIONS_IN_FLIGHT_MAX {
             let refusal = limit_reached(format!(
                 "more than {OPERATIONS_IN_FLIGHT_MAX} subscription operations wait for their answer"
             ));
@@ -107,13 +104,7 @@ impl ConnectionPoint {
             };
             return to_control(connection, frame, effects);
         }
-        control.unanswered.insert(request.operation, request.number);
-        let frame = AccessPointFrame::Request {
-            session: control.session,
-            generation: control.generation,
-            request,
-        };
-        to_access_point(control.access_point, frame, effects);
+        control.request(request, effects);
     }
 
     /// How far a client is.
@@ -260,6 +251,9 @@ impl ConnectionPoint {
             ControlStage::Attached | ControlStage::Moving => {}
         }
         control.stage = ControlStage::Attached;
+        for request in core::mem::take(&mut control.held) {
+            control.request(request, effects);
+        }
     }
 
     fn detached(

@@ -214,8 +214,8 @@ impl ExitPoint {
     #[must_use]
     pub fn stats(&self) -> ExitPointStats {
         let mut stats = self.stats.clone();
-        stats.sessions = self.sessions.len() as u64;
-        self.sessions.count(&mut stats);
+        self.sessions
+            .count(|session| self.delivers(session.slot()), &mut stats);
         stats
     }
 
@@ -439,7 +439,7 @@ impl ExitPoint {
         let Some(session) = self.sessions.remove(id) else {
             return;
         };
-        let removals: Vec<SubscriptionOperation> = session.removals(id).collect();
+        let removals = session.removals_of_shell(id);
         self.stats.orphans += removals.len() as u64;
         if !removals.is_empty() {
             self.unsubscribe(removals, effects);

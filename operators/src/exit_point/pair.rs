@@ -39,7 +39,7 @@ impl ExitPoint {
                     }
                 }
             }
-            BackupFrame::Ended(session) => self.drop_session(session),
+            BackupFrame::Ended(session) => self.ended_elsewhere(now, session),
             BackupFrame::Fill { epoch, pieces } => self.filled(now, (from, epoch), pieces, effects),
             BackupFrame::FillTaken(epoch) => self.fill_taken(from, epoch),
             BackupFrame::FillEnd(epoch) => {
@@ -204,6 +204,15 @@ impl ExitPoint {
         let is_whole = self.roles.is_whole(id.slot());
         let session = self.sessions.get_or_shell(now, id, is_whole);
         session.identify(identity);
+    }
+
+    /// A session has ended at its primary, which takes away what it knew of. What it did not know yet is taken away by
+    /// whoever is the primary when it comes there.
+    fn ended_elsewhere(&mut self, now: Time, id: SessionId) {
+        let session = self.sessions.get_mut(id);
+        if session.is_some_and(|session| !session.ended(now)) {
+            self.drop_session(id);
+        }
     }
 
     /// The clients of these slots are another one's: they hear nothing of it.

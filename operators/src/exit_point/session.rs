@@ -105,6 +105,18 @@ impl Session {
         self.identity = Some(identity);
     }
 
+    /// The session has ended elsewhere. Answers whether a subscription may be left that came here, and not there before
+    /// the end: then it is a shell again, until it is known who takes it away.
+    pub(super) fn ended(&mut self, now: Time) -> bool {
+        self.identity = None;
+        self.client = Client::Away(now);
+        self.window = Window::new(self.window.rules());
+        match &self.holding {
+            Holding::Whole => self.list.live().next().is_some(),
+            Holding::Partial(partial) => !partial.taken.is_empty(),
+        }
+    }
+
     /// The client is here over a newer connection, or comes from another exit point with its old one. Answers the older
     /// one if it is still there.
     pub(super) fn resume(
@@ -356,12 +368,29 @@ impl Session {
         })
     }
 
+    /// What ends each subscription of which it is known, also once more: a matcher may have taken a late one since.
+    pub(super) fn removals_of_shell(&self, id: SessionId) -> Vec<SubscriptionOperation> {
+        let ended = self.list.ended().map(|hit| {
+            let subscription = SubscriptionId {
+                session: id,
+                number: hit.number,
+            };
+            removal(subscription, hit.operation)
+        });
+        self.removals(id).chain(ended).collect()
+    }
+
     /// Adds its present values.
-    pub(super) fn count(&self, stats: &mut ExitPointStats) {
+    pub(super) fn count(&self, delivers: bool, stats: &mut ExitPointStats) {
         let (deliveries, bytes) = self.window.size();
         stats.queued_deliveries += deliveries as u64;
         stats.queued_bytes += bytes as u64;
         stats.filter_bytes += self.list.filter_bytes() as u64;
+        if !delivers {
+            stats.copies += 1;
+            return;
+        }
+        stats.sessions += 1;
         stats.deliveries_lost += self.window.lost_count();
         stats.sessions_behind += u64::from(self.window.is_behind());
         stats.sessions_away += u64::from(self.attachment().is_none());

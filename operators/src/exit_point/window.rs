@@ -36,6 +36,8 @@ pub(super) struct Window {
     lost: BTreeMap<Incarnation, Lost>,
     /// How far the client has processed.
     cursors: BTreeMap<Incarnation, Seq>,
+    /// How far it was sent over the present connection by another exit point, which may have been ahead of this one.
+    sent: BTreeMap<Incarnation, Seq>,
     lost_count: u64,
 }
 
@@ -86,7 +88,12 @@ impl Window {
             hits,
         };
         let item = Item::new(now, item, removals);
-        if !self.has_processed(&item) {
+        if self.has_processed(&item) {
+            return;
+        }
+        if is_up_to(&self.sent, item.place()) {
+            self.note_sent(item);
+        } else {
             self.queue_bytes += item.bytes;
             self.queue.push_back(item);
         }
@@ -174,6 +181,7 @@ impl Window {
 
     /// The connection is gone: what was in flight waits again.
     pub(super) fn take_back(&mut self) {
+        self.sent.clear();
         while let Some(item) = self.in_flight.pop_back() {
             self.in_flight_bytes -= item.bytes;
             self.queue_bytes += item.bytes;
@@ -271,6 +279,11 @@ impl Window {
         }
     }
 
+    /// Which rules hold for it.
+    pub(super) fn rules(&self) -> Rules {
+        self.rules
+    }
+
     /// Deliveries that were lost so far.
     pub(super) fn lost_count(&self) -> u64 {
         self.lost_count
@@ -323,23 +336,26 @@ impl Window {
         }
     }
 
-    /// What was sent already goes into flight, without being sent again.
+    /// What was sent already goes into flight, without being sent again; also what comes here only later.
     fn take_for_sent(&mut self, sent: &[Cursor]) {
-        let mut bounds = BTreeMap::new();
         for cursor in sent {
-            raise(&mut bounds, cursor.access_point, cursor.seq);
+            raise(&mut self.sent, cursor.access_point, cursor.seq);
         }
-        for mut item in core::mem::take(&mut self.queue) {
-            if is_up_to(&bounds, item.place()) {
-                item.was_sent = true;
+        for item in core::mem::take(&mut self.queue) {
+            if is_up_to(&self.sent, item.place()) {
                 self.queue_bytes -= item.bytes;
-                self.in_flight_bytes += item.bytes;
-                self.in_flight.push_back(item);
+                self.note_sent(item);
             } else {
                 self.queue.push_back(item);
             }
         }
-        self.trim_lost(&bounds);
+        self.trim_lost(&self.sent.clone());
+    }
+
+    fn note_sent(&mut self, mut item: Item) {
+        item.was_sent = true;
+        self.in_flight_bytes += item.bytes;
+        self.in_flight.push_back(item);
     }
 
     fn note_lost(&mut self, gap: Gap, sent: &[Seq]) {

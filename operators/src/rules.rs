@@ -46,11 +46,13 @@ pub enum Rule {
     FillAfterJoined,
     /// An exit point that is being filled keeps what comes of sessions that it does not know yet.
     KeepShells,
+    /// A client hears of an operation, and gets what was matched with it, only when the backup has taken it too.
+    ConfirmBeforeAnswer,
 }
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::VisibilityFilter,
         Self::JoinUnderStamp,
         Self::ReleaseAfterEveryFlip,
@@ -70,6 +72,7 @@ impl Rule {
         Self::RegisterWithAll,
         Self::FillAfterJoined,
         Self::KeepShells,
+        Self::ConfirmBeforeAnswer,
     ];
 }
 

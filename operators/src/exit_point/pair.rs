@@ -56,7 +56,7 @@ impl ExitPoint {
                 session,
                 generation,
             } => self.bye_passed_on((session, generation), effects),
-            BackupFrame::Confirm(_) => {}
+            BackupFrame::Confirm(operations) => self.confirmed(now, operations, effects),
         }
     }
 
@@ -77,6 +77,12 @@ impl ExitPoint {
         if !heirs.is_empty() {
             self.leave_clients(now, &yielded);
         }
+        let pair = |topology: &Topology, slot| {
+            let points = topology.exit_points(slot);
+            (points.primary, points.backup)
+        };
+        let is_changed = |slot| pair(present, slot) != pair(next, slot);
+        self.give_up_confirmations(now, is_changed, effects);
         for heir in heirs {
             to_exit_point(heir, BackupFrame::Yield(next.epoch), effects);
         }

@@ -18,9 +18,10 @@ use gomera_model::{
     SubscriptionId, SubscriptionNumber, Time,
 };
 
+use super::confirm::Confirmation;
 use super::list::SubscriptionList;
 use super::stats::ExitPointStats;
-use super::window::{Filled, Window};
+use super::window::{Filled, Seen, Window};
 use crate::limits::{QUEUE_AGE_CONNECTED, QUEUE_AGE_OFFLINE};
 use crate::rules::Rules;
 
@@ -33,6 +34,8 @@ pub(super) struct Session {
     holding: Holding,
     list: SubscriptionList,
     window: Window,
+    /// What the backup of its slot has yet to take.
+    pub(super) confirmation: Confirmation,
 }
 
 /// Where the client is.
@@ -82,6 +85,7 @@ impl Session {
             holding: Holding::Whole,
             list: SubscriptionList::default(),
             window: Window::new(rules),
+            confirmation: Confirmation::default(),
         }
     }
 
@@ -97,6 +101,7 @@ impl Session {
             },
             list: SubscriptionList::default(),
             window: Window::new(rules),
+            confirmation: Confirmation::default(),
         }
     }
 
@@ -195,8 +200,9 @@ impl Session {
             self.list.take(operation);
         }
         self.window.fill(now, partial.filled);
+        let seen = self.seen();
         let list = &self.list;
-        self.window.retain(list.removals(), |hit| list.wants(hit));
+        self.window.retain(seen, |hit| list.wants(hit));
     }
 
     /// All of it that an exit point does not have which takes part from this epoch on.
@@ -223,8 +229,8 @@ impl Session {
         notification: &Arc<Notification>,
         hits: Vec<Hit>,
     ) -> Verdict {
-        let removals = self.list.removals();
-        self.window.push(now, notification, hits, removals);
+        let seen = self.seen();
+        self.window.push(now, notification, hits, seen);
         while self.window.is_over_limit() {
             if self.policy() == OverflowPolicy::Disconnect {
                 return Verdict::TooSlow;
@@ -241,8 +247,8 @@ impl Session {
         notification: &Arc<Notification>,
         hits: Vec<Hit>,
     ) {
-        let removals = self.list.removals();
-        self.window.push(now, notification, hits, removals);
+        let seen = self.seen();
+        self.window.push(now, notification, hits, seen);
         while self.window.is_over_limit_of_copy() {
             self.window.lose_oldest(true);
         }
@@ -250,9 +256,11 @@ impl Session {
 
     /// The next item that may be sent now.
     pub(super) fn next_to_send(&mut self, now: Time) -> Option<DeliveryItem> {
+        let seen = self.seen();
         let list = &self.list;
+        let bound = self.confirmation.bound();
         self.window
-            .next_to_send(now, list.removals(), |hit| list.wants(hit))
+            .next_to_send(now, (seen, bound), |hit| list.wants(hit))
     }
 
     /// The client has processed up to these.
@@ -368,14 +376,15 @@ impl Session {
         })
     }
 
-    /// What ends each subscription of which it is known, also once more: a matcher may have taken a late one since.
+    /// What ends each subscription of which it is known, also once more: a matcher may have taken a late one since, even
+    /// under the number that ended it, because who ended the session did not know what its client had asked last.
     pub(super) fn removals_of_shell(&self, id: SessionId) -> Vec<SubscriptionOperation> {
         let ended = self.list.ended().map(|hit| {
             let subscription = SubscriptionId {
                 session: id,
                 number: hit.number,
             };
-            removal(subscription, hit.operation)
+            removal(subscription, hit.operation.next())
         });
         self.removals(id).chain(ended).collect()
     }
@@ -394,6 +403,13 @@ impl Session {
         stats.deliveries_lost += self.window.lost_count();
         stats.sessions_behind += u64::from(self.window.is_behind());
         stats.sessions_away += u64::from(self.attachment().is_none());
+    }
+
+    fn seen(&self) -> Seen {
+        Seen {
+            removals: self.list.removals(),
+            operations: self.confirmation.count(),
+        }
     }
 
     fn policy(&self) -> OverflowPolicy {

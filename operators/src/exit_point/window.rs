@@ -46,9 +46,17 @@ struct Item {
     item: DeliveryItem,
     bytes: usize,
     queued_at: Time,
-    /// How many subscriptions of the session had ended when this was looked at.
-    removals: u64,
+    seen: Seen,
     was_sent: bool,
+}
+
+/// What of the session had happened when an item was looked at.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Seen {
+    /// How many subscriptions had ended.
+    pub(super) removals: u64,
+    /// How many operations had waited for the backup.
+    pub(super) operations: u64,
 }
 
 #[derive(Debug)]
@@ -81,13 +89,13 @@ impl Window {
         now: Time,
         notification: &Arc<Notification>,
         hits: Vec<Hit>,
-        removals: u64,
+        seen: Seen,
     ) {
         let item = DeliveryItem::Notification {
             notification: Arc::clone(notification),
             hits,
         };
-        let item = Item::new(now, item, removals);
+        let item = Item::new(now, item, seen);
         if self.has_processed(&item) {
             return;
         }
@@ -130,24 +138,32 @@ impl Window {
     }
 
     /// Moves the next item into flight, if there is room, and hands it out. `wants` says, after a subscription has
-    /// ended, whether a hit still counts.
+    /// ended, whether a hit still counts. Nothing goes out that depends on an operation from `bound` on, also not by
+    /// what it leaves out.
     pub(super) fn next_to_send(
         &mut self,
         now: Time,
-        removals: u64,
+        (seen, bound): (Seen, Option<u64>),
         wants: impl Fn(Hit) -> bool,
     ) -> Option<DeliveryItem> {
         if self.in_flight.len() >= IN_FLIGHT_DELIVERIES || self.in_flight_bytes >= IN_FLIGHT_BYTES {
             return None;
         }
         if let Some((_, lost)) = self.lost.pop_first() {
-            let mut item = Item::new(now, DeliveryItem::Gap(lost.gap), removals);
+            let mut item = Item::new(now, DeliveryItem::Gap(lost.gap), seen);
             item.was_sent = true;
             return Some(self.launch(item));
         }
-        while let Some(mut item) = self.queue.pop_front() {
+        while let Some(front) = self.queue.front() {
+            let is_older = front.seen.removals != seen.removals;
+            if bound.is_some_and(|bound| is_older || front.seen.operations >= bound) {
+                return None;
+            }
+            let Some(mut item) = self.queue.pop_front() else {
+                break;
+            };
             self.queue_bytes -= item.bytes;
-            if item.removals != removals && !item.retain(&wants) {
+            if is_older && !item.retain(&wants) {
                 continue;
             }
             item.was_sent = true;
@@ -217,7 +233,7 @@ impl Window {
             if let DeliveryItem::Gap(gap) = &item {
                 raise(&mut given_up, gap.access_point, gap.last);
             }
-            let mut item = Item::new(now, item, 0);
+            let mut item = Item::new(now, item, Seen::default());
             item.was_sent = was_sent;
             self.queue.push_back(item);
         }
@@ -239,9 +255,9 @@ impl Window {
     }
 
     /// Looks at everything that waits: only hits that are wanted stay.
-    pub(super) fn retain(&mut self, removals: u64, wants: impl Fn(Hit) -> bool) {
+    pub(super) fn retain(&mut self, seen: Seen, wants: impl Fn(Hit) -> bool) {
         self.queue.retain_mut(|item| {
-            item.removals = removals;
+            item.seen = seen;
             let stays = item.retain(&wants);
             if !stays {
                 self.queue_bytes -= item.bytes;
@@ -400,7 +416,7 @@ impl Window {
 }
 
 impl Item {
-    fn new(now: Time, item: DeliveryItem, removals: u64) -> Self {
+    fn new(now: Time, item: DeliveryItem, seen: Seen) -> Self {
         let bytes = match &item {
             DeliveryItem::Notification { notification, hits } => {
                 notification.content.bytes() + hits.len() * size_of::<Hit>()
@@ -411,7 +427,7 @@ impl Item {
             item,
             bytes: bytes + DELIVERY_OVERHEAD_BYTES,
             queued_at: now,
-            removals,
+            seen,
             was_sent: false,
         }
     }
@@ -508,7 +524,7 @@ mod tests {
                 number: SubscriptionNumber(0),
                 operation: OperationNumber(1),
             };
-            window.push(Time(seq), &notification(seq), [hit].into(), 0);
+            window.push(Time(seq), &notification(seq), [hit].into(), Seen::default());
         }
         window
     }
@@ -516,7 +532,7 @@ mod tests {
     /// What the next items are: a notification's number, or a gap's first, last and count.
     fn sent(window: &mut Window, count: usize) -> Vec<(u64, u64, u64)> {
         let next = |_| {
-            let item = window.next_to_send(Time(0), 0, |_| true)?;
+            let item = window.next_to_send(Time(0), (Seen::default(), None), |_| true)?;
             Some(match item {
                 DeliveryItem::Notification { notification, .. } => {
                     let seq = notification.stamp.seq.0;
@@ -581,7 +597,12 @@ mod tests {
     #[test]
     fn what_waits_for_an_ended_subscription_is_not_sent() {
         let mut window = window(1..=2);
-        assert_eq!(window.next_to_send(Time(0), 1, |_| false), None);
+        let seen = Seen {
+            removals: 1,
+            operations: 0,
+        };
+        let next = window.next_to_send(Time(0), (seen, None), |_| false);
+        assert_eq!(next, None);
         assert_eq!(window.size(), (0, 0));
     }
 }

@@ -211,6 +211,12 @@ impl Crowd {
         }
     }
 
+    /// Operations of a client that wait for their answer.
+    pub(crate) fn unanswered(&self, of: usize) -> usize {
+        let operations = self.subscribers[of].operations.iter();
+        operations.filter(|o| o.answered.is_none()).count()
+    }
+
     /// Clients take in what they were told.
     pub(crate) fn listen(&mut self, world: &mut World) {
         while let Some((connection, frame)) = world.told.pop_front() {
@@ -396,11 +402,8 @@ impl Subscriber {
                 ));
             }
         }
-        let open = self
-            .operations
-            .iter()
-            .filter(|o| o.answered.is_none())
-            .count();
+        let open = self.operations.iter().filter(|o| o.answered.is_none());
+        let open = open.count();
         if open > 0 && self.state == State::Connected {
             return Err(format!("{open} operations are not answered"));
         }

@@ -3,6 +3,8 @@
 
 mod chance;
 mod crowd;
+#[cfg(feature = "mutants")]
+mod mutants;
 mod scripted;
 mod world;
 
@@ -15,12 +17,30 @@ use world::{EXIT_POINTS, Placement, alone};
 
 const OLD: Incarnation = EXIT_POINTS[0];
 const NEW: Incarnation = EXIT_POINTS[1];
+const BACKUP: Incarnation = EXIT_POINTS[2];
+const OTHER: Incarnation = EXIT_POINTS[3];
 
 /// Delivered by one, while another is filled.
 fn moving(primary: Incarnation, further: Incarnation) -> ExitPoints {
     ExitPoints {
         further: Some(further),
         ..alone(primary)
+    }
+}
+
+/// Delivered by one, held by another.
+fn pair(primary: Incarnation, backup: Incarnation) -> ExitPoints {
+    ExitPoints {
+        backup: Some(backup),
+        ..alone(primary)
+    }
+}
+
+/// A pair, while one more is filled.
+fn pair_and(primary: Incarnation, backup: Incarnation, further: Incarnation) -> ExitPoints {
+    ExitPoints {
+        further: Some(further),
+        ..pair(primary, backup)
     }
 }
 
@@ -69,6 +89,36 @@ fn half_of_the_slots_go_and_come_back() {
         placement(&both, &[alone(OLD), moving(NEW, OLD)]),
         placement(&both, &[alone(OLD)]),
         placement(&[OLD], &[alone(OLD)]),
+    ];
+    check(&epochs, 60);
+}
+
+#[test]
+fn a_pair_changes_first_its_primary_and_then_its_backup() {
+    let before = [OLD, BACKUP];
+    let three = [OLD, NEW, BACKUP];
+    let four = [OLD, NEW, BACKUP, OTHER];
+    let epochs = [
+        placement(&before, &[pair(OLD, BACKUP)]),
+        placement(&three, &[pair_and(OLD, BACKUP, NEW)]),
+        placement(&three, &[pair(NEW, BACKUP)]),
+        placement(&four, &[pair_and(NEW, BACKUP, OTHER)]),
+        placement(&four, &[pair(NEW, OTHER)]),
+        placement(&[NEW, OTHER], &[pair(NEW, OTHER)]),
+    ];
+    check(&epochs, 60);
+}
+
+#[test]
+fn a_pair_changes_its_roles_and_gets_and_loses_its_backup() {
+    let both = [OLD, BACKUP];
+    let epochs = [
+        placement(&[OLD], &[alone(OLD)]),
+        placement(&both, &[pair(OLD, BACKUP), alone(OLD)]),
+        placement(&both, &[pair(BACKUP, OLD), moving(OLD, BACKUP)]),
+        placement(&both, &[pair(OLD, BACKUP), pair(BACKUP, OLD)]),
+        placement(&both, &[alone(OLD), pair(OLD, BACKUP)]),
+        placement(&both, &[pair(OLD, BACKUP), alone(BACKUP)]),
     ];
     check(&epochs, 60);
 }

@@ -4,8 +4,8 @@ use gomera_model::{Duration, Incarnation, SessionId};
 use gomera_operators::Rules;
 
 use crate::crowd::{Crowd, State};
-use crate::world::{CONNECTION_POINTS, COORDINATOR, MATCHERS, World, alone};
-use crate::{NEW, OLD, moving, placement};
+use crate::world::{CONNECTION_POINTS, COORDINATOR, MATCHERS, Placement, World, alone};
+use crate::{BACKUP, NEW, OLD, moving, pair, placement};
 
 const HERE: Incarnation = CONNECTION_POINTS[0];
 
@@ -17,7 +17,17 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        let world = World::new(Rules::default(), &placement(&[OLD], &[alone(OLD)]));
+        let alone = placement(&[OLD], &[alone(OLD)]);
+        Self::of(Rules::default(), &alone)
+    }
+
+    fn of_pair() -> Self {
+        let pair = placement(&[OLD, BACKUP], &[pair(OLD, BACKUP)]);
+        Self::of(Rules::default(), &pair)
+    }
+
+    fn of(rules: Rules, placement: &Placement) -> Self {
+        let world = World::new(rules, placement);
         let mut scene = Self {
             world,
             crowd: Crowd::default(),
@@ -214,4 +224,64 @@ fn each_access_point_has_its_own_place_in_what_a_client_has() {
     scene.crowd.reconnect(&mut scene.world, (0, HERE), 3);
     scene.check();
     assert_eq!(scene.crowd.subscribers[0].received.len(), 4);
+}
+
+#[test]
+fn a_client_hears_nothing_of_what_its_backup_has_not_taken() {
+    wait_for_backup(Rules::default());
+}
+
+pub(crate) fn wait_for_backup(rules: Rules) {
+    let pair = placement(&[OLD, BACKUP], &[pair(OLD, BACKUP)]);
+    let mut scene = Scene::of(rules, &pair);
+    scene.world.hold(BACKUP, OLD);
+    scene.publish(1);
+    assert_eq!(scene.received(), [1], "no operation is under way");
+    scene.crowd.subscribe(&mut scene.world, 0, (1, Some(1)));
+    scene.settle();
+    scene.publish(2);
+    assert_eq!(scene.received(), [1], "the second subscription would show");
+    assert_eq!(scene.crowd.unanswered(0), 1);
+    scene.world.let_go(BACKUP, OLD);
+    scene.settle();
+    assert_eq!(scene.received(), [1, 2, 3]);
+    assert_eq!(scene.crowd.unanswered(0), 0);
+}
+
+#[test]
+fn what_is_not_sent_to_the_client_shows_nothing_either() {
+    let mut scene = Scene::of_pair();
+    scene.world.hold(BACKUP, OLD);
+    scene.crowd.subscribe(&mut scene.world, 0, (0, None));
+    scene.settle();
+    scene.publish(1);
+    assert_eq!(scene.crowd.unanswered(0), 1);
+    scene.world.let_go(BACKUP, OLD);
+    scene.settle();
+    assert!(scene.received().is_empty());
+    assert_eq!(scene.crowd.unanswered(0), 0);
+}
+
+#[test]
+fn nobody_waits_for_a_backup_that_is_none_any_more() {
+    let mut scene = Scene::of_pair();
+    scene.world.hold(BACKUP, OLD);
+    scene.crowd.subscribe(&mut scene.world, 0, (1, Some(1)));
+    scene.settle();
+    assert_eq!(scene.crowd.unanswered(0), 1);
+    scene.world.go_to(&placement(&[OLD, BACKUP], &[alone(OLD)]));
+    scene.settle();
+    assert_eq!(scene.crowd.unanswered(0), 0);
+    assert_eq!(scene.world.exit_point(BACKUP).stats().copies, 0);
+}
+
+#[test]
+fn what_a_client_has_processed_its_backup_forgets() {
+    let mut scene = Scene::of_pair();
+    scene.publish(5);
+    let queued = |scene: &Scene, at| scene.world.exit_point(at).stats().queued_deliveries;
+    assert_eq!((queued(&scene, OLD), queued(&scene, BACKUP)), (5, 5));
+    scene.crowd.acknowledge(&mut scene.world, 0, 4);
+    scene.settle();
+    assert_eq!((queued(&scene, OLD), queued(&scene, BACKUP)), (1, 1));
 }

@@ -58,11 +58,13 @@ pub enum Rule {
     EmptyBeforeLeaving,
     /// Who is asked for a publisher that it has handed over names the one that has it.
     KnowWhoHasIt,
+    /// A client hears of an operation, and gets what was matched with it, only when the backup has taken it too.
+    ConfirmBeforeAnswer,
 }
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::VisibilityFilter,
         Self::JoinUnderStamp,
         Self::ReleaseAfterEveryFlip,
@@ -88,6 +90,7 @@ impl Rule {
         Self::FenceOlderGeneration,
         Self::EmptyBeforeLeaving,
         Self::KnowWhoHasIt,
+        Self::ConfirmBeforeAnswer,
     ];
 }
 

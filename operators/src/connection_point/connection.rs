@@ -44,6 +44,8 @@ pub(super) struct Control {
     pub(super) sent: Cursors,
     /// Operations that wait for their answer, with their subscriptions.
     pub(super) unanswered: BTreeMap<OperationNumber, SubscriptionNumber>,
+    /// Operations that came while the session was moving, in order.
+    pub(super) held: Vec<SubscriptionRequest>,
     /// Whether the client has ended its session.
     pub(super) says_bye: bool,
 }

@@ -6,11 +6,12 @@
 //! ```
 //!
 //! What the old exit point still says is dropped, and so is everything of the new one before its word of this very
-//! attachment. What is dropped comes again: the new one is told what the client got and what it waits for.
+//! attachment. What is dropped comes again: the new one is told what the client got and what it waits for. Operations that
+//! come meanwhile are held, because nobody could answer one that overtakes the word that its client is there.
 
 use alloc::vec::Vec;
 
-use gomera_model::lane::{Attach, ExitPointFrame, LaneFrame, Moved};
+use gomera_model::lane::{Attach, ExitPointFrame, LaneFrame, Moved, SubscriptionRequest};
 use gomera_model::{Epoch, Topology};
 
 use super::ConnectionPoint;
@@ -51,6 +52,17 @@ impl Control {
         };
         let frame = ExitPointFrame::Attach(attach);
         effects.send(self.exit_point, LaneFrame::ExitPoint(frame));
+    }
+
+    /// Sends an operation on its way, or keeps it until the session has come to its exit point.
+    pub(super) fn request(&mut self, request: SubscriptionRequest, effects: &mut Effects) {
+        match self.stage {
+            ControlStage::Attaching | ControlStage::Moving => self.held.push(request),
+            ControlStage::Attached => {
+                self.unanswered.insert(request.operation, request.number);
+                self.ask(request, effects);
+            }
+        }
     }
 
     /// Ends the session.

@@ -69,6 +69,7 @@ impl ConnectionPoint {
             processed,
             sent: Cursors::default(),
             unanswered: BTreeMap::new(),
+            held: Vec::new(),
             says_bye: false,
         };
         control.attach(None, effects);
@@ -85,13 +86,10 @@ impl ConnectionPoint {
         let Some(control) = control_of(&mut self.connections, connection) else {
             return self.refuse(connection, "a session is connected first", effects);
         };
-        match control.stage {
-            ControlStage::Attached | ControlStage::Moving => {}
-            ControlStage::Attaching => {
-                return self.refuse(connection, "`Connected` is awaited first", effects);
-            }
+        if control.stage == ControlStage::Attaching {
+            return self.refuse(connection, "`Connected` is awaited first", effects);
         }
-        if control.unanswered.len() >= OPERATIONS_IN_FLIGHT_MAX {
+        if control.unanswered.len() + control.held.len() >= OPERATIONS_IN_FLIGHT_MAX {
             let refusal = limit_reached(format!(
                 "more than {OPERATIONS_IN_FLIGHT_MAX} subscription operations wait for their answer"
             ));
@@ -106,8 +104,7 @@ impl ConnectionPoint {
             };
             return to_control(connection, frame, effects);
         }
-        control.unanswered.insert(request.operation, request.number);
-        control.ask(request, effects);
+        control.request(request, effects);
     }
 
     /// How far a client is.
@@ -254,6 +251,9 @@ impl ConnectionPoint {
             ControlStage::Attached | ControlStage::Moving => {}
         }
         control.stage = ControlStage::Attached;
+        for request in core::mem::take(&mut control.held) {
+            control.request(request, effects);
+        }
     }
 
     fn detached(

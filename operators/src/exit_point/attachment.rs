@@ -18,6 +18,7 @@ use gomera_model::{Cursor, Epoch, Generation, Incarnation, SessionId, SlotId, Ti
 
 use super::ExitPoint;
 use super::pair::to_exit_point;
+use super::session::Session;
 use crate::effect::Effects;
 use crate::routing;
 
@@ -227,7 +228,7 @@ impl ExitPoint {
             epoch: attach.epoch,
         };
         self.send_behind_deliveries(from, frame, effects);
-        self.answer_taken(from, attach, effects);
+        self.answer_taken(attach, effects);
         self.tell_identity(session, effects);
         self.note_progress(session);
         self.pump(now, session);
@@ -235,18 +236,16 @@ impl ExitPoint {
     }
 
     /// Answers what the client waits for and was taken while its session belonged to another one.
-    fn answer_taken(&mut self, to: Incarnation, attach: &Attach, effects: &mut Effects) {
+    fn answer_taken(&mut self, attach: &Attach, effects: &mut Effects) {
         let unanswered = attach.moved.iter().flat_map(|moved| &moved.unanswered);
         for &(operation, number) in unanswered {
             let session = self.sessions.get(attach.session);
-            if session.is_some_and(|session| session.has_taken(operation, number)) {
-                let answered = ConnectionPointFrame::Answered {
-                    session: attach.session,
-                    generation: attach.generation,
-                    operation,
-                    refused: None,
-                };
-                self.send_behind_deliveries(to, answered, effects);
+            let is_taken = |session: &Session| {
+                session.has_taken(operation, number)
+                    && !session.confirmation.waits((number, operation))
+            };
+            if session.is_some_and(is_taken) {
+                self.answer(attach.session, operation, effects);
             }
         }
     }

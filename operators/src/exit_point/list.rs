@@ -164,6 +164,12 @@ impl SubscriptionList {
             })
     }
 
+    /// The subscriptions that ended, with the operations that ended them, as far as they are remembered.
+    pub(super) fn ended(&self) -> impl Iterator<Item = Hit> {
+        let tombstones = self.tombstones.iter();
+        tombstones.map(|(&operation, &number)| Hit { number, operation })
+    }
+
     /// Bytes of the filters.
     pub(super) fn filter_bytes(&self) -> usize {
         self.filter_bytes

@@ -13,6 +13,7 @@
 //! ```
 
 mod attachment;
+mod confirm;
 mod fill;
 mod join;
 mod list;
@@ -34,7 +35,9 @@ use gomera_model::lane::{
 };
 use gomera_model::operation::{Hit, SubscriptionOperation};
 use gomera_model::silbo::RefusalCode;
-use gomera_model::{Epoch, Incarnation, Notification, Seq, SessionId, Time};
+use gomera_model::{
+    Epoch, Incarnation, Notification, OperationNumber, Seq, SessionId, SubscriptionId, Time,
+};
 
 use crate::effect::{Effect, Effects};
 use crate::epochs::Epochs;
@@ -73,6 +76,10 @@ pub struct ExitPoint {
     byes: Vec<Connection>,
     /// Sessions whose clients have processed more in this turn.
     progressed: BTreeSet<SessionId>,
+    /// Sessions with operations that the backup has not confirmed.
+    unconfirmed: BTreeSet<SessionId>,
+    /// What was taken in this turn as a backup, by primary.
+    confirmations: BTreeMap<Incarnation, Vec<(SubscriptionId, OperationNumber)>>,
     /// Registrations of new owners, in order, until the old ones have passed every FLIP.
     early: Vec<(Incarnation, SubscriptionOperation)>,
     /// Deliveries of this turn, by connection point.
@@ -99,6 +106,8 @@ impl ExitPoint {
             waiting: Vec::new(),
             byes: Vec::new(),
             progressed: BTreeSet::new(),
+            unconfirmed: BTreeSet::new(),
+            confirmations: BTreeMap::new(),
             early: Vec::new(),
             deliveries: BTreeMap::new(),
             sweeps: None,
@@ -158,6 +167,7 @@ impl ExitPoint {
     pub fn turn_ended(&mut self, now: Time, effects: &mut Effects) {
         self.finish_closing(effects);
         self.tell_progress(effects);
+        self.send_confirmations(effects);
         self.send_fills(now, effects);
         let epoch = self.epochs.newest_epoch();
         for (&access_point, join) in &mut self.joins {
@@ -214,8 +224,8 @@ impl ExitPoint {
     #[must_use]
     pub fn stats(&self) -> ExitPointStats {
         let mut stats = self.stats.clone();
-        stats.sessions = self.sessions.len() as u64;
-        self.sessions.count(&mut stats);
+        self.sessions
+            .count(|session| self.delivers(session.slot()), &mut stats);
         stats
     }
 
@@ -416,16 +426,12 @@ impl ExitPoint {
         }
         let is_whole = self.roles.is_whole(id.slot());
         let session = self.sessions.get_or_shell(now, id, is_whole);
+        let was_taken = session.has_taken(operation.number, operation.subscription.number);
         let correction = session.register(&operation);
         self.stats.registrations += 1;
-        if let Some((connection_point, generation)) = session.attachment() {
-            let answered = ConnectionPointFrame::Answered {
-                session: id,
-                generation,
-                operation: operation.number,
-                refused: None,
-            };
-            self.send_behind_deliveries(connection_point, answered, effects);
+        self.note_confirmation(&operation);
+        if self.may_answer(&operation, was_taken) {
+            self.answer(id, operation.number, effects);
         }
         if let Some(correction) = correction
             && self.corrects(id.slot())
@@ -439,7 +445,7 @@ impl ExitPoint {
         let Some(session) = self.sessions.remove(id) else {
             return;
         };
-        let removals: Vec<SubscriptionOperation> = session.removals(id).collect();
+        let removals = session.removals_of_shell(id);
         self.stats.orphans += removals.len() as u64;
         if !removals.is_empty() {
             self.unsubscribe(removals, effects);

@@ -39,7 +39,7 @@ impl ExitPoint {
                     }
                 }
             }
-            BackupFrame::Ended(session) => self.drop_session(session),
+            BackupFrame::Ended(session) => self.ended_elsewhere(now, session),
             BackupFrame::Fill { epoch, pieces } => self.filled(now, (from, epoch), pieces, effects),
             BackupFrame::FillTaken(epoch) => self.fill_taken(from, epoch),
             BackupFrame::FillEnd(epoch) => {
@@ -56,7 +56,7 @@ impl ExitPoint {
                 session,
                 generation,
             } => self.bye_passed_on((session, generation), effects),
-            BackupFrame::Confirm(_) => {}
+            BackupFrame::Confirm(operations) => self.confirmed(now, operations, effects),
         }
     }
 
@@ -77,6 +77,12 @@ impl ExitPoint {
         if !heirs.is_empty() {
             self.leave_clients(now, &yielded);
         }
+        let pair = |topology: &Topology, slot| {
+            let points = topology.exit_points(slot);
+            (points.primary, points.backup)
+        };
+        let is_changed = |slot| pair(present, slot) != pair(next, slot);
+        self.give_up_confirmations(now, is_changed, effects);
         for heir in heirs {
             to_exit_point(heir, BackupFrame::Yield(next.epoch), effects);
         }
@@ -204,6 +210,15 @@ impl ExitPoint {
         let is_whole = self.roles.is_whole(id.slot());
         let session = self.sessions.get_or_shell(now, id, is_whole);
         session.identify(identity);
+    }
+
+    /// A session has ended at its primary, which takes away what it knew of. What it did not know yet is taken away by
+    /// whoever is the primary when it comes there.
+    fn ended_elsewhere(&mut self, now: Time, id: SessionId) {
+        let session = self.sessions.get_mut(id);
+        if session.is_some_and(|session| !session.ended(now)) {
+            self.drop_session(id);
+        }
     }
 
     /// The clients of these slots are another one's: they hear nothing of it.

@@ -18,9 +18,10 @@ use gomera_model::{
     SubscriptionId, SubscriptionNumber, Time,
 };
 
+use super::confirm::Confirmation;
 use super::list::SubscriptionList;
 use super::stats::ExitPointStats;
-use super::window::{Filled, Window};
+use super::window::{Filled, Seen, Window};
 use crate::limits::{QUEUE_AGE_CONNECTED, QUEUE_AGE_OFFLINE};
 use crate::rules::Rules;
 
@@ -33,6 +34,8 @@ pub(super) struct Session {
     holding: Holding,
     list: SubscriptionList,
     window: Window,
+    /// What the backup of its slot has yet to take.
+    pub(super) confirmation: Confirmation,
 }
 
 /// Where the client is.
@@ -82,6 +85,7 @@ impl Session {
             holding: Holding::Whole,
             list: SubscriptionList::default(),
             window: Window::new(rules),
+            confirmation: Confirmation::default(),
         }
     }
 
@@ -97,12 +101,25 @@ impl Session {
             },
             list: SubscriptionList::default(),
             window: Window::new(rules),
+            confirmation: Confirmation::default(),
         }
     }
 
     /// It is known whose it is.
     pub(super) fn identify(&mut self, identity: Identity) {
         self.identity = Some(identity);
+    }
+
+    /// The session has ended elsewhere. Answers whether a subscription may be left that came here, and not there before
+    /// the end: then it is a shell again, until it is known who takes it away.
+    pub(super) fn ended(&mut self, now: Time) -> bool {
+        self.identity = None;
+        self.client = Client::Away(now);
+        self.window = Window::new(self.window.rules());
+        match &self.holding {
+            Holding::Whole => self.list.live().next().is_some(),
+            Holding::Partial(partial) => !partial.taken.is_empty(),
+        }
     }
 
     /// The client is here over a newer connection, or comes from another exit point with its old one. Answers the older
@@ -183,8 +200,9 @@ impl Session {
             self.list.take(operation);
         }
         self.window.fill(now, partial.filled);
+        let seen = self.seen();
         let list = &self.list;
-        self.window.retain(list.removals(), |hit| list.wants(hit));
+        self.window.retain(seen, |hit| list.wants(hit));
     }
 
     /// All of it that an exit point does not have which takes part from this epoch on.
@@ -211,8 +229,8 @@ impl Session {
         notification: &Arc<Notification>,
         hits: Vec<Hit>,
     ) -> Verdict {
-        let removals = self.list.removals();
-        self.window.push(now, notification, hits, removals);
+        let seen = self.seen();
+        self.window.push(now, notification, hits, seen);
         while self.window.is_over_limit() {
             if self.policy() == OverflowPolicy::Disconnect {
                 return Verdict::TooSlow;
@@ -229,8 +247,8 @@ impl Session {
         notification: &Arc<Notification>,
         hits: Vec<Hit>,
     ) {
-        let removals = self.list.removals();
-        self.window.push(now, notification, hits, removals);
+        let seen = self.seen();
+        self.window.push(now, notification, hits, seen);
         while self.window.is_over_limit_of_copy() {
             self.window.lose_oldest(true);
         }
@@ -238,9 +256,11 @@ impl Session {
 
     /// The next item that may be sent now.
     pub(super) fn next_to_send(&mut self, now: Time) -> Option<DeliveryItem> {
+        let seen = self.seen();
         let list = &self.list;
+        let bound = self.confirmation.bound();
         self.window
-            .next_to_send(now, list.removals(), |hit| list.wants(hit))
+            .next_to_send(now, (seen, bound), |hit| list.wants(hit))
     }
 
     /// The client has processed up to these.
@@ -356,15 +376,40 @@ impl Session {
         })
     }
 
+    /// What ends each subscription of which it is known, also once more: a matcher may have taken a late one since, even
+    /// under the number that ended it, because who ended the session did not know what its client had asked last.
+    pub(super) fn removals_of_shell(&self, id: SessionId) -> Vec<SubscriptionOperation> {
+        let ended = self.list.ended().map(|hit| {
+            let subscription = SubscriptionId {
+                session: id,
+                number: hit.number,
+            };
+            removal(subscription, hit.operation.next())
+        });
+        self.removals(id).chain(ended).collect()
+    }
+
     /// Adds its present values.
-    pub(super) fn count(&self, stats: &mut ExitPointStats) {
+    pub(super) fn count(&self, delivers: bool, stats: &mut ExitPointStats) {
         let (deliveries, bytes) = self.window.size();
         stats.queued_deliveries += deliveries as u64;
         stats.queued_bytes += bytes as u64;
         stats.filter_bytes += self.list.filter_bytes() as u64;
+        if !delivers {
+            stats.copies += 1;
+            return;
+        }
+        stats.sessions += 1;
         stats.deliveries_lost += self.window.lost_count();
         stats.sessions_behind += u64::from(self.window.is_behind());
         stats.sessions_away += u64::from(self.attachment().is_none());
+    }
+
+    fn seen(&self) -> Seen {
+        Seen {
+            removals: self.list.removals(),
+            operations: self.confirmation.count(),
+        }
     }
 
     fn policy(&self) -> OverflowPolicy {

@@ -135,10 +135,12 @@ impl Sessions {
         self.ids.len()
     }
 
-    /// Adds the present values of all sessions.
-    pub(super) fn count(&self, stats: &mut ExitPointStats) {
-        for session in self.sessions.iter().flatten() {
-            session.count(stats);
+    /// Adds the present values of all sessions; `delivers` says which are not copies.
+    pub(super) fn count(&self, delivers: impl Fn(SessionId) -> bool, stats: &mut ExitPointStats) {
+        for (id, place) in &self.ids {
+            if let Some(session) = &self.sessions[*place] {
+                session.count(delivers(*id), stats);
+            }
         }
     }
 

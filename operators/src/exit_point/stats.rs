@@ -23,6 +23,8 @@ pub struct ExitPointStats {
     pub refused_frames: u64,
     /// Now: sessions.
     pub sessions: u64,
+    /// Now: sessions that another exit point delivers.
+    pub copies: u64,
     /// Now: sessions that have lost something they have not been told of yet.
     pub sessions_behind: u64,
     /// Now: sessions whose client is away.

@@ -36,6 +36,8 @@ pub(super) struct Window {
     lost: BTreeMap<Incarnation, Lost>,
     /// How far the client has processed.
     cursors: BTreeMap<Incarnation, Seq>,
+    /// How far it was sent over the present connection by another exit point, which may have been ahead of this one.
+    sent: BTreeMap<Incarnation, Seq>,
     lost_count: u64,
 }
 
@@ -44,9 +46,17 @@ struct Item {
     item: DeliveryItem,
     bytes: usize,
     queued_at: Time,
-    /// How many subscriptions of the session had ended when this was looked at.
-    removals: u64,
+    seen: Seen,
     was_sent: bool,
+}
+
+/// What of the session had happened when an item was looked at.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Seen {
+    /// How many subscriptions had ended.
+    pub(super) removals: u64,
+    /// How many operations had waited for the backup.
+    pub(super) operations: u64,
 }
 
 #[derive(Debug)]
@@ -79,14 +89,19 @@ impl Window {
         now: Time,
         notification: &Arc<Notification>,
         hits: Vec<Hit>,
-        removals: u64,
+        seen: Seen,
     ) {
         let item = DeliveryItem::Notification {
             notification: Arc::clone(notification),
             hits,
         };
-        let item = Item::new(now, item, removals);
-        if !self.has_processed(&item) {
+        let item = Item::new(now, item, seen);
+        if self.has_processed(&item) {
+            return;
+        }
+        if is_up_to(&self.sent, item.place()) {
+            self.note_sent(item);
+        } else {
             self.queue_bytes += item.bytes;
             self.queue.push_back(item);
         }
@@ -123,24 +138,32 @@ impl Window {
     }
 
     /// Moves the next item into flight, if there is room, and hands it out. `wants` says, after a subscription has
-    /// ended, whether a hit still counts.
+    /// ended, whether a hit still counts. Nothing goes out that depends on an operation from `bound` on, also not by
+    /// what it leaves out.
     pub(super) fn next_to_send(
         &mut self,
         now: Time,
-        removals: u64,
+        (seen, bound): (Seen, Option<u64>),
         wants: impl Fn(Hit) -> bool,
     ) -> Option<DeliveryItem> {
         if self.in_flight.len() >= IN_FLIGHT_DELIVERIES || self.in_flight_bytes >= IN_FLIGHT_BYTES {
             return None;
         }
         if let Some((_, lost)) = self.lost.pop_first() {
-            let mut item = Item::new(now, DeliveryItem::Gap(lost.gap), removals);
+            let mut item = Item::new(now, DeliveryItem::Gap(lost.gap), seen);
             item.was_sent = true;
             return Some(self.launch(item));
         }
-        while let Some(mut item) = self.queue.pop_front() {
+        while let Some(front) = self.queue.front() {
+            let is_older = front.seen.removals != seen.removals;
+            if bound.is_some_and(|bound| is_older || front.seen.operations >= bound) {
+                return None;
+            }
+            let Some(mut item) = self.queue.pop_front() else {
+                break;
+            };
             self.queue_bytes -= item.bytes;
-            if item.removals != removals && !item.retain(&wants) {
+            if is_older && !item.retain(&wants) {
                 continue;
             }
             item.was_sent = true;
@@ -174,6 +197,7 @@ impl Window {
 
     /// The connection is gone: what was in flight waits again.
     pub(super) fn take_back(&mut self) {
+        self.sent.clear();
         while let Some(item) = self.in_flight.pop_back() {
             self.in_flight_bytes -= item.bytes;
             self.queue_bytes += item.bytes;
@@ -209,7 +233,7 @@ impl Window {
             if let DeliveryItem::Gap(gap) = &item {
                 raise(&mut given_up, gap.access_point, gap.last);
             }
-            let mut item = Item::new(now, item, 0);
+            let mut item = Item::new(now, item, Seen::default());
             item.was_sent = was_sent;
             self.queue.push_back(item);
         }
@@ -231,9 +255,9 @@ impl Window {
     }
 
     /// Looks at everything that waits: only hits that are wanted stay.
-    pub(super) fn retain(&mut self, removals: u64, wants: impl Fn(Hit) -> bool) {
+    pub(super) fn retain(&mut self, seen: Seen, wants: impl Fn(Hit) -> bool) {
         self.queue.retain_mut(|item| {
-            item.removals = removals;
+            item.seen = seen;
             let stays = item.retain(&wants);
             if !stays {
                 self.queue_bytes -= item.bytes;
@@ -269,6 +293,11 @@ impl Window {
         for cursor in cursors {
             raise(&mut self.cursors, cursor.access_point, cursor.seq);
         }
+    }
+
+    /// Which rules hold for it.
+    pub(super) fn rules(&self) -> Rules {
+        self.rules
     }
 
     /// Deliveries that were lost so far.
@@ -323,23 +352,26 @@ impl Window {
         }
     }
 
-    /// What was sent already goes into flight, without being sent again.
+    /// What was sent already goes into flight, without being sent again; also what comes here only later.
     fn take_for_sent(&mut self, sent: &[Cursor]) {
-        let mut bounds = BTreeMap::new();
         for cursor in sent {
-            raise(&mut bounds, cursor.access_point, cursor.seq);
+            raise(&mut self.sent, cursor.access_point, cursor.seq);
         }
-        for mut item in core::mem::take(&mut self.queue) {
-            if is_up_to(&bounds, item.place()) {
-                item.was_sent = true;
+        for item in core::mem::take(&mut self.queue) {
+            if is_up_to(&self.sent, item.place()) {
                 self.queue_bytes -= item.bytes;
-                self.in_flight_bytes += item.bytes;
-                self.in_flight.push_back(item);
+                self.note_sent(item);
             } else {
                 self.queue.push_back(item);
             }
         }
-        self.trim_lost(&bounds);
+        self.trim_lost(&self.sent.clone());
+    }
+
+    fn note_sent(&mut self, mut item: Item) {
+        item.was_sent = true;
+        self.in_flight_bytes += item.bytes;
+        self.in_flight.push_back(item);
     }
 
     fn note_lost(&mut self, gap: Gap, sent: &[Seq]) {
@@ -384,7 +416,7 @@ impl Window {
 }
 
 impl Item {
-    fn new(now: Time, item: DeliveryItem, removals: u64) -> Self {
+    fn new(now: Time, item: DeliveryItem, seen: Seen) -> Self {
         let bytes = match &item {
             DeliveryItem::Notification { notification, hits } => {
                 notification.content.bytes() + hits.len() * size_of::<Hit>()
@@ -395,7 +427,7 @@ impl Item {
             item,
             bytes: bytes + DELIVERY_OVERHEAD_BYTES,
             queued_at: now,
-            removals,
+            seen,
             was_sent: false,
         }
     }
@@ -492,7 +524,7 @@ mod tests {
                 number: SubscriptionNumber(0),
                 operation: OperationNumber(1),
             };
-            window.push(Time(seq), &notification(seq), [hit].into(), 0);
+            window.push(Time(seq), &notification(seq), [hit].into(), Seen::default());
         }
         window
     }
@@ -500,7 +532,7 @@ mod tests {
     /// What the next items are: a notification's number, or a gap's first, last and count.
     fn sent(window: &mut Window, count: usize) -> Vec<(u64, u64, u64)> {
         let next = |_| {
-            let item = window.next_to_send(Time(0), 0, |_| true)?;
+            let item = window.next_to_send(Time(0), (Seen::default(), None), |_| true)?;
             Some(match item {
                 DeliveryItem::Notification { notification, .. } => {
                     let seq = notification.stamp.seq.0;
@@ -565,7 +597,12 @@ mod tests {
     #[test]
     fn what_waits_for_an_ended_subscription_is_not_sent() {
         let mut window = window(1..=2);
-        assert_eq!(window.next_to_send(Time(0), 1, |_| false), None);
+        let seen = Seen {
+            removals: 1,
+            operations: 0,
+        };
+        let next = window.next_to_send(Time(0), (seen, None), |_| false);
+        assert_eq!(next, None);
         assert_eq!(window.size(), (0, 0));
     }
 }

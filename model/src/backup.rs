@@ -2,8 +2,8 @@
 
 use alloc::vec::Vec;
 
+use crate::delivery::DeliveryItem;
 use crate::id::{Epoch, OperationNumber, Seq, SessionId, SubscriptionId, SubscriptionNumber};
-use crate::lane::DeliveryItem;
 use crate::operation::CanonicalFilter;
 use crate::request::OverflowPolicy;
 use crate::session::{Cursor, Gap, Generation, SessionToken};

@@ -6,6 +6,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 pub use crate::backup::{BackupFrame, FillPiece, Identity, LiveSubscription};
+pub use crate::delivery::{Delivery, DeliveryItem};
 use crate::id::{
     Epoch, Incarnation, OperationId, OperationNumber, PublisherId, PublisherSeq, Seq, SessionId,
     SubscriptionNumber,
@@ -13,7 +14,7 @@ use crate::id::{
 use crate::notification::Notification;
 use crate::operation::{Hit, StoredSubscription, SubscriptionOperation};
 pub use crate::request::{FilterText, OverflowPolicy, Publication, SubscriptionRequest};
-use crate::session::{Cursor, Gap, Generation, SessionToken};
+use crate::session::{Cursor, Generation, SessionToken};
 use crate::silbo::{Acknowledgement, Refusal, RefusalCode};
 
 /// A frame on its way to an instance of any layer.
@@ -374,29 +375,4 @@ pub struct Share {
     pub publications: u32,
     /// Bytes of their content.
     pub bytes: u64,
-}
-
-/// What goes to one session.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Delivery {
-    /// Whose.
-    pub session: SessionId,
-    /// To which connection.
-    pub generation: Generation,
-    /// What.
-    pub item: DeliveryItem,
-}
-
-/// One item of a session's ordered output.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DeliveryItem {
-    /// A notification with the session's subscriptions that matched.
-    Notification {
-        /// What.
-        notification: Arc<Notification>,
-        /// Which of the session's subscriptions matched, ascending by number.
-        hits: Vec<Hit>,
-    },
-    /// Something was lost here.
-    Gap(Gap),
 }

@@ -12,6 +12,7 @@ pub mod attributes;
 pub mod backup;
 mod content_error;
 pub mod control;
+pub mod delivery;
 pub mod flatten;
 pub mod id;
 pub mod json;

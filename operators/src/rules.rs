@@ -37,6 +37,8 @@ pub enum Rule {
     FillBeforeOwn,
     /// A new primary serves no client before the old one has yielded.
     WaitForYield,
+    /// A new primary serves no client before every matcher has passed a FLIP: what the old one has answered is in its list.
+    WaitForMatchers,
     /// What a client has is told by the cursor of each item's own access point, not by a place in a queue: two exit
     /// points have notifications of different access points in different orders.
     CutByOwnCursor,
@@ -64,7 +66,7 @@ pub enum Rule {
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::VisibilityFilter,
         Self::JoinUnderStamp,
         Self::ReleaseAfterEveryFlip,
@@ -80,6 +82,7 @@ impl Rule {
         Self::KnowRepeats,
         Self::FillBeforeOwn,
         Self::WaitForYield,
+        Self::WaitForMatchers,
         Self::CutByOwnCursor,
         Self::RegisterWithAll,
         Self::FillAfterJoined,

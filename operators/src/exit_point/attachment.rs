@@ -16,9 +16,8 @@ use gomera_model::operation::SubscriptionOperation;
 use gomera_model::silbo::RefusalCode;
 use gomera_model::{Cursor, Epoch, Generation, Incarnation, SessionId, SlotId, Time};
 
-use super::ExitPoint;
-use super::pair::to_exit_point;
 use super::session::Session;
+use super::{ExitPoint, to_exit_point};
 use crate::effect::Effects;
 use crate::routing;
 

@@ -20,8 +20,7 @@ use gomera_model::{
     Incarnation, OperationNumber, SessionId, SlotId, SubscriptionId, SubscriptionNumber, Time,
 };
 
-use super::ExitPoint;
-use super::pair::to_exit_point;
+use super::{ExitPoint, to_exit_point};
 use crate::effect::Effects;
 use crate::rules::Rule;
 

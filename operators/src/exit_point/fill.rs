@@ -15,9 +15,8 @@ use gomera_matching::SlotSet;
 use gomera_model::lane::{BackupFrame, DeliveryItem, FillPiece};
 use gomera_model::{Epoch, Incarnation, SessionId, Time};
 
-use super::ExitPoint;
-use super::pair::to_exit_point;
 use super::sessions::Sessions;
+use super::{ExitPoint, to_exit_point};
 use crate::effect::{Effect, Effects};
 use crate::limits::{DELIVERY_OVERHEAD_BYTES, FILL_BYTES, FILL_PAUSE, FILL_PIECES};
 

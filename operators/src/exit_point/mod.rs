@@ -31,7 +31,8 @@ use alloc::vec::Vec;
 
 use gomera_model::control::Control;
 use gomera_model::lane::{
-    AccessPointFrame, ConnectionPointFrame, Delivery, ExitPointFrame, LaneFrame, Matched,
+    AccessPointFrame, BackupFrame, ConnectionPointFrame, Delivery, ExitPointFrame, LaneFrame,
+    Matched,
 };
 use gomera_model::operation::{Hit, SubscriptionOperation};
 use gomera_model::silbo::RefusalCode;
@@ -121,6 +122,7 @@ impl ExitPoint {
         self.rules = rules;
         self.sessions = self.sessions.with_rules(rules);
         self.roles.waits_for_yield = !rules.broken(Rule::WaitForYield);
+        self.roles.waits_for_matchers = !rules.broken(Rule::WaitForMatchers);
         self
     }
 
@@ -491,4 +493,9 @@ impl ExitPoint {
             effects.push(Effect::WakeAt(due));
         }
     }
+}
+
+/// Appends a frame to the lane to another exit point.
+fn to_exit_point(to: Incarnation, frame: BackupFrame, effects: &mut Effects) {
+    effects.send(to, LaneFrame::ExitPoint(ExitPointFrame::Backup(frame)));
 }

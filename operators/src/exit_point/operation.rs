@@ -114,6 +114,10 @@ impl ExitPoint {
         for (from, operation) in core::mem::take(&mut self.early) {
             self.registration(now, from, operation, effects);
         }
+        if epoch == self.epochs.newest_epoch() {
+            let gained = self.roles.passed(matcher);
+            self.take_charge(now, &gained, effects);
+        }
         self.release(now, (matcher, access_point), Seq(first.0 - 1), effects);
     }
 

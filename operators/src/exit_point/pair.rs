@@ -11,13 +11,13 @@ use alloc::vec::Vec;
 
 use gomera_matching::SlotSet;
 use gomera_model::control::Report;
-use gomera_model::lane::{BackupFrame, ExitPointFrame, Identity, LaneFrame};
+use gomera_model::lane::{BackupFrame, Identity};
 use gomera_model::{Incarnation, SessionId, SlotId, Time, Topology};
 
-use super::ExitPoint;
 use super::fill::Fill;
 use super::roles::{Change, names};
 use super::session::Verdict;
+use super::{ExitPoint, to_exit_point};
 use crate::effect::{Effect, Effects};
 use crate::rules::Rule;
 
@@ -241,7 +241,10 @@ impl ExitPoint {
 
     /// Nobody else delivers these slots any more. A session that nobody has named until now has ended: what is left of
     /// it goes. The others wait for their clients from here on.
-    fn take_charge(&mut self, now: Time, slots: &SlotSet, effects: &mut Effects) {
+    pub(super) fn take_charge(&mut self, now: Time, slots: &SlotSet, effects: &mut Effects) {
+        if slots.is_empty() {
+            return;
+        }
         for id in self.ids_in(slots) {
             let Some(session) = self.sessions.get_mut(id) else {
                 continue;
@@ -262,9 +265,4 @@ impl ExitPoint {
             session.bury(&mut self.stats);
         }
     }
-}
-
-/// Appends a frame to the lane to another exit point.
-pub(super) fn to_exit_point(to: Incarnation, frame: BackupFrame, effects: &mut Effects) {
-    effects.send(to, LaneFrame::ExitPoint(ExitPointFrame::Backup(frame)));
 }

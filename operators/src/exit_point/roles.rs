@@ -6,18 +6,22 @@
 //!     ▲                                                           │
 //!     └── no longer named, and everything before it joined ───────┘
 //!
-//!               made the primary       Yield of the old primary
+//!                                      Yield of the old primary,
+//!               made the primary       a FLIP of every matcher
 //!  holds ────────────────────► waits ─────────────────────────► delivers
 //!    ▲                                                            │
 //!    └──────── another one is the primary: Yield to it ───────────┘
 //! ```
+//!
+//! The FLIPs are waited for because the old primary may have answered operations whose registrations are still on their
+//! way here. It answers none that a matcher took behind its first FLIP.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use gomera_matching::SlotSet;
 use gomera_model::topology::ExitPoints;
-use gomera_model::{Epoch, Incarnation, SlotId, Topology};
+use gomera_model::{Epoch, Incarnation, Layer, SlotId, Topology};
 
 /// What stands between this exit point and the parts that the newest topology gives it.
 #[derive(Debug)]
@@ -25,12 +29,18 @@ pub(super) struct Roles {
     own: Incarnation,
     /// Whether an old primary is waited for; not so only where this rule is broken.
     pub(super) waits_for_yield: bool,
+    /// Whether matchers are waited for; the same.
+    pub(super) waits_for_matchers: bool,
     /// Slots of which everything is here.
     whole: SlotSet,
     /// Slots that are filled by this primary.
     filling: BTreeMap<SlotId, Incarnation>,
     /// Slots that this primary delivers until it yields.
     awaited: BTreeMap<SlotId, Incarnation>,
+    /// Slots that were yielded, while a matcher is behind.
+    yielded_early: SlotSet,
+    /// Matchers that have passed no FLIP into the newest epoch, where this one is a new primary.
+    behind: BTreeSet<Incarnation>,
     /// The newest epoch for which each primary has filled everything, also before it is known here.
     filled: BTreeMap<Incarnation, Epoch>,
     /// The same for what each has yielded.
@@ -57,9 +67,12 @@ impl Roles {
         Self {
             own,
             waits_for_yield: true,
+            waits_for_matchers: true,
             whole: SlotSet::empty(),
             filling: BTreeMap::new(),
             awaited: BTreeMap::new(),
+            yielded_early: SlotSet::empty(),
+            behind: BTreeSet::new(),
             filled: BTreeMap::new(),
             yielded: BTreeMap::new(),
         }
@@ -83,6 +96,12 @@ impl Roles {
         }
         change.heirs.sort_unstable();
         change.heirs.dedup();
+        let is_new_primary = !change.gained.is_empty() || !self.awaited.is_empty();
+        if is_new_primary && self.waits_for_matchers {
+            let matchers = present.incarnations(Layer::Matchers);
+            self.behind = matchers.chain(next.incarnations(Layer::Matchers)).collect();
+        }
+        change.gained = self.gain(core::mem::take(&mut change.gained));
         change
     }
 
@@ -97,7 +116,14 @@ impl Roles {
     /// A primary delivers no more what this epoch takes from it. Answers the slots that are this one's now.
     pub(super) fn yielded(&mut self, from: Incarnation, epoch: Epoch) -> SlotSet {
         self.yielded.insert(from, epoch);
-        take_slots(&mut self.awaited, from)
+        let slots = take_slots(&mut self.awaited, from);
+        self.gain(slots)
+    }
+
+    /// A matcher has passed a FLIP into the newest epoch. Answers the slots that are this one's now.
+    pub(super) fn passed(&mut self, matcher: Incarnation) -> SlotSet {
+        self.behind.remove(&matcher);
+        self.gain(SlotSet::empty())
     }
 
     /// Everything stamped before the newest topology is joined: slots that it does not name this one for are nothing
@@ -121,12 +147,24 @@ impl Roles {
 
     /// Whether the slot is this one's to deliver, and nobody else's.
     pub(super) fn delivers(&self, newest: &Topology, slot: SlotId) -> bool {
-        newest.exit_points(slot).primary == self.own && !self.awaited.contains_key(&slot)
+        newest.exit_points(slot).primary == self.own
+            && !self.awaited.contains_key(&slot)
+            && !self.yielded_early.contains(slot)
     }
 
     /// Whether nothing stands between this exit point and its parts.
     pub(super) fn is_settled(&self) -> bool {
-        self.filling.is_empty() && self.awaited.is_empty()
+        self.filling.is_empty() && self.awaited.is_empty() && self.yielded_early.is_empty()
+    }
+
+    /// Slots are yielded: they are this one's, once no matcher is behind.
+    fn gain(&mut self, slots: SlotSet) -> SlotSet {
+        self.yielded_early.extend(slots.iter());
+        if self.behind.is_empty() {
+            core::mem::take(&mut self.yielded_early)
+        } else {
+            SlotSet::empty()
+        }
     }
 
     fn learn_slot(
@@ -167,6 +205,7 @@ impl Roles {
         if !names(after, self.own) {
             self.filling.remove(&slot);
             self.awaited.remove(&slot);
+            self.yielded_early.remove(slot);
         }
     }
 }

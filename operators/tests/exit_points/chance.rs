@@ -91,6 +91,7 @@ impl Run {
     }
 
     fn commit(&mut self, placement: &Placement) {
+        self.end_turns();
         self.world.commit(placement);
     }
 

@@ -79,6 +79,7 @@ impl Crowd {
         let open = ClientFrame::OpenPublisher {
             publisher: PublisherId(id),
             generation: Generation(1),
+            welcomed_by: None,
             acknowledgement: Acknowledgement::Joined,
         };
         world.client_says(at, connection, open);
@@ -328,6 +329,12 @@ impl Subscriber {
                 Vec::new()
             }
             ServerFrame::Deliver(deliver) => {
+                for hit in &deliver.hits {
+                    let mut operations = self.operations.iter().rev();
+                    let last = operations.find(|o| o.subscription == hit.number.0);
+                    let is_over = last.is_some_and(|o| o.topic.is_none() && o.answered.is_some());
+                    assert!(!is_over, "{} {hit:?} after its end was answered", self.id);
+                }
                 self.received.push(deliver);
                 Vec::new()
             }

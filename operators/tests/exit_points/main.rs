@@ -3,53 +3,15 @@
 
 mod chance;
 mod crowd;
-#[cfg(feature = "mutants")]
-mod mutants;
+mod places;
 mod scripted;
 mod world;
 
-use gomera_model::Incarnation;
-use gomera_model::topology::ExitPoints;
 use gomera_operators::Rules;
 
 use chance::{Course, run};
-use world::{EXIT_POINTS, Placement, alone};
-
-const OLD: Incarnation = EXIT_POINTS[0];
-const NEW: Incarnation = EXIT_POINTS[1];
-const BACKUP: Incarnation = EXIT_POINTS[2];
-const OTHER: Incarnation = EXIT_POINTS[3];
-
-/// Delivered by one, while another is filled.
-fn moving(primary: Incarnation, further: Incarnation) -> ExitPoints {
-    ExitPoints {
-        further: Some(further),
-        ..alone(primary)
-    }
-}
-
-/// Delivered by one, held by another.
-fn pair(primary: Incarnation, backup: Incarnation) -> ExitPoints {
-    ExitPoints {
-        backup: Some(backup),
-        ..alone(primary)
-    }
-}
-
-/// A pair, while one more is filled.
-fn pair_and(primary: Incarnation, backup: Incarnation, further: Incarnation) -> ExitPoints {
-    ExitPoints {
-        further: Some(further),
-        ..pair(primary, backup)
-    }
-}
-
-fn placement(listed: &[Incarnation], slots: &[ExitPoints]) -> Placement {
-    Placement {
-        listed: listed.to_vec(),
-        slots: slots.to_vec(),
-    }
-}
+use places::{BACKUP, NEW, OLD, OTHER, moving, pair, pair_and, placement};
+use world::{Placement, alone};
 
 fn check(epochs: &[Placement], seeds: u64) {
     for is_lively in [true, false] {

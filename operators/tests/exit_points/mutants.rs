@@ -1,14 +1,21 @@
 //! Each rule of the exit points is necessary: without it, chance finds something wrong.
 //!
-//! `cargo test -p gomera-operators --features mutants --test exit_points`
+//! `cargo test -p gomera-operators --features mutants --test exit_point_mutants`
+
+mod chance;
+mod crowd;
+mod places;
+mod scripted;
+mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use gomera_operators::{Rule, Rules};
 
-use crate::chance::{Course, run};
-use crate::scripted::wait_for_backup;
-use crate::{BACKUP, NEW, OLD, alone, moving, pair, pair_and, placement};
+use chance::{Course, run};
+use places::{BACKUP, NEW, OLD, OTHER, moving, pair, pair_and, placement};
+use scripted::wait_for_backup;
+use world::alone;
 
 /// The first seed that shows something wrong.
 fn caught(rules: Rules, seeds: u64) -> Option<u64> {
@@ -19,6 +26,8 @@ fn caught(rules: Rules, seeds: u64) -> Option<u64> {
         placement(&three, &[moving(OLD, NEW), pair_and(OLD, BACKUP, NEW)]),
         placement(&three, &[alone(NEW), pair(NEW, OLD)]),
         placement(&both, &[alone(NEW), pair(NEW, OLD)]),
+        placement(&[OLD, NEW, OTHER], &[moving(NEW, OTHER), pair(OLD, NEW)]),
+        placement(&[OLD, NEW, OTHER], &[alone(OTHER), pair(OLD, NEW)]),
     ];
     (1..=seeds).find(|seed| {
         [true, false].into_iter().any(|is_lively| {
@@ -38,6 +47,7 @@ fn every_rule_is_necessary() {
     let rules = [
         Rule::FillBeforeOwn,
         Rule::WaitForYield,
+        Rule::WaitForMatchers,
         Rule::CutByOwnCursor,
         Rule::RegisterWithAll,
         Rule::FillAfterJoined,

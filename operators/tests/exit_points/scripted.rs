@@ -4,8 +4,8 @@ use gomera_model::{Duration, Incarnation, SessionId};
 use gomera_operators::Rules;
 
 use crate::crowd::{Crowd, State};
+use crate::places::{BACKUP, NEW, OLD, moving, pair, placement};
 use crate::world::{CONNECTION_POINTS, COORDINATOR, MATCHERS, Placement, World, alone};
-use crate::{BACKUP, NEW, OLD, moving, pair, placement};
 
 const HERE: Incarnation = CONNECTION_POINTS[0];
 

@@ -57,6 +57,7 @@ pub(crate) struct World {
     /// Lanes that bring nothing for now.
     held: BTreeSet<Lane>,
     wakes: BTreeMap<Incarnation, Time>,
+    stopped: BTreeSet<Incarnation>,
     reports: BTreeMap<Incarnation, BTreeSet<Reported>>,
     rules: Rules,
     connections: u64,
@@ -81,6 +82,7 @@ impl World {
             lanes: BTreeMap::new(),
             held: BTreeSet::new(),
             wakes: BTreeMap::new(),
+            stopped: BTreeSet::new(),
             reports: BTreeMap::new(),
             rules,
             connections: 0,
@@ -97,6 +99,7 @@ impl World {
     pub(crate) fn commit(&mut self, placement: &Placement) -> Epoch {
         let epoch = self.topology.epoch.next();
         let next = Arc::new(topology(epoch.0, placement));
+        self.stop_unlisted();
         for instance in &next.instances {
             if !self.operators.contains_key(&instance.incarnation) {
                 self.start(instance.incarnation);
@@ -296,6 +299,19 @@ impl World {
         self.step((COORDINATOR, incarnation), true);
     }
 
+    /// Who is not listed any more, and has nothing to do any more, ends.
+    fn stop_unlisted(&mut self) {
+        let topology = Arc::clone(&self.topology);
+        self.operators
+            .retain(|who, _| topology.instance(*who).is_some());
+        let operators = &self.operators;
+        let lanes = self.lanes.keys().map(|(_, to)| *to);
+        self.stopped
+            .extend(lanes.filter(|to| !operators.contains_key(to)));
+        self.lanes.retain(|(_, to), _| operators.contains_key(to));
+        self.wakes.retain(|who, _| operators.contains_key(who));
+    }
+
     fn at_connection_point(
         &mut self,
         at: Incarnation,
@@ -316,7 +332,7 @@ impl World {
     fn carry_out(&mut self, from: Incarnation) {
         for effect in self.effects.drain() {
             match effect {
-                Effect::Send { to, frame } => {
+                Effect::Send { to, frame } if !self.stopped.contains(&to) => {
                     let lane = self.lanes.entry((from, to)).or_default();
                     lane.push_back(Input::Frame(frame));
                 }
@@ -331,7 +347,10 @@ impl World {
                 Effect::ToClient {
                     connection, frame, ..
                 } => self.told.push_back((connection, frame)),
-                Effect::PausePublisher(_) | Effect::ResumePublisher(_) | Effect::Close { .. } => {}
+                Effect::Send { .. }
+                | Effect::PausePublisher(_)
+                | Effect::ResumePublisher(_)
+                | Effect::Close { .. } => {}
             }
         }
     }

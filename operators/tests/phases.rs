@@ -361,6 +361,100 @@ fn exit_point_table(table: &mut String) {
     }
 }
 
+/// An access point's own life: it is not listed, listed, leaving, or gone, while another one is there.
+fn life(epoch: u64, is_listed: bool, leaving: bool) -> Control {
+    let mut topology = topology(1);
+    topology.epoch = Epoch(epoch);
+    let other = Instance {
+        incarnation: Incarnation(6),
+        ..topology.instances[1].clone()
+    };
+    topology.instances.push(other);
+    topology.instances[1].leaving = leaving;
+    if !is_listed {
+        topology.instances.remove(1);
+    }
+    Control::Topology(Arc::new(topology))
+}
+
+fn lives_table(table: &mut String) {
+    let nothing_more = || AccessPointFrame::NothingMore(Epoch(2));
+    let from = |senders: &[Incarnation]| -> Vec<(Incarnation, AccessPointFrame)> {
+        senders.iter().map(|who| (*who, nothing_more())).collect()
+    };
+    let open = AccessPointFrame::OpenPublisher {
+        publisher: PublisherId(1),
+        generation: Generation(1),
+        acknowledgement: Acknowledgement::Joined,
+        welcomed_by: None,
+    };
+    let ask = AccessPointFrame::HandOver {
+        publisher: PublisherId(1),
+        generation: Generation(1),
+    };
+    let feeders = [CONNECTION_POINT, EXIT_POINT];
+    let listed = || vec![life(1, true, false)];
+    let leaving = || vec![life(1, true, false), life(2, true, true)];
+    let left = vec![
+        life(1, true, false),
+        life(2, true, true),
+        life(3, false, false),
+    ];
+    let prefixes = [
+        (vec![life(1, false, false)], vec![]),
+        (listed(), vec![]),
+        (leaving(), vec![]),
+        (leaving(), from(&feeders)),
+        (
+            leaving(),
+            from(&[CONNECTION_POINT, EXIT_POINT, OLD, Incarnation(6)]),
+        ),
+        (left, vec![]),
+    ];
+    let inputs: [(&str, Vec<Control>, Vec<(Incarnation, AccessPointFrame)>); 7] = [
+        ("Topology(2), listed", vec![life(2, true, false)], vec![]),
+        ("Topology(2), leaving", vec![life(2, true, true)], vec![]),
+        (
+            "Topology(3), not listed",
+            vec![life(3, false, false)],
+            vec![],
+        ),
+        ("OpenPublisher", vec![], vec![(CONNECTION_POINT, open)]),
+        ("HandOver", vec![], vec![(Incarnation(6), ask)]),
+        ("NothingMore of feeders", vec![], from(&feeders)),
+        (
+            "NothingMore of receivers",
+            vec![],
+            from(&[OLD, Incarnation(6)]),
+        ),
+    ];
+    let mut effects = Effects::new();
+    for (controls, frames) in prefixes {
+        for (input, further, words) in inputs.clone() {
+            let mut point = access_point(&controls);
+            for (who, frame) in frames.clone() {
+                point.receive(NOW, who, frame, &mut effects);
+                point.turn_ended(NOW, &mut effects);
+            }
+            outcome(&mut effects);
+            let before = point.phase();
+            for control in further {
+                point.control(NOW, control, &mut effects);
+            }
+            for (who, frame) in words {
+                point.receive(NOW, who, frame, &mut effects);
+            }
+            point.turn_ended(NOW, &mut effects);
+            line(
+                table,
+                "access point",
+                (before, input, point.phase()),
+                &mut effects,
+            );
+        }
+    }
+}
+
 fn line(
     table: &mut String,
     who: &str,
@@ -379,6 +473,7 @@ fn every_input_in_every_phase_is_as_the_table_says() {
     access_point_table(&mut table);
     matcher_table(&mut table);
     exit_point_table(&mut table);
+    lives_table(&mut table);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/phases.txt");
     if std::env::var_os("UPDATE_PHASES").is_some() {
         std::fs::write(&path, &table).unwrap();

@@ -377,11 +377,18 @@ fn life(epoch: u64, is_listed: bool, leaving: bool) -> Control {
     Control::Topology(Arc::new(topology))
 }
 
-fn lives_table(table: &mut String) {
-    let nothing_more = || AccessPointFrame::NothingMore(Epoch(2));
-    let from = |senders: &[Incarnation]| -> Vec<(Incarnation, AccessPointFrame)> {
-        senders.iter().map(|who| (*who, nothing_more())).collect()
-    };
+/// Frames, with who sends them.
+type Words = Vec<(Incarnation, AccessPointFrame)>;
+
+fn nothing_more(senders: &[Incarnation]) -> Words {
+    let word = AccessPointFrame::NothingMore(Epoch(2));
+    senders.iter().map(|who| (*who, word.clone())).collect()
+}
+
+const FEEDERS: [Incarnation; 2] = [CONNECTION_POINT, EXIT_POINT];
+const RECEIVERS: [Incarnation; 2] = [OLD, Incarnation(6)];
+
+fn inputs_of_a_life() -> Vec<(&'static str, Vec<Control>, Words)> {
     let open = AccessPointFrame::OpenPublisher {
         publisher: PublisherId(1),
         generation: Generation(1),
@@ -392,45 +399,34 @@ fn lives_table(table: &mut String) {
         publisher: PublisherId(1),
         generation: Generation(1),
     };
-    let feeders = [CONNECTION_POINT, EXIT_POINT];
-    let listed = || vec![life(1, true, false)];
-    let leaving = || vec![life(1, true, false), life(2, true, true)];
-    let left = vec![
-        life(1, true, false),
-        life(2, true, true),
-        life(3, false, false),
-    ];
-    let prefixes = [
-        (vec![life(1, false, false)], vec![]),
-        (listed(), vec![]),
-        (leaving(), vec![]),
-        (leaving(), from(&feeders)),
-        (
-            leaving(),
-            from(&[CONNECTION_POINT, EXIT_POINT, OLD, Incarnation(6)]),
-        ),
-        (left, vec![]),
-    ];
-    let inputs: [(&str, Vec<Control>, Vec<(Incarnation, AccessPointFrame)>); 7] = [
+    let absent = life(3, false, false);
+    vec![
         ("Topology(2), listed", vec![life(2, true, false)], vec![]),
         ("Topology(2), leaving", vec![life(2, true, true)], vec![]),
-        (
-            "Topology(3), not listed",
-            vec![life(3, false, false)],
-            vec![],
-        ),
+        ("Topology(3), not listed", vec![absent], vec![]),
         ("OpenPublisher", vec![], vec![(CONNECTION_POINT, open)]),
         ("HandOver", vec![], vec![(Incarnation(6), ask)]),
-        ("NothingMore of feeders", vec![], from(&feeders)),
-        (
-            "NothingMore of receivers",
-            vec![],
-            from(&[OLD, Incarnation(6)]),
-        ),
+        ("NothingMore of feeders", vec![], nothing_more(&FEEDERS)),
+        ("NothingMore of receivers", vec![], nothing_more(&RECEIVERS)),
+    ]
+}
+
+fn lives_table(table: &mut String) {
+    let listed = life(1, true, false);
+    let leaving = || vec![listed.clone(), life(2, true, true)];
+    let everybody = [FEEDERS, RECEIVERS].concat();
+    let left = [leaving(), vec![life(3, false, false)]].concat();
+    let prefixes = [
+        (vec![life(1, false, false)], vec![]),
+        (vec![listed.clone()], vec![]),
+        (leaving(), vec![]),
+        (leaving(), nothing_more(&FEEDERS)),
+        (leaving(), nothing_more(&everybody)),
+        (left, vec![]),
     ];
     let mut effects = Effects::new();
     for (controls, frames) in prefixes {
-        for (input, further, words) in inputs.clone() {
+        for (input, further, words) in inputs_of_a_life() {
             let mut point = access_point(&controls);
             for (who, frame) in frames.clone() {
                 point.receive(NOW, who, frame, &mut effects);

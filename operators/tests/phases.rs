@@ -361,6 +361,96 @@ fn exit_point_table(table: &mut String) {
     }
 }
 
+/// An access point's own life: it is not listed, listed, leaving, or gone, while another one is there.
+fn life(epoch: u64, is_listed: bool, leaving: bool) -> Control {
+    let mut topology = topology(1);
+    topology.epoch = Epoch(epoch);
+    let other = Instance {
+        incarnation: Incarnation(6),
+        ..topology.instances[1].clone()
+    };
+    topology.instances.push(other);
+    topology.instances[1].leaving = leaving;
+    if !is_listed {
+        topology.instances.remove(1);
+    }
+    Control::Topology(Arc::new(topology))
+}
+
+/// Frames, with who sends them.
+type Words = Vec<(Incarnation, AccessPointFrame)>;
+
+fn nothing_more(senders: &[Incarnation]) -> Words {
+    let word = AccessPointFrame::NothingMore(Epoch(2));
+    senders.iter().map(|who| (*who, word.clone())).collect()
+}
+
+const FEEDERS: [Incarnation; 2] = [CONNECTION_POINT, EXIT_POINT];
+const RECEIVERS: [Incarnation; 2] = [OLD, Incarnation(6)];
+
+fn inputs_of_a_life() -> Vec<(&'static str, Vec<Control>, Words)> {
+    let open = AccessPointFrame::OpenPublisher {
+        publisher: PublisherId(1),
+        generation: Generation(1),
+        acknowledgement: Acknowledgement::Joined,
+        welcomed_by: None,
+    };
+    let ask = AccessPointFrame::HandOver {
+        publisher: PublisherId(1),
+        generation: Generation(1),
+    };
+    let absent = life(3, false, false);
+    vec![
+        ("Topology(2), listed", vec![life(2, true, false)], vec![]),
+        ("Topology(2), leaving", vec![life(2, true, true)], vec![]),
+        ("Topology(3), not listed", vec![absent], vec![]),
+        ("OpenPublisher", vec![], vec![(CONNECTION_POINT, open)]),
+        ("HandOver", vec![], vec![(Incarnation(6), ask)]),
+        ("NothingMore of feeders", vec![], nothing_more(&FEEDERS)),
+        ("NothingMore of receivers", vec![], nothing_more(&RECEIVERS)),
+    ]
+}
+
+fn lives_table(table: &mut String) {
+    let listed = life(1, true, false);
+    let leaving = || vec![listed.clone(), life(2, true, true)];
+    let everybody = [FEEDERS, RECEIVERS].concat();
+    let left = [leaving(), vec![life(3, false, false)]].concat();
+    let prefixes = [
+        (vec![life(1, false, false)], vec![]),
+        (vec![listed.clone()], vec![]),
+        (leaving(), vec![]),
+        (leaving(), nothing_more(&FEEDERS)),
+        (leaving(), nothing_more(&everybody)),
+        (left, vec![]),
+    ];
+    let mut effects = Effects::new();
+    for (controls, frames) in prefixes {
+        for (input, further, words) in inputs_of_a_life() {
+            let mut point = access_point(&controls);
+            for (who, frame) in frames.clone() {
+                point.receive(NOW, who, frame, &mut effects);
+                point.turn_ended(NOW, &mut effects);
+            }
+            outcome(&mut effects);
+            let before = point.phase();
+            for control in further {
+                point.control(NOW, control, &mut effects);
+            }
+            for (who, frame) in words {
+                point.receive(NOW, who, frame, &mut effects);
+            }
+            point.turn_ended(NOW, &mut effects);
+            line(
+                table,
+                "access point",
+                (before, input, point.phase()),
+                &mut effects,
+            );
+        }
+    }
+}
+
 fn line(
     table: &mut String,
     who: &str,
@@ -379,6 +469,7 @@ fn every_input_in_every_phase_is_as_the_table_says() {
     access_point_table(&mut table);
     matcher_table(&mut table);
     exit_point_table(&mut table);
+    lives_table(&mut table);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/phases.txt");
     if std::env::var_os("UPDATE_PHASES").is_some() {
         std::fs::write(&path, &table).unwrap();

@@ -46,15 +46,22 @@ pub const MUTANTS: &[Mutant] = &[
     lie("done-before-drained", Forgery::Drained, 30),
     lie("swap-before-filled", Forgery::Filled, 100).of(Layer::ExitPoints),
     lie("go-before-empty", Forgery::Emptied, 100).of(Layer::AccessPoints),
+    mutant("hand-over-unreleased", Rule::HandOverAfterRelease, 20).of(Layer::AccessPoints),
+    mutant("hand-over-open", Rule::CloseBeforeHandOver, 80).of(Layer::AccessPoints),
+    mutant("serve-older-connections", Rule::FenceOlderGeneration, 120).of(Layer::AccessPoints),
+    mutant("leave-before-empty", Rule::EmptyBeforeLeaving, 70).of(Layer::AccessPoints),
 ];
 
 /// Those that are too rare for the suite; their names work on the command line. Seed 1113 catches `register-early`, and
 /// `release-at-first-flip` was caught by one seed in about three thousand. `take-up-at-first-flip` was caught by three
-/// seeds in a hundred until registrations were put in order; which schedules still show it is open.
+/// seeds in a hundred until registrations were put in order; which schedules still show it is open. Seed 1173 catches
+/// `stamp-unlisted`, and seed 2942 `forget-the-successor`.
 pub const RARE_MUTANTS: &[Mutant] = &[
     mutant("register-early", Rule::RegisterInOrder, 2000),
     mutant("take-up-at-first-flip", Rule::TakeUpAfterEveryFlip, 20_000),
     mutant("release-at-first-flip", Rule::ReleaseAfterEveryFlip, 20_000),
+    mutant("stamp-unlisted", Rule::StallUntilListed, 20_000).of(Layer::AccessPoints),
+    mutant("forget-the-successor", Rule::KnowWhoHasIt, 20_000).of(Layer::AccessPoints),
 ];
 
 impl Mutant {

@@ -23,6 +23,9 @@ pub struct OperationRecord {
     /// Layers of the row that are still to come: the next operation begins when this one is done.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub then: BTreeMap<Layer, u32>,
+    /// Who was lost and is replaced by it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<Incarnation>,
     /// Why what was still to come does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub then_not: Option<String>,
@@ -155,6 +158,11 @@ pub enum Outcome {
     Running,
     /// As planned.
     Done,
+    /// Somebody was lost after the commit: this operation replaces it, and goes on with what was left.
+    Interrupted {
+        /// Which.
+        by: OperationId,
+    },
     /// Given up before the commit; nothing has changed.
     Aborted {
         /// Why.

@@ -58,6 +58,9 @@ pub struct Plan {
     pub then: Vec<Topology>,
     /// What moves, ordered by (from, to).
     pub moves: Vec<Move>,
+    /// Who was lost and is replaced by this; nothing of what was theirs can be copied.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<Incarnation>,
 }
 
 impl Plan {

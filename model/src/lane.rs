@@ -173,6 +173,23 @@ pub enum MatcherFrame {
         /// The first sequence number stamped with it.
         first: Seq,
     },
+    /// From an access point, where a matcher was lost: from `first` on, everything comes again under the stamp of
+    /// `epoch`. Closes the epochs before like FLIP.
+    Restart {
+        /// The epoch of the cut, or a later one.
+        epoch: Epoch,
+        /// The first sequence number that comes again.
+        first: Seq,
+    },
+    /// From an exit point: subscriptions of its sessions on slots whose owner was lost and that the receiver owns now.
+    Restore {
+        /// The epoch that made it the owner.
+        epoch: Epoch,
+        /// Part of them.
+        subscriptions: Vec<StoredSubscription>,
+    },
+    /// From an exit point: that was all it has for this epoch.
+    RestoreEnd(Epoch),
     /// From an old owner: subscriptions of moving slots. One chunk is in flight at a time.
     Chunk {
         /// The operation.
@@ -216,6 +233,15 @@ pub enum ExitPointFrame {
         /// The new epoch.
         epoch: Epoch,
         /// The first sequence number stamped with it.
+        first: Seq,
+    },
+    /// From a matcher: the RESTART of an access point, passed on.
+    Restart {
+        /// Whose.
+        access_point: Incarnation,
+        /// The epoch of the cut, or a later one.
+        epoch: Epoch,
+        /// The first sequence number that comes again.
         first: Seq,
     },
     /// From a connection point: a client is here.

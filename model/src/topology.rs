@@ -80,6 +80,10 @@ pub struct Topology {
     pub instances: Vec<Instance>,
     /// Who was there and must no longer be listened to, ordered.
     pub retired: Vec<Incarnation>,
+    /// The last epoch in which a matcher was lost: what is stamped before it and not released counts no more, and comes
+    /// again under a later stamp. Zero if there was none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cut: Epoch,
     /// The matcher of each subscription slot; [`SLOTS`] of them, in the document as runs.
     #[serde(with = "runs")]
     pub matcher_of: Vec<Incarnation>,
@@ -154,6 +158,12 @@ impl Topology {
         {
             return Err("the instances are not ordered by incarnation, each once");
         }
+        if !self.retired.is_sorted() {
+            return Err("the retired are not ordered");
+        }
+        if self.cut > self.epoch {
+            return Err("the cut lies behind the epoch");
+        }
         let is = |incarnation, layer| {
             self.instance(incarnation)
                 .is_some_and(|instance| instance.layer == layer)
@@ -167,6 +177,10 @@ impl Topology {
         }
         Ok(())
     }
+}
+
+fn is_zero(epoch: &Epoch) -> bool {
+    *epoch == Epoch(0)
 }
 
 /// A slot table as `[[count, owner], …]`: some numbers instead of 4096.

@@ -39,11 +39,6 @@ impl Epochs {
         self.0.last().map_or(Epoch(0), |newest| newest.epoch)
     }
 
-    /// Whether this epoch is known.
-    pub(crate) fn knows(&self, epoch: Epoch) -> bool {
-        self.0.iter().any(|topology| topology.epoch == epoch)
-    }
-
     /// The topology of an epoch that a stamp names.
     pub(crate) fn at(&self, epoch: Epoch) -> &Arc<Topology> {
         self.0

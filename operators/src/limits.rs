@@ -47,6 +47,9 @@ pub const CHUNKS_PER_SECOND: u32 = 1_000;
 pub const CHUNK_SUBSCRIPTIONS_MAX: usize = 256;
 /// Bytes of filters after which a chunk ends.
 pub const CHUNK_BYTES: usize = 64 << 10;
+/// Subscriptions in one frame from an exit point to a matcher that takes the place of a lost one. Nothing is matched
+/// until all are there, so they come as fast as they can.
+pub const RESTORE_SUBSCRIPTIONS: usize = 512;
 /// How much faster than it copies a matcher drops what it has given away.
 pub const DROP_FACTOR: u32 = 4;
 

@@ -62,11 +62,13 @@ pub enum Rule {
     KnowWhoHasIt,
     /// A client hears of an operation, and gets what was matched with it, only when the backup has taken it too.
     ConfirmBeforeAnswer,
+    /// A matcher that takes the place of a lost one matches nothing before its subscriptions are restored.
+    RestoreBeforeMatching,
 }
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::VisibilityFilter,
         Self::JoinUnderStamp,
         Self::ReleaseAfterEveryFlip,
@@ -94,6 +96,7 @@ impl Rule {
         Self::EmptyBeforeLeaving,
         Self::KnowWhoHasIt,
         Self::ConfirmBeforeAnswer,
+        Self::RestoreBeforeMatching,
     ];
 }
 

@@ -58,6 +58,7 @@ fn topology(epoch: u64) -> Topology {
         epoch: Epoch(epoch),
         instances,
         retired: Vec::new(),
+        cut: Epoch(0),
         matcher_of,
         exit_points_of: vec![exit_points; SLOTS],
     }
@@ -71,6 +72,7 @@ fn plan(operation: u64, strategy: Strategy) -> Arc<Plan> {
         strategy,
         next: topology(2),
         then: Vec::new(),
+        lost: Vec::new(),
         moves: vec![Move {
             from: OLD,
             to: NEW,

@@ -13,6 +13,8 @@ gomera-sim: whole clusters in one thread, from one seed
   --layer LAYER             with either: only this layer is scaled (connection-points, access-points, matchers,
                             exit-points), whatever the seed draws
   --hosts N                 with either: so many hosts, whatever the seed draws; with two, exit points have backups
+  --deaths N                with either: so many instances die, whatever the seed draws
+  --mortal LAYER            with either: only instances of this layer die
   --mutants                 proves that every mutant is caught
 
 Exit codes: 0 all is well, 2 wrong usage, 3 a promise is broken, or a mutant was not caught.";
@@ -51,6 +53,10 @@ pub(crate) struct How {
     pub(crate) layer: Option<Layer>,
     /// How many hosts there are.
     pub(crate) hosts: Option<u64>,
+    /// How many instances die.
+    pub(crate) deaths: Option<u64>,
+    /// The only layer whose instances die.
+    pub(crate) mortal: Option<Layer>,
 }
 
 impl How {
@@ -60,6 +66,11 @@ impl How {
         Options {
             focus: self.layer.or(options.focus),
             hosts: self.hosts.or(options.hosts),
+            deaths: self
+                .deaths
+                .map(|deaths| u32::try_from(deaths).unwrap_or(u32::MAX))
+                .or(options.deaths),
+            mortal: self.mortal.or(options.mortal),
             ..options
         }
     }
@@ -69,12 +80,15 @@ impl How {
         let mutant = self
             .mutant
             .map(|mutant| format!(" --mutant {}", mutant.name));
-        let layer = self.layer.map(|layer| {
+        let named = |option: &str, layer: Layer| {
             let named = LAYERS.iter().find(|(_, named)| *named == layer);
-            format!(" --layer {}", named.map_or("", |(name, _)| name))
-        });
+            format!(" {option} {}", named.map_or("", |(name, _)| name))
+        };
+        let layer = self.layer.map(|layer| named("--layer", layer));
+        let mortal = self.mortal.map(|layer| named("--mortal", layer));
         let hosts = self.hosts.map(|hosts| format!(" --hosts {hosts}"));
-        let parts = [mutant, layer, hosts].into_iter().flatten();
+        let deaths = self.deaths.map(|deaths| format!(" --deaths {deaths}"));
+        let parts = [mutant, layer, hosts, deaths, mortal].into_iter().flatten();
         parts.collect()
     }
 }
@@ -97,6 +111,8 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Task, String> {
             "--seeds" => count = Some(number(word, words.next())?),
             "--from" => from = number(word, words.next())?,
             "--mutant" => how.mutant = Some(named(words.next())?),
+            "--deaths" => how.deaths = Some(number(word, words.next())?),
+            "--mortal" => how.mortal = Some(layer(words.next())?),
             "--hosts" => how.hosts = Some(number(word, words.next())?),
             "--layer" => how.layer = Some(layer(words.next())?),
             "--trace" => is_told = true,

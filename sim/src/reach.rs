@@ -78,6 +78,18 @@ reach! {
     successions: "coordinators succeeded by another one",
     /// Operations with the strategy `buffered`.
     buffered: "operations with the strategy 'buffered'",
+    /// Instances that died.
+    deaths: "instances that died",
+    /// Instances that were taken for dead and ran on for a while.
+    zombies: "instances that were taken for dead, and ran on",
+    /// Deaths while an operation was not committed.
+    deaths_before_commit: "deaths during an operation before its commit",
+    /// Deaths while an operation was committed and not done.
+    deaths_after_commit: "deaths during an operation after its commit",
+    /// Access points that began again behind a cut.
+    restarts: "RESTARTs",
+    /// Subscriptions restored by exit points.
+    restored: "subscriptions restored by exit points",
     /// Connections lost.
     losses: "connections lost",
     /// Publications sent twice.
@@ -99,6 +111,10 @@ impl Reach {
             LaneFrame::Matcher(MatcherFrame::Follow { .. }) => self.followed += 1,
             LaneFrame::Matcher(MatcherFrame::Flip { .. })
             | LaneFrame::ExitPoint(ExitPointFrame::Flip { .. }) => self.flips += 1,
+            LaneFrame::Matcher(MatcherFrame::Restart { .. }) => self.restarts += 1,
+            LaneFrame::Matcher(MatcherFrame::Restore { subscriptions, .. }) => {
+                self.restored += subscriptions.len() as u64;
+            }
             LaneFrame::Matcher(_)
             | LaneFrame::ExitPoint(_)
             | LaneFrame::AccessPoint(_)

@@ -43,6 +43,10 @@ pub struct Scenario {
     pub weights_per_mille: u64,
     /// How often of a thousand an operation is asked to abort at a random moment.
     pub aborts_per_mille: u64,
+    /// Instances that die, one after the other.
+    pub deaths: u32,
+    /// How often of a thousand one that is taken for dead runs on.
+    pub zombies_per_mille: u64,
     /// Connections that are lost.
     pub losses: u32,
     /// Sessions that their applications end.
@@ -80,6 +84,10 @@ pub struct Options {
     pub focus: Option<Layer>,
     /// How many hosts there are, instead of what the seed draws.
     pub hosts: Option<u64>,
+    /// How many instances die, instead of what the seed draws.
+    pub deaths: Option<u32>,
+    /// The only layer whose instances die.
+    pub mortal: Option<Layer>,
 }
 
 /// A lie to the coordinator, which takes one of its rules away: it goes on where it should wait.
@@ -142,6 +150,12 @@ impl Scenario {
             rows_per_mille: *rng.pick(&[0, 0, 400]),
             weights_per_mille: *rng.pick(&[0, 300]),
             aborts_per_mille: if rng.per_mille(300) { 400 } else { 0 },
+            deaths: if rng.per_mille(350) {
+                small(rng, 1, 3)
+            } else {
+                0
+            },
+            zombies_per_mille: *rng.pick(&[0, 400]),
             losses: if rng.per_mille(400) {
                 small(rng, 1, 6)
             } else {

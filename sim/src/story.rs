@@ -102,6 +102,16 @@ impl Story {
         self.operation(now, || format!("coordinator stops {name}: it is empty"));
     }
 
+    pub(crate) fn dies(&mut self, now: Time, instance: &Instance, is_zombie: bool) {
+        let name = words::instance(instance);
+        let words = if is_zombie {
+            "is taken for dead"
+        } else {
+            "dies"
+        };
+        self.operation(now, || format!("**** {name} {words} ****"));
+    }
+
     pub(crate) fn commits(&mut self, now: Time, topology: &Topology) {
         self.epoch = topology.epoch;
         let matchers = topology.incarnations(Layer::Matchers).count();
@@ -375,7 +385,12 @@ impl Story {
             MatcherFrame::Close(_) => "the CLOSE".to_owned(),
             MatcherFrame::End(_) => "the END".to_owned(),
             MatcherFrame::Flip { epoch, first } => format!("the FLIP into {epoch} at {first}"),
-            MatcherFrame::Chunk { subscriptions, .. } => {
+            MatcherFrame::Restart { epoch, first } => {
+                format!("the RESTART in {epoch} from {first} on")
+            }
+            MatcherFrame::RestoreEnd(_) => "all that it had of the lost one's slots".to_owned(),
+            MatcherFrame::Chunk { subscriptions, .. }
+            | MatcherFrame::Restore { subscriptions, .. } => {
                 let count = subscriptions.len();
                 format!("a chunk of {count} subscription{}", plural(count))
             }

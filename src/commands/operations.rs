@@ -128,6 +128,7 @@ fn outcome_text(outcome: Outcome) -> String {
     match outcome {
         Outcome::Running => "under way".to_owned(),
         Outcome::Done => "done".to_owned(),
+        Outcome::Interrupted { by } => format!("interrupted: operation {by} goes on with it"),
         Outcome::Aborted { why } => format!("given up: {}", super::words(&format!("{why:?}"))),
     }
 }

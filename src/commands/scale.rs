@@ -131,7 +131,12 @@ fn ask(
     let mut record = client.operation(&answer["id"].to_string())?;
     if arguments.wait {
         record = wait(&client, record, arguments.common.json, console)?;
-        while !record.then.is_empty() || record.outcome == Outcome::Running {
+        while !record.then.is_empty()
+            || matches!(
+                record.outcome,
+                Outcome::Running | Outcome::Interrupted { .. }
+            )
+        {
             record = client.next_of_row(&record)?;
             record = wait(&client, record, arguments.common.json, console)?;
         }
@@ -142,7 +147,10 @@ fn ask(
     }
     Ok(match record.outcome {
         Outcome::Running | Outcome::Done if record.then_not.is_none() => Exit::Done,
-        Outcome::Running | Outcome::Done | Outcome::Aborted { .. } => Exit::Failed,
+        Outcome::Running
+        | Outcome::Done
+        | Outcome::Interrupted { .. }
+        | Outcome::Aborted { .. } => Exit::Failed,
     })
 }
 

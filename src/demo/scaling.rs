@@ -82,7 +82,9 @@ async fn scale(broker: &Broker, matchers: u32) -> Result<OperationRecord, ScaleE
         match record.outcome {
             Outcome::Running => sleep(LOOK_EVERY).await,
             Outcome::Done => return Ok(record),
-            Outcome::Aborted { .. } => return Err(ScaleError::Aborted(operation)),
+            Outcome::Interrupted { .. } | Outcome::Aborted { .. } => {
+                return Err(ScaleError::Aborted(operation));
+            }
         }
     }
     Err(ScaleError::TooSlow { operation })

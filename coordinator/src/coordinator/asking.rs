@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 
 use gomera_model::control::{Move, Plan};
 use gomera_model::time::Timestamp;
-use gomera_model::{Epoch, Layer, OperationId, Time, Topology};
+use gomera_model::{Epoch, Incarnation, Layer, OperationId, Time, Topology};
 
 use super::{Coordinator, Settled, State};
 use crate::effect::{Effect, Effects};
@@ -189,7 +189,12 @@ impl Coordinator {
         }
         let counts = rest.iter().map(|(change, _)| change.layer);
         let then = counts.map(|layer| (layer, layers[&layer])).collect();
-        Ok(Next { change, from, then })
+        Ok(Next {
+            change,
+            from,
+            then,
+            lost: Vec::new(),
+        })
     }
 
     fn dry_run(&self, scale: &ScaleRequest, row: &[(Change, Topology)]) -> DryRun {
@@ -243,6 +248,7 @@ impl Coordinator {
                 strategy: scale.strategy,
                 next: steps.next().expect("a change has a step"),
                 then: steps.collect(),
+                lost: next.lost,
                 moves: change.moves,
             },
             planned_at: settled.versions.topology,
@@ -264,7 +270,9 @@ impl Coordinator {
             return None;
         }
         Some(match self.operation(id).map(|record| record.outcome) {
-            Some(Outcome::Running | Outcome::Done) => Answer::TooLate(id),
+            Some(Outcome::Running | Outcome::Done | Outcome::Interrupted { .. }) => {
+                Answer::TooLate(id)
+            }
             Some(Outcome::Aborted { .. }) => Answer::Aborted(id),
             None => Answer::NoSuchOperation(id),
         })
@@ -274,11 +282,13 @@ impl Coordinator {
 /// The first operation of a row.
 #[derive(Debug)]
 pub(super) struct Next {
-    change: Change,
+    pub(super) change: Change,
     /// The topology that it begins from.
-    from: Topology,
+    pub(super) from: Topology,
     /// Layers that follow.
-    then: BTreeMap<Layer, u32>,
+    pub(super) then: BTreeMap<Layer, u32>,
+    /// Who is replaced by it.
+    pub(super) lost: Vec<Incarnation>,
 }
 
 impl OperationRecord {
@@ -294,6 +304,7 @@ impl OperationRecord {
             asked: scale.wishes.clone(),
             follows,
             then: next.then.clone(),
+            lost: next.lost.clone(),
             then_not: None,
             strategy: scale.strategy,
             reason: scale.reason.clone(),

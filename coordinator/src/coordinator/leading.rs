@@ -13,7 +13,7 @@ use crate::document::{Path, Put, Version, WriteId};
 use crate::effect::{Effect, Effects};
 use crate::limits::{HISTORY_MAX, REPEAT_AFTER, RETIRED_MAX};
 use crate::operation::{Committing, Ended, Operation, Orders, Phase, Step};
-use crate::record::AbortReason;
+use crate::record::{AbortReason, OperationRecord};
 use crate::stored::{self, OperationImage};
 
 impl Coordinator {
@@ -24,7 +24,7 @@ impl Coordinator {
         self.under_way = (settled.phase.under_way()).map(|operation| operation.record.clone());
         if let Phase::Rest(Some(ended)) = &settled.phase {
             self.stop(ended, effects);
-            self.remember(ended);
+            self.remember(ended.record().clone());
         }
         let tells_topology = matches!(settled.phase, Phase::Draining(_));
         self.state = State::Settled(Box::new(settled));
@@ -76,6 +76,7 @@ impl Coordinator {
 
     /// Takes the next step, if it is settled and one can be taken.
     pub(super) fn go_on(&mut self, now: Time, effects: &mut Effects) {
+        self.recover(now, effects);
         self.go_on_with_row(now, effects);
         self.serve(now, effects);
         if let Some(why) = self.reason_to_abort() {
@@ -294,7 +295,9 @@ impl Coordinator {
         if operation.planned_at != settled.versions.topology {
             return Some(AbortReason::TopologyChanged);
         }
-        let failed = self.failed.first();
+        let lost = &operation.plan.lost;
+        let mut failed = self.failed.iter();
+        let failed = failed.find(|failed| !lost.contains(failed));
         failed.map(|failed| AbortReason::InstanceFailed(*failed))
     }
 
@@ -350,10 +353,9 @@ impl Coordinator {
         }
     }
 
-    fn remember(&mut self, ended: &Ended) {
-        let record = ended.record();
+    pub(super) fn remember(&mut self, record: OperationRecord) {
         self.history.retain(|past| past.id != record.id);
-        self.history.push_back(record.clone());
+        self.history.push_back(record);
         if self.history.len() > HISTORY_MAX {
             self.history.pop_front();
         }

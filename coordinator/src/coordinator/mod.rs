@@ -17,6 +17,7 @@
 mod asking;
 mod leading;
 mod reading;
+mod recovering;
 mod row;
 mod stats;
 

@@ -18,6 +18,9 @@ impl Coordinator {
     /// An operation whose topology changed under it is planned anew, and one that is done is followed by the next of its
     /// row, whoever leads now.
     pub(super) fn go_on_with_row(&mut self, now: Time, effects: &mut Effects) {
+        if self.failed_member().is_some() {
+            return;
+        }
         let State::Settled(settled) = &self.state else {
             return;
         };
@@ -29,7 +32,10 @@ impl Coordinator {
         let rest = match record.outcome {
             Outcome::Done if !record.then.is_empty() => record.then.clone(),
             Outcome::Aborted { why: because } if because == why => record.left_of_row(),
-            Outcome::Done | Outcome::Running | Outcome::Aborted { .. } => return,
+            Outcome::Done
+            | Outcome::Running
+            | Outcome::Interrupted { .. }
+            | Outcome::Aborted { .. } => return,
         };
         let scale = record.asked_again();
         match self.decide(settled, &scale, &rest) {

@@ -22,7 +22,7 @@ pub struct CoordinatorStats {
 impl CoordinatorStats {
     pub(super) fn count_ended(&mut self, record: &OperationRecord) {
         match record.outcome {
-            Outcome::Running => {}
+            Outcome::Running | Outcome::Interrupted { .. } => {}
             Outcome::Done => self.operations_done += 1,
             Outcome::Aborted { .. } => self.operations_aborted += 1,
         }

@@ -37,6 +37,11 @@ impl Draining {
         Self(operation)
     }
 
+    /// The operation, to look at.
+    pub(crate) fn operation(&self) -> &Operation {
+        &self.0
+    }
+
     /// What comes next, when nothing of the old epoch is left.
     pub(crate) fn drained(mut self, now: Time, reports: &Reports) -> Result<Drained, Self> {
         if !self.awaited(reports).is_empty() {
@@ -78,7 +83,6 @@ impl Draining {
     pub(super) fn awaited(&self, reports: &Reports) -> BTreeSet<Incarnation> {
         let present = self.0.present();
         let epoch = present.epoch;
-        let fills = self.0.plan.layer == Layer::ExitPoints;
         let unflipped = (present.incarnations(Layer::AccessPoints))
             .filter(|point| reports.flipped(*point, epoch).is_none());
         let undrained = (self.0.of_both(Layer::Matchers).into_iter())
@@ -87,7 +91,7 @@ impl Draining {
             .filter(|point| !reports.joined(*point, epoch));
         let unfilled = present
             .incarnations(Layer::ExitPoints)
-            .filter(|point| fills && !reports.filled(*point, epoch));
+            .filter(|point| !reports.filled(*point, epoch));
         let unempty = (present.instances.iter().filter(|instance| instance.leaving))
             .map(|instance| instance.incarnation)
             .filter(|instance| !reports.emptied(*instance, epoch));

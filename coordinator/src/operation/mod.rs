@@ -130,10 +130,17 @@ impl Operation {
     /// part in the change.
     fn participants(&self) -> BTreeSet<Incarnation> {
         let joining = self.joining.iter().map(|instance| instance.incarnation);
-        match self.plan.layer {
-            Layer::Matchers => &self.access_points() | &self.of_both(Layer::Matchers),
-            Layer::ConnectionPoints | Layer::AccessPoints | Layer::ExitPoints => joining.collect(),
+        if self.copies() {
+            &self.access_points() | &self.of_both(Layer::Matchers)
+        } else {
+            joining.collect()
         }
+    }
+
+    /// Whether matchers hand slots over before the commit. What the dead owned nobody can hand over, exit points are
+    /// filled behind the commit, and others own no slots.
+    fn copies(&self) -> bool {
+        self.plan.layer == Layer::Matchers && self.plan.lost.is_empty()
     }
 
     /// The topology of the last step that is committed, or of the first one.
@@ -170,7 +177,10 @@ impl Operation {
     /// Those of a layer in both epochs.
     fn of_both(&self, layer: Layer) -> BTreeSet<Incarnation> {
         let leaving = self.leaving.iter();
-        let leaving = leaving.filter(|instance| instance.layer == layer);
+        let leaving = leaving.filter(|instance| {
+            let is_lost = self.plan.lost.contains(&instance.incarnation);
+            instance.layer == layer && !is_lost
+        });
         let present = self.present().incarnations(layer);
         present
             .chain(leaving.map(|instance| instance.incarnation))
@@ -204,7 +214,7 @@ impl Ended {
     pub(crate) fn superfluous(&self) -> &[Instance] {
         match self.0.record.outcome {
             Outcome::Aborted { .. } => &self.0.joining,
-            Outcome::Done | Outcome::Running => &self.0.leaving,
+            Outcome::Done | Outcome::Running | Outcome::Interrupted { .. } => &self.0.leaving,
         }
     }
 
@@ -230,7 +240,7 @@ impl Ended {
                     to: &self.0.participants() - &joining.collect(),
                 })
             }
-            Outcome::Done | Outcome::Running => None,
+            Outcome::Done | Outcome::Running | Outcome::Interrupted { .. } => None,
         }
     }
 }

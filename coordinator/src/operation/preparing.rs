@@ -5,7 +5,7 @@ use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 
 use gomera_model::control::{Control, Strategy};
-use gomera_model::{Incarnation, Layer, Time};
+use gomera_model::{Incarnation, Time};
 
 use super::{ClosingFirst, Committing, Copying, Operation, Orders};
 use crate::record::PhaseName;
@@ -23,7 +23,7 @@ pub(crate) enum Confirmed {
     Live(Copying),
     /// Close, then copy.
     Buffered(ClosingFirst),
-    /// There is nothing to copy before the commit: exit points are filled behind it, others own no slots.
+    /// There is nothing to copy before the commit.
     Uncopied(Committing),
 }
 
@@ -39,14 +39,12 @@ impl Preparing {
         if !self.awaited(reports).is_empty() {
             return Err(self);
         }
-        Ok(match (self.0.plan.layer, self.0.plan.strategy) {
-            (Layer::Matchers, Strategy::Live) => Confirmed::Live(Copying::new(self.0, now)),
-            (Layer::Matchers, Strategy::Buffered) => {
-                Confirmed::Buffered(ClosingFirst::new(self.0, now))
-            }
-            (Layer::ConnectionPoints | Layer::AccessPoints | Layer::ExitPoints, _) => {
-                Confirmed::Uncopied(Committing::new(self.0, now))
-            }
+        if !self.0.copies() {
+            return Ok(Confirmed::Uncopied(Committing::new(self.0, now)));
+        }
+        Ok(match self.0.plan.strategy {
+            Strategy::Live => Confirmed::Live(Copying::new(self.0, now)),
+            Strategy::Buffered => Confirmed::Buffered(ClosingFirst::new(self.0, now)),
         })
     }
 

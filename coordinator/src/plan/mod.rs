@@ -8,9 +8,11 @@
 //! | matchers | one: the slots change hands |
 //! | exit points | a further one is named for each moving slot; it takes its place; who owns nothing goes |
 //! | access points, connection points | new ones are listed, leaving ones are fed no more; who is empty goes |
+//! | the dead, of any layer | one, and where backups are named anew those of the exit points |
 
 mod pairs;
 mod placement;
+mod recovery;
 mod slots;
 
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -25,6 +27,8 @@ use gomera_model::{
 use crate::host::{HostEntry, Layout};
 use crate::limits::RETIRED_MAX;
 use placement::Placement;
+
+pub(crate) use recovery::recover;
 
 /// A change of one layer, planned.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -243,6 +247,7 @@ pub(crate) fn first(layout: &Layout, hosts: &BTreeMap<HostId, HostEntry>) -> Opt
         exit_points_of: exit_points.into_iter().map(alone).collect(),
         instances,
         retired: Vec::new(),
+        cut: Epoch(0),
     })
 }
 

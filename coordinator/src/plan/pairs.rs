@@ -18,9 +18,40 @@ pub(super) fn target(
 ) -> Vec<ExitPoints> {
     let primaries: Vec<_> = present.iter().map(|points| points.primary).collect();
     let primaries = slots::rebalance(&primaries, shares);
+    paired(present, &primaries, members)
+}
+
+/// The table after these have died: their backups deliver, and who died alone is followed by whoever takes its place.
+/// Nobody is named anew, and who was being filled begins again.
+pub(super) fn without(
+    present: &[ExitPoints],
+    dead: &[Incarnation],
+    follower: impl Fn(Incarnation) -> Incarnation,
+) -> Vec<ExitPoints> {
+    let alive = |who: Option<Incarnation>| who.filter(|who| !dead.contains(who));
+    let survivors = present.iter().map(|points| {
+        let backup = alive(points.backup);
+        let primary = alive(Some(points.primary));
+        ExitPoints {
+            primary: primary
+                .or(backup)
+                .unwrap_or_else(|| follower(points.primary)),
+            backup: backup.filter(|_| primary.is_some()),
+            further: None,
+        }
+    });
+    survivors.collect()
+}
+
+/// The table with these primaries, and backups for all of them.
+pub(super) fn paired(
+    present: &[ExitPoints],
+    primaries: &[Incarnation],
+    members: &[&Instance],
+) -> Vec<ExitPoints> {
     let mut backups = Backups::new(members, primaries.len());
-    let mut table: Vec<ExitPoints> = (primaries.into_iter().zip(present))
-        .map(|(primary, before)| ExitPoints {
+    let mut table: Vec<ExitPoints> = (primaries.iter().zip(present))
+        .map(|(&primary, before)| ExitPoints {
             primary,
             backup: backups.keep(primary, *before),
             further: None,

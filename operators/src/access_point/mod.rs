@@ -231,7 +231,11 @@ impl AccessPoint {
                 self.sessions.remove(&session);
             }
             AccessPointFrame::TakenUp(epoch) => self.taken_up(now, (from, epoch), effects),
-            AccessPointFrame::Released { seq, matched, .. } => self.released(from, seq, &matched),
+            AccessPointFrame::Released {
+                epoch,
+                seq,
+                matched,
+            } => self.released((from, epoch), seq, &matched),
             AccessPointFrame::Remember {
                 publishers,
                 complete,
@@ -347,7 +351,7 @@ impl AccessPoint {
         self.batch.clear();
     }
 
-    fn released(&mut self, exit_point: Incarnation, seq: Seq, matched: &[(Seq, u32)]) {
+    fn released(&mut self, exit_point: (Incarnation, Epoch), seq: Seq, matched: &[(Seq, u32)]) {
         self.retained.released(exit_point, seq, matched);
         while let Some(done) = self.retained.pop() {
             self.publishers.released(

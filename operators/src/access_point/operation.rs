@@ -301,15 +301,15 @@ impl AccessPoint {
         if opened != next.epoch {
             self.open_lanes(present.epoch, joining.clone(), effects);
         }
-        let first = self.retained.next();
+        let marker = self.marker(&present, next);
         for matcher in present.incarnations(Layer::Matchers).chain(joining) {
-            let flip = MatcherFrame::Flip {
-                epoch: next.epoch,
-                first,
-            };
-            effects.send(matcher, LaneFrame::Matcher(flip));
+            effects.send(matcher, LaneFrame::Matcher(marker.clone()));
         }
         self.retained.wait_for(next);
+        if is_cut(&present, next) {
+            self.batch = self.retained.restart(next);
+            self.stats.restamped += self.batch.len() as u64;
+        }
         let held = self.take_held();
         self.phase = Phase::after_flip(now, next, taking_up);
         let held_ns_max = held
@@ -329,6 +329,22 @@ impl AccessPoint {
         };
         for (_, operation) in held {
             send_to_owner(owners, operation, effects);
+        }
+    }
+
+    /// What says in the lanes that the next epoch is stamped from here on, or, where a matcher was lost, that what is not
+    /// released comes again with it.
+    fn marker(&self, present: &Topology, next: &Topology) -> MatcherFrame {
+        if is_cut(present, next) {
+            MatcherFrame::Restart {
+                epoch: next.epoch,
+                first: self.retained.first(),
+            }
+        } else {
+            MatcherFrame::Flip {
+                epoch: next.epoch,
+                first: self.retained.next(),
+            }
         }
     }
 
@@ -416,6 +432,11 @@ impl AccessPoint {
             effects.send(matcher, LaneFrame::Matcher(open));
         }
     }
+}
+
+/// Whether a matcher was lost from one topology to the other.
+fn is_cut(present: &Topology, next: &Topology) -> bool {
+    next.cut > present.epoch
 }
 
 /// The report of a flip for which nothing was held.

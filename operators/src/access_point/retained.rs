@@ -2,8 +2,9 @@
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
-use gomera_model::{Incarnation, Layer, Notification, Seq, Topology};
+use gomera_model::{Epoch, Incarnation, Layer, Notification, Seq, Topology};
 
 /// Stamped notifications in the order of `seq`, and how far each exit point is.
 #[derive(Debug, Default)]
@@ -12,6 +13,8 @@ pub(super) struct Retained {
     released: Seq,
     outstanding: VecDeque<Outstanding>,
     marks: BTreeMap<Incarnation, Mark>,
+    /// What exit points say that have not passed this cut counts no more.
+    cut: Epoch,
 }
 
 /// How far an exit point is.
@@ -66,10 +69,35 @@ impl Retained {
             .retain(|point, mark| !mark.is_through() && !topology.is_retired(*point));
     }
 
-    /// An exit point has released up to `seq`. One that does not count is not heard.
-    pub(super) fn released(&mut self, point: Incarnation, seq: Seq, matched: &[(Seq, u32)]) {
+    /// A matcher was lost: what is not released counts as never stamped, and bears the stamp of this topology from now
+    /// on. Answers it, in order. Every exit point begins anew behind what all had released.
+    pub(super) fn restart(&mut self, topology: &Topology) -> Vec<Arc<Notification>> {
+        self.cut = topology.epoch;
+        let mark = Mark {
+            released: self.released,
+            last: None,
+        };
+        let exit_points = topology.incarnations(Layer::ExitPoints);
+        self.marks = exit_points.map(|point| (point, mark)).collect();
+        for outstanding in &mut self.outstanding {
+            let mut notification = Notification::clone(&outstanding.notification);
+            notification.stamp.epoch = topology.epoch;
+            outstanding.notification = Arc::new(notification);
+            outstanding.matched = 0;
+        }
+        let again = self.outstanding.iter();
+        again.map(|one| Arc::clone(&one.notification)).collect()
+    }
+
+    /// An exit point has released up to `seq`, as it says in its epoch. One that does not count is not heard.
+    pub(super) fn released(
+        &mut self,
+        (point, epoch): (Incarnation, Epoch),
+        seq: Seq,
+        matched: &[(Seq, u32)],
+    ) {
         let next = self.next();
-        let Some(mark) = self.marks.get_mut(&point) else {
+        let Some(mark) = self.marks.get_mut(&point).filter(|_| epoch >= self.cut) else {
             return;
         };
         assert!(seq < next, "nobody releases what was not stamped");
@@ -99,6 +127,11 @@ impl Retained {
     /// The number that the next notification gets.
     pub(super) fn next(&self) -> Seq {
         Seq(self.released.0 + self.outstanding.len() as u64 + 1)
+    }
+
+    /// The oldest that is kept, or the next one.
+    pub(super) fn first(&self) -> Seq {
+        self.released.next()
     }
 
     /// How many are kept.

@@ -5,6 +5,8 @@
 pub struct AccessPointStats {
     /// Notifications stamped.
     pub stamped: u64,
+    /// Notifications stamped again because a matcher was lost.
+    pub restamped: u64,
     /// Notifications that every exit point has released.
     pub released: u64,
     /// Publications that were known already.

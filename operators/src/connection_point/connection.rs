@@ -10,7 +10,7 @@ use gomera_model::limits::CURSORS_MAX;
 use gomera_model::silbo::Acknowledgement;
 use gomera_model::{
     Cursor, Epoch, Generation, Incarnation, OperationNumber, PublisherId, PublisherSeq, SessionId,
-    SessionToken, SubscriptionNumber,
+    SessionToken,
 };
 
 use super::Stream;
@@ -42,8 +42,8 @@ pub(super) struct Control {
     pub(super) processed: Cursors,
     /// How far it was sent over this connection.
     pub(super) sent: Cursors,
-    /// Operations that wait for their answer, with their subscriptions.
-    pub(super) unanswered: BTreeMap<OperationNumber, SubscriptionNumber>,
+    /// Operations that wait for their answer; whole, for some may have to be sent again.
+    pub(super) unanswered: BTreeMap<OperationNumber, SubscriptionRequest>,
     /// Operations that came while the session was moving, in order.
     pub(super) held: Vec<SubscriptionRequest>,
     /// Whether the client has ended its session.

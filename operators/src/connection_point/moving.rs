@@ -59,7 +59,7 @@ impl Control {
         match self.stage {
             ControlStage::Attaching | ControlStage::Moving => self.held.push(request),
             ControlStage::Attached => {
-                self.unanswered.insert(request.operation, request.number);
+                self.unanswered.insert(request.operation, request.clone());
                 self.ask(request, effects);
             }
         }
@@ -84,7 +84,7 @@ impl Control {
             }
         }
         let unanswered = self.unanswered.iter();
-        let unanswered: Vec<_> = unanswered.map(|(op, number)| (*op, *number)).collect();
+        let unanswered: Vec<_> = unanswered.map(|(op, asked)| (*op, asked.number)).collect();
         let moved = Moved {
             sent: self.sent.to_vec(),
             unanswered,

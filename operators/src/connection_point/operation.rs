@@ -53,11 +53,15 @@ impl ConnectionPoint {
             return;
         }
         self.epochs.forget_before(next.epoch);
-        self.move_sessions(present, next, effects);
+        self.close_bereaved(next, effects);
         for state in self.connections.values_mut() {
             if let Some(control) = &mut state.control {
                 let to = routing::of_session(next, control.session);
-                control.turn_to(to, effects);
+                if next.cut > present || control.is_lost(next) {
+                    control.ask_again(to, effects);
+                } else {
+                    control.turn_to(to, effects);
+                }
             }
         }
         self.move_sessions(present, next, effects);
@@ -67,6 +71,9 @@ impl ConnectionPoint {
         let own = next.instance(self.incarnation);
         if own.is_some_and(|own| own.leaving) {
             self.begin_leaving(now, effects);
+        } else {
+            // Whoever had to go may be needed again, where somebody else was lost.
+            self.phase = Phase::Serving;
         }
     }
 
@@ -147,7 +154,7 @@ impl ConnectionPoint {
     }
 }
 
-fn going_away() -> Refusal {
+pub(super) fn going_away() -> Refusal {
     let code = RefusalCode::GoingAway;
     Refusal {
         code,

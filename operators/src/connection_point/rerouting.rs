@@ -9,13 +9,14 @@
 
 use alloc::vec::Vec;
 
-use gomera_model::Incarnation;
 use gomera_model::lane::{AccessPointFrame, SubscriptionRequest};
 use gomera_model::silbo::ServerFrame;
+use gomera_model::{Incarnation, Topology};
 
-use super::connection::{Control, Flow, Moving, Publish, PublishStage, Way};
+use super::connection::{Connection, Control, Flow, Moving, Publish, PublishStage, Way};
+use super::operation::going_away;
 use super::publishing::{resume_if_possible, to_publish};
-use super::{ConnectionId, ConnectionPoint, to_access_point};
+use super::{ConnectionId, ConnectionPoint, Stream, to_access_point};
 use crate::effect::{Effect, Effects};
 use crate::routing;
 
@@ -62,6 +63,23 @@ impl ConnectionPoint {
         resume_if_possible(connection, publish, effects);
         self.has_unbound = true;
         self.move_publisher(connection, effects);
+    }
+
+    /// What was sent to an access point that was lost is lost with it, and the client alone has it: it has to connect
+    /// again and repeat.
+    pub(super) fn close_bereaved(&mut self, next: &Topology, effects: &mut Effects) {
+        let bereaved = |state: &Connection| {
+            let publish = state.publish.as_ref();
+            publish.is_some_and(|publish| publish.is_lost(next))
+        };
+        let connections = self.connections.iter();
+        let bereaved: Vec<_> = connections
+            .filter(|(_, state)| bereaved(state))
+            .map(|(connection, _)| *connection)
+            .collect();
+        for connection in bereaved {
+            self.close(connection, Stream::Publish, going_away(), effects);
+        }
     }
 
     /// Tells access points that are leaving that nothing more comes, once no connection is bound to them.
@@ -130,6 +148,23 @@ impl Control {
         true
     }
 
+    /// Whether operations that wait for their answer went to an access point that was lost.
+    pub(super) fn is_lost(&self, next: &Topology) -> bool {
+        match self.way {
+            Way::To(point) => next.is_retired(point),
+            Way::Turning { from, to, .. } => next.is_retired(from) || next.is_retired(to),
+        }
+    }
+
+    /// Sends all that wait for their answer once more, in order, to this access point: some were lost on their way. Who
+    /// took one already answers it again, and does nothing.
+    pub(super) fn ask_again(&mut self, point: Incarnation, effects: &mut Effects) {
+        self.way = Way::To(point);
+        for request in self.unanswered.values().cloned().collect::<Vec<_>>() {
+            self.ask(request, effects);
+        }
+    }
+
     /// Whether this access point has operations of it, or is to get some.
     pub(super) fn is_bound_to(&self, access_point: Incarnation) -> bool {
         match self.way {
@@ -140,6 +175,15 @@ impl Control {
 }
 
 impl Publish {
+    /// Whether an access point that has something of it was lost.
+    fn is_lost(&self, next: &Topology) -> bool {
+        let from = match &self.stage {
+            PublishStage::Opening | PublishStage::Open(_) => None,
+            PublishStage::Moving(moving) => Some(moving.from),
+        };
+        next.is_retired(self.access_point) || from.is_some_and(|from| next.is_retired(from))
+    }
+
     /// Leaves its access point for another one: behind everything that was sent to it.
     fn set_out(&mut self, to: Incarnation, effects: &mut Effects) {
         let from = self.access_point;

@@ -1,6 +1,6 @@
 //! The join: what the matchers of a stamp found for one notification, put together and released in the order of `seq`.
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -26,6 +26,12 @@ pub(super) struct Join {
     told: Seq,
     /// Matches that the access point has not been told of.
     matched: Vec<(Seq, u32)>,
+    /// The last cut; what a matcher says before its RESTART or FLIP behind it counts no more. Zero if there was none.
+    cut: Epoch,
+    /// Matchers that have passed one.
+    past_cut: BTreeSet<Incarnation>,
+    /// The epoch of the last RESTART.
+    restarted: Epoch,
 }
 
 /// One notification on its way out.
@@ -46,6 +52,9 @@ impl Join {
             released: Seq(0),
             told: Seq(0),
             matched: Vec::new(),
+            cut: Epoch(0),
+            past_cut: BTreeSet::new(),
+            restarted: Epoch(0),
         }
     }
 
@@ -57,9 +66,39 @@ impl Join {
         }
     }
 
-    /// Whether it is known from where on this exit point takes part.
-    pub(super) fn has_begun(&self) -> bool {
-        !self.segments.is_empty()
+    /// Whether what a matcher says counts: it is known from where on this exit point takes part, and no cut lies behind
+    /// what the matcher says.
+    pub(super) fn hears(&self, matcher: Incarnation) -> bool {
+        !self.segments.is_empty() && (self.cut == Epoch(0) || self.past_cut.contains(&matcher))
+    }
+
+    /// A matcher was lost: what is not released counts no more.
+    pub(super) fn cut(&mut self, epoch: Epoch) {
+        self.cut = epoch;
+        self.past_cut.clear();
+        self.marks.clear();
+        self.pending.clear();
+    }
+
+    /// The access point stamps everything from `first` on again with `epoch`; the matcher has passed everything before.
+    /// Answers whether that is news: then what was released from `first` on has to be taken back.
+    pub(super) fn restarted(&mut self, matcher: Incarnation, epoch: Epoch, first: Seq) -> bool {
+        if epoch < self.cut {
+            return false;
+        }
+        let is_news = self.restarted < epoch;
+        if is_news {
+            self.restarted = epoch;
+            self.segments = [(epoch, first)].into();
+            self.released = Seq(first.0 - 1);
+            self.told = self.released;
+            self.marks.clear();
+            self.pending.clear();
+            self.matched.clear();
+        }
+        self.past_cut.insert(matcher);
+        self.done(matcher, Seq(first.0 - 1));
+        is_news
     }
 
     /// A matcher found these.
@@ -89,6 +128,10 @@ impl Join {
 
     /// The access point stamps `epoch` from `first` on; the matcher has passed everything before.
     pub(super) fn flipped(&mut self, matcher: Incarnation, epoch: Epoch, first: Seq) {
+        if epoch < self.cut {
+            return;
+        }
+        self.past_cut.insert(matcher);
         if self.segments.is_empty() {
             self.released = Seq(first.0 - 1);
             self.told = self.released;
@@ -244,6 +287,7 @@ mod tests {
             epoch: Epoch(epoch),
             instances,
             retired: Vec::new(),
+            cut: Epoch(0),
             matcher_of: alloc::vec![matchers[0]; SLOTS],
             exit_points_of: alloc::vec![exit_points; SLOTS],
         })

@@ -3,8 +3,10 @@
 use alloc::collections::BTreeMap;
 
 use gomera_model::lane::{FillPiece, LiveSubscription};
-use gomera_model::operation::{CanonicalFilter, Change, Hit, SubscriptionOperation};
-use gomera_model::{OperationNumber, SubscriptionNumber};
+use gomera_model::operation::{
+    CanonicalFilter, Change, Hit, StoredSubscription, SubscriptionOperation,
+};
+use gomera_model::{OperationNumber, SessionId, SubscriptionId, SubscriptionNumber};
 
 /// Subscriptions of one session, with tombstones of those that ended.
 #[derive(Debug, Default)]
@@ -159,6 +161,20 @@ impl SubscriptionList {
                 Entry::Live { newest, .. } => Some(Hit {
                     number: *number,
                     operation: *newest,
+                }),
+                Entry::Tombstone(_) => None,
+            })
+    }
+
+    /// The subscriptions that are there, as their matchers hold them.
+    pub(super) fn stored(&self, session: SessionId) -> impl Iterator<Item = StoredSubscription> {
+        self.entries
+            .iter()
+            .filter_map(move |(&number, entry)| match entry {
+                Entry::Live { newest, filter, .. } => Some(StoredSubscription {
+                    id: SubscriptionId { session, number },
+                    operation: *newest,
+                    filter: filter.clone(),
                 }),
                 Entry::Tombstone(_) => None,
             })

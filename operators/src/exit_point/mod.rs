@@ -17,6 +17,7 @@ mod confirm;
 mod fill;
 mod join;
 mod list;
+mod loss;
 mod operation;
 mod pair;
 mod roles;
@@ -25,7 +26,7 @@ mod sessions;
 mod stats;
 mod window;
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -48,7 +49,7 @@ use crate::rules::{Rule, Rules};
 use attachment::{Connection, Waiting};
 use fill::Fill;
 use join::{Join, Pending};
-use operation::Phase;
+use operation::Closing;
 use roles::Roles;
 use session::{Session, Verdict};
 use sessions::Sessions;
@@ -61,7 +62,8 @@ pub struct ExitPoint {
     own: Incarnation,
     rules: Rules,
     epochs: Epochs,
-    phase: Phase,
+    /// Epochs whose predecessors are not through, oldest first.
+    closings: VecDeque<Closing>,
     /// What it is for each session slot.
     roles: Roles,
     /// What it ships to exit points that are newly named for its slots.
@@ -98,7 +100,7 @@ impl ExitPoint {
             own: incarnation,
             rules: Rules::default(),
             epochs: Epochs::default(),
-            phase: Phase::Settled,
+            closings: VecDeque::new(),
             roles: Roles::new(incarnation),
             fills: Vec::new(),
             joins: BTreeMap::new(),
@@ -137,7 +139,8 @@ impl ExitPoint {
         match frame {
             ExitPointFrame::Hits { .. }
             | ExitPointFrame::Registration(_)
-            | ExitPointFrame::Flip { .. } => self.matcher_says(now, from, frame, effects),
+            | ExitPointFrame::Flip { .. }
+            | ExitPointFrame::Restart { .. } => self.matcher_says(now, from, frame, effects),
             ExitPointFrame::Attach(attach) => self.attach(now, from, attach, effects),
             ExitPointFrame::Detach {
                 session,
@@ -243,7 +246,11 @@ impl ExitPoint {
     /// Where it stands in a change of topology, as the drawing above names it.
     #[must_use]
     pub fn phase(&self) -> &'static str {
-        self.phase.name()
+        if self.closings.is_empty() {
+            "Settled"
+        } else {
+            "Closing"
+        }
     }
 
     fn in_order(
@@ -267,6 +274,11 @@ impl ExitPoint {
                 epoch,
                 first,
             } => self.flipped(now, (from, access_point), epoch, first, effects),
+            ExitPointFrame::Restart {
+                access_point,
+                epoch,
+                first,
+            } => self.restarted(now, (from, access_point), (epoch, first), effects),
             ExitPointFrame::Attach(_)
             | ExitPointFrame::Detach { .. }
             | ExitPointFrame::EndSession { .. }
@@ -286,7 +298,7 @@ impl ExitPoint {
         effects: &mut Effects,
     ) {
         let join = self.joins.get_mut(&access_point);
-        let Some(join) = join.filter(|join| join.has_begun()) else {
+        let Some(join) = join.filter(|join| join.hears(matcher)) else {
             self.stats.refused_frames += 1;
             return;
         };
@@ -354,6 +366,9 @@ impl ExitPoint {
         effects: &mut Effects,
     ) -> Vec<Hit> {
         if self.sessions.get(id).is_none() {
+            if self.roles.is_bereaved(id.slot()) {
+                self.end_unknown(id, &hits, effects);
+            }
             if self.roles.is_whole(id.slot()) || self.rules.broken(Rule::KeepShells) {
                 return Vec::new();
             }
@@ -448,6 +463,17 @@ impl ExitPoint {
             return;
         };
         let removals = session.removals_of_shell(id);
+        self.stats.orphans += removals.len() as u64;
+        if !removals.is_empty() {
+            self.unsubscribe(removals, effects);
+        }
+    }
+
+    /// A matcher holds subscriptions of a session that was lost with its exit point.
+    fn end_unknown(&mut self, session: SessionId, hits: &[Hit], effects: &mut Effects) {
+        let removals: Vec<_> = (hits.iter())
+            .map(|hit| session::removal_of_hit(session, *hit))
+            .collect();
         self.stats.orphans += removals.len() as u64;
         if !removals.is_empty() {
             self.unsubscribe(removals, effects);

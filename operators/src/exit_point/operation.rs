@@ -15,36 +15,12 @@ use crate::effect::{Effect, Effects};
 use crate::routing;
 use crate::rules::Rule;
 
-/// Where an exit point stands.
+/// Stamps of the epoch before may still be on their way.
 #[derive(Debug)]
-pub(super) enum Phase {
-    /// All stamps on their way name the newest epoch.
-    Settled,
-    /// Some still name the one before.
-    Closing {
-        /// The newest epoch.
-        epoch: Epoch,
-        /// FLIPs that have not come: (matcher, access point).
-        flips_missing: BTreeSet<(Incarnation, Incarnation)>,
-    },
-}
-
-impl Phase {
-    /// Its name, as the drawing has it.
-    pub(super) fn name(&self) -> &'static str {
-        match self {
-            Self::Settled => "Settled",
-            Self::Closing { .. } => "Closing",
-        }
-    }
-
-    /// Whether all stamps on their way name the newest epoch.
-    pub(super) fn is_settled(&self) -> bool {
-        match self {
-            Self::Settled => true,
-            Self::Closing { .. } => false,
-        }
-    }
+pub(super) struct Closing {
+    pub(super) epoch: Epoch,
+    /// FLIPs that have not come: (matcher, access point).
+    pub(super) flips_missing: BTreeSet<(Incarnation, Incarnation)>,
 }
 
 impl ExitPoint {
@@ -60,8 +36,11 @@ impl ExitPoint {
         self.leave_access_points(next, effects);
         match present {
             Some(present) => {
-                self.begin_closing(next);
+                self.forget_lost(&present, next);
+                self.begin_closing(&present, next);
                 self.change_parts(now, (&present, next), effects);
+                self.restore(&present, next, effects);
+                self.leave_connection_points(now, next);
             }
             None => self.roles.begin(next),
         }
@@ -88,7 +67,15 @@ impl ExitPoint {
         frame: ExitPointFrame,
         effects: &mut Effects,
     ) {
-        let is_ahead = matches!(&frame, ExitPointFrame::Flip { epoch, .. } if !self.knows(*epoch));
+        if !self.epochs.is_empty() && self.epochs.newest().is_retired(from) {
+            self.stats.refused_frames += 1;
+            return;
+        }
+        let is_ahead = matches!(
+            &frame,
+            ExitPointFrame::Flip { epoch, .. } | ExitPointFrame::Restart { epoch, .. }
+                if !self.knows(*epoch)
+        );
         if is_ahead || self.stalled.contains_key(&from) {
             self.stalled.entry(from).or_default().push(frame);
         } else {
@@ -108,8 +95,20 @@ impl ExitPoint {
         if let Some(join) = self.joins.get_mut(&access_point) {
             join.flipped(matcher, epoch, first);
         }
-        if let Phase::Closing { flips_missing, .. } = &mut self.phase {
-            flips_missing.remove(&(matcher, access_point));
+        self.passed(now, (matcher, access_point), epoch, effects);
+        self.release(now, (matcher, access_point), Seq(first.0 - 1), effects);
+    }
+
+    /// What comes in a matcher's lane of an access point is stamped with this epoch or a later one.
+    pub(super) fn passed(
+        &mut self,
+        now: Time,
+        (matcher, access_point): (Incarnation, Incarnation),
+        epoch: Epoch,
+        effects: &mut Effects,
+    ) {
+        for closing in self.closings.iter_mut().filter(|c| c.epoch <= epoch) {
+            closing.flips_missing.remove(&(matcher, access_point));
         }
         for (from, operation) in core::mem::take(&mut self.early) {
             self.registration(now, from, operation, effects);
@@ -118,7 +117,6 @@ impl ExitPoint {
             let gained = self.roles.passed(matcher);
             self.take_charge(now, &gained, effects);
         }
-        self.release(now, (matcher, access_point), Seq(first.0 - 1), effects);
     }
 
     /// A matcher took an operation. What a new owner took waits for what the old one took before it.
@@ -139,46 +137,48 @@ impl ExitPoint {
     /// The epoch whose notifications of this access point must wait: a matcher of the epoch before, perhaps one that
     /// leaves, has not passed its FLIP yet. The lane of that matcher may still bring registrations of what moved.
     pub(super) fn held_back(&self, access_point: Incarnation) -> Option<Epoch> {
-        match &self.phase {
-            Phase::Closing {
-                epoch,
-                flips_missing,
-            } if flips_missing.iter().any(|(_, of)| *of == access_point) => {
-                (!self.rules.broken(Rule::ReleaseAfterEveryFlip)).then_some(*epoch)
+        if self.rules.broken(Rule::ReleaseAfterEveryFlip) {
+            return None;
+        }
+        let mut closings = self.closings.iter();
+        let waits = |closing: &&Closing| {
+            let mut missing = closing.flips_missing.iter();
+            missing.any(|(_, of)| *of == access_point)
+        };
+        closings.find(waits).map(|closing| closing.epoch)
+    }
+
+    /// Ends epochs, each once every FLIP into the next one has passed and everything before it is released.
+    pub(super) fn finish_closing(&mut self, effects: &mut Effects) {
+        while let Some(closing) = self.closings.front() {
+            let epoch = closing.epoch;
+            let is_joined = self.joins.values().all(|join| join.has_reached(epoch));
+            if !closing.flips_missing.is_empty() || !is_joined {
+                return;
             }
-            Phase::Settled | Phase::Closing { .. } => None,
+            self.closings.pop_front();
+            self.epochs.forget_before(epoch);
+            effects.push(Effect::Report(Report::Joined(epoch)));
+            if self.closings.is_empty() {
+                self.settled(effects);
+            }
         }
     }
 
-    /// Ends the epoch before, once every FLIP has passed and everything before it is released.
-    pub(super) fn finish_closing(&mut self, effects: &mut Effects) {
-        let Phase::Closing {
-            epoch,
-            flips_missing,
-        } = &self.phase
-        else {
-            return;
-        };
-        let epoch = *epoch;
-        let is_joined = self.joins.values().all(|join| join.has_reached(epoch));
-        if !flips_missing.is_empty() || !is_joined {
-            return;
-        }
-        self.phase = Phase::Settled;
-        self.epochs.forget_before(epoch);
+    /// All stamps on their way name the newest epoch.
+    fn settled(&mut self, effects: &mut Effects) {
         let newest = Arc::clone(self.epochs.newest());
         for join in self.joins.values_mut() {
             join.keep_marks(|matcher| newest.instance(matcher).is_some());
         }
         self.forget_slots();
         self.begin_fills();
-        effects.push(Effect::Report(Report::Joined(epoch)));
         self.report_filled(effects);
     }
 
     /// A new leader tells what an old one told before: it hears what that one heard.
     fn report_again(&self, epoch: Epoch, effects: &mut Effects) {
-        if self.phase.is_settled() && self.epochs.newest().epoch == epoch {
+        if self.closings.is_empty() && self.epochs.newest().epoch == epoch {
             effects.push(Effect::Report(Report::Joined(epoch)));
             self.report_filled(effects);
         }
@@ -186,15 +186,17 @@ impl ExitPoint {
 
     /// Whether another matcher owned the slot before, and may still have registrations in its lane.
     fn is_early(&self, from: Incarnation, operation: &SubscriptionOperation) -> bool {
-        let Phase::Closing { flips_missing, .. } = &self.phase else {
-            return false;
-        };
         let slot = operation.subscription.slot();
         let newest = self.epochs.newest().epoch;
         let before = self.epochs.iter().filter(|t| t.epoch < newest);
         let mut owners = before.map(|topology| topology.matcher(slot));
+        let is_behind = |old: Incarnation| {
+            let mut closings = self.closings.iter();
+            closings.any(|closing| closing.flips_missing.iter().any(|(of, _)| *of == old))
+        };
         !self.rules.broken(Rule::RegisterInOrder)
-            && owners.any(|old| old != from && flips_missing.iter().any(|(of, _)| *of == old))
+            && !self.closings.is_empty()
+            && owners.any(|old| old != from && is_behind(old))
     }
 
     fn knows(&self, epoch: Epoch) -> bool {
@@ -226,21 +228,18 @@ impl ExitPoint {
         }
     }
 
-    fn begin_closing(&mut self, next: &Topology) {
-        match &self.phase {
-            Phase::Settled => {}
-            Phase::Closing { .. } => panic!("the coordinator runs one operation at a time"),
-        }
+    /// Every matcher of both epochs has to pass every access point's FLIP, but for the lost.
+    fn begin_closing(&mut self, present: &Topology, next: &Topology) {
         let access_points = || next.incarnations(Layer::AccessPoints);
-        let flips_missing = self
-            .epochs
-            .iter()
-            .flat_map(|topology| topology.incarnations(Layer::Matchers))
+        let matchers = present.incarnations(Layer::Matchers);
+        let matchers = matchers.chain(next.incarnations(Layer::Matchers));
+        let flips_missing = matchers
+            .filter(|matcher| !next.is_retired(*matcher))
             .flat_map(|matcher| access_points().map(move |point| (matcher, point)))
             .collect();
-        self.phase = Phase::Closing {
+        self.closings.push_back(Closing {
             epoch: next.epoch,
             flips_missing,
-        };
+        });
     }
 }

@@ -173,7 +173,7 @@ impl ExitPoint {
 
     /// Reports that everything is here, once everything before the epoch is joined too.
     pub(super) fn report_filled(&self, effects: &mut Effects) {
-        if self.phase.is_settled() && self.roles.is_settled() && !self.epochs.is_empty() {
+        if self.closings.is_empty() && self.roles.is_settled() && !self.epochs.is_empty() {
             let epoch = self.epochs.newest().epoch;
             effects.push(Effect::Report(Report::Filled(epoch)));
         }
@@ -181,8 +181,11 @@ impl ExitPoint {
 
     /// Everything before the newest epoch is joined: sessions of slots that are another one's go, silently.
     pub(super) fn forget_slots(&mut self) {
-        let gone = self.roles.forget(self.epochs.newest());
-        for session in self.ids_in(&gone) {
+        self.roles.forget(self.epochs.newest());
+        let newest = Arc::clone(self.epochs.newest());
+        let mut ids = self.sessions.ids();
+        ids.retain(|id| !names(newest.exit_points(id.slot()), self.own));
+        for session in ids {
             self.drop_session(session);
         }
     }

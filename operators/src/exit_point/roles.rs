@@ -41,6 +41,8 @@ pub(super) struct Roles {
     yielded_early: SlotSet,
     /// Matchers that have passed no FLIP into the newest epoch, where this one is a new primary.
     behind: BTreeSet<Incarnation>,
+    /// Slots of which nothing is known: their primary was lost, and had no backup.
+    bereaved: SlotSet,
     /// The newest epoch for which each primary has filled everything, also before it is known here.
     filled: BTreeMap<Incarnation, Epoch>,
     /// The same for what each has yielded.
@@ -73,6 +75,7 @@ impl Roles {
             awaited: BTreeMap::new(),
             yielded_early: SlotSet::empty(),
             behind: BTreeSet::new(),
+            bereaved: SlotSet::empty(),
             filled: BTreeMap::new(),
             yielded: BTreeMap::new(),
         }
@@ -96,13 +99,36 @@ impl Roles {
         }
         change.heirs.sort_unstable();
         change.heirs.dedup();
+        self.give_up(next, &mut change);
         let is_new_primary = !change.gained.is_empty() || !self.awaited.is_empty();
         if is_new_primary && self.waits_for_matchers {
             let matchers = present.incarnations(Layer::Matchers);
             self.behind = matchers.chain(next.incarnations(Layer::Matchers)).collect();
         }
+        self.behind.retain(|matcher| !next.is_retired(*matcher));
         change.gained = self.gain(core::mem::take(&mut change.gained));
         change
+    }
+
+    /// Nobody waits for the word of one that is not there any more.
+    fn give_up(&mut self, next: &Topology, change: &mut Change) {
+        let waited_for = self.awaited.values().chain(self.filling.values());
+        let gone: BTreeSet<Incarnation> = waited_for
+            .copied()
+            .filter(|who| next.instance(*who).is_none())
+            .collect();
+        for who in gone {
+            let unyielded = take_slots(&mut self.awaited, who);
+            change.gained.extend(unyielded.iter());
+            let unfilled = take_slots(&mut self.filling, who);
+            self.whole.extend(unfilled.iter());
+            change.whole.extend(unfilled.iter());
+        }
+    }
+
+    /// Whether the slot's primary was lost alone: the matchers may hold subscriptions of sessions that nobody knows.
+    pub(super) fn is_bereaved(&self, slot: SlotId) -> bool {
+        self.bereaved.contains(slot)
     }
 
     /// A primary has filled everything that this epoch newly names this one for. Answers the slots that are whole now.
@@ -127,17 +153,10 @@ impl Roles {
     }
 
     /// Everything stamped before the newest topology is joined: slots that it does not name this one for are nothing
-    /// to it any more. Answers them.
-    pub(super) fn forget(&mut self, newest: &Topology) -> SlotSet {
-        let gone: SlotSet = self
-            .whole
-            .iter()
-            .filter(|slot| !names(newest.exit_points(*slot), self.own))
-            .collect();
-        for slot in gone.iter() {
-            self.whole.remove(slot);
-        }
-        gone
+    /// to it any more.
+    pub(super) fn forget(&mut self, newest: &Topology) {
+        let is_named = |slot: &SlotId| names(newest.exit_points(*slot), self.own);
+        self.whole = self.whole.iter().filter(is_named).collect();
     }
 
     /// Whether everything of the slot is here.
@@ -174,8 +193,8 @@ impl Roles {
         next: &Topology,
         change: &mut Change,
     ) {
-        if before.primary == self.own {
-            let is_new = |other: &Incarnation| !names(before, *other);
+        if after.primary == self.own {
+            let is_new = |other: &Incarnation| *other != self.own && !names(before, *other);
             for other in after.all().filter(is_new) {
                 change
                     .to_fill
@@ -183,6 +202,8 @@ impl Roles {
                     .or_insert_with(SlotSet::empty)
                     .insert(slot);
             }
+        }
+        if before.primary == self.own {
             if after.primary != self.own {
                 change.yielded.insert(slot);
                 change.heirs.push(after.primary);
@@ -195,17 +216,23 @@ impl Roles {
             }
         }
         if names(after, self.own) && !self.whole.contains(slot) {
-            if is_done(&self.filled, before.primary, next) {
+            // Who was lost alone left nothing that somebody could fill its follower with.
+            let is_bereaved = after.primary == self.own;
+            if is_bereaved {
+                self.bereaved.insert(slot);
+            }
+            if is_bereaved || is_done(&self.filled, after.primary, next) {
                 self.whole.insert(slot);
                 change.whole.insert(slot);
             } else {
-                self.filling.insert(slot, before.primary);
+                self.filling.insert(slot, after.primary);
             }
         }
         if !names(after, self.own) {
             self.filling.remove(&slot);
             self.awaited.remove(&slot);
             self.yielded_early.remove(slot);
+            self.bereaved.remove(slot);
         }
     }
 }

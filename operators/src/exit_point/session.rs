@@ -12,10 +12,10 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use gomera_model::lane::{Attach, DeliveryItem, FillPiece, Identity, OverflowPolicy};
-use gomera_model::operation::{Change, Hit, SubscriptionOperation};
+use gomera_model::operation::{Change, Hit, StoredSubscription, SubscriptionOperation};
 use gomera_model::{
-    Cursor, Epoch, Generation, Incarnation, Notification, OperationNumber, SessionId, SessionToken,
-    SubscriptionId, SubscriptionNumber, Time,
+    Cursor, Epoch, Generation, Incarnation, Notification, OperationNumber, Seq, SessionId,
+    SessionToken, SubscriptionId, SubscriptionNumber, Time,
 };
 
 use super::confirm::Confirmation;
@@ -363,6 +363,16 @@ impl Session {
         self.list.live().collect()
     }
 
+    /// The subscriptions that are there, as their matchers hold them.
+    pub(super) fn stored(&self, id: SessionId) -> impl Iterator<Item = StoredSubscription> {
+        self.list.stored(id)
+    }
+
+    /// What an access point stamped from `first` on comes again under another stamp.
+    pub(super) fn take_back_from(&mut self, access_point: Incarnation, first: Seq) {
+        self.window.take_back_from(access_point, first);
+    }
+
     /// What ends each subscription that is there.
     pub(super) fn removals(&self, id: SessionId) -> impl Iterator<Item = SubscriptionOperation> {
         let first = self.list.newest().0 + 1;
@@ -421,6 +431,15 @@ impl Session {
     pub(super) fn bury(&self, stats: &mut ExitPointStats) {
         stats.deliveries_lost += self.window.lost_count();
     }
+}
+
+/// What takes away a subscription of a session that nobody knows, as a hit names it.
+pub(super) fn removal_of_hit(session: SessionId, hit: Hit) -> SubscriptionOperation {
+    let subscription = SubscriptionId {
+        session,
+        number: hit.number,
+    };
+    removal(subscription, hit.operation.next())
 }
 
 /// What takes back a subscription that was made for a session which is no more.

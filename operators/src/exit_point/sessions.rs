@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use gomera_model::lane::Attach;
 use gomera_model::silbo::RefusalCode;
-use gomera_model::{Generation, Incarnation, LookupMap, SessionId, Time};
+use gomera_model::{Generation, Incarnation, LookupMap, Seq, SessionId, Time};
 
 use super::session::Session;
 use super::stats::ExitPointStats;
@@ -133,6 +133,13 @@ impl Sessions {
 
     pub(super) fn len(&self) -> usize {
         self.ids.len()
+    }
+
+    /// What an access point stamped from `first` on comes again under another stamp.
+    pub(super) fn take_back(&mut self, access_point: Incarnation, first: Seq) {
+        for session in self.sessions.iter_mut().flatten() {
+            session.take_back_from(access_point, first);
+        }
     }
 
     /// Adds the present values of all sessions; `delivers` says which are not copies.

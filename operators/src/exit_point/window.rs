@@ -221,6 +221,22 @@ impl Window {
         }
     }
 
+    /// What an access point stamped from `first` on comes again under another stamp: it counts as never released. What
+    /// the client has of it, it knows by its cursor.
+    pub(super) fn take_back_from(&mut self, access_point: Incarnation, first: Seq) {
+        let stays = |item: &Item| {
+            let (of, last) = item.place();
+            of != access_point || last < first || !item.is_notification()
+        };
+        self.in_flight.retain(stays);
+        self.queue.retain(stays);
+        let bytes = |items: &VecDeque<Item>| items.iter().map(|item| item.bytes).sum();
+        (self.in_flight_bytes, self.queue_bytes) = (bytes(&self.in_flight), bytes(&self.queue));
+        if let Some(sent) = self.sent.get_mut(&access_point) {
+            *sent = Seq(first.0 - 1).min(*sent);
+        }
+    }
+
     /// What another exit point had, of notifications that did not come here: all of it lies before what is here.
     pub(super) fn fill(&mut self, now: Time, filled: Filled) {
         let mut own = core::mem::take(&mut self.queue);

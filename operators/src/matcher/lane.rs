@@ -54,12 +54,14 @@ impl Matcher {
         frame: MatcherFrame,
         effects: &mut Effects,
     ) {
-        let Some(lane) = self.lanes.get_mut(&from) else {
+        if !self.lanes.contains_key(&from) {
             self.stats.refused_frames += 1;
             return;
-        };
+        }
         let waits = match &frame {
-            MatcherFrame::Flip { epoch, .. } => !self.epochs.knows(*epoch),
+            MatcherFrame::Flip { epoch, .. } | MatcherFrame::Restart { epoch, .. } => {
+                *epoch > self.epochs.newest_epoch() || self.is_restoring(*epoch)
+            }
             MatcherFrame::Open(_)
             | MatcherFrame::Notifications(_)
             | MatcherFrame::Operation(_)
@@ -68,8 +70,11 @@ impl Matcher {
             | MatcherFrame::Chunk { .. }
             | MatcherFrame::ChunkTaken(_)
             | MatcherFrame::Follow { .. }
-            | MatcherFrame::End(_) => false,
+            | MatcherFrame::End(_)
+            | MatcherFrame::Restore { .. }
+            | MatcherFrame::RestoreEnd(_) => false,
         };
+        let lane = self.lanes.get_mut(&from).expect("just looked at");
         if waits || !lane.stalled.is_empty() {
             lane.stalled.push_back(frame);
             return;
@@ -122,13 +127,28 @@ impl Matcher {
                     first,
                 };
                 self.tell_exit_points(&passed, effects);
-                self.flipped(now, from, epoch, effects);
+                self.flipped(now, effects);
+            }
+            MatcherFrame::Restart { epoch, first } => {
+                lane.epoch = epoch;
+                lane.last = Seq(first.0 - 1);
+                let passed = ExitPointFrame::Restart {
+                    access_point: from,
+                    epoch,
+                    first,
+                };
+                self.tell_exit_points(&passed, effects);
+                self.flipped(now, effects);
             }
             MatcherFrame::Open(_)
             | MatcherFrame::Chunk { .. }
             | MatcherFrame::ChunkTaken(_)
             | MatcherFrame::Follow { .. }
-            | MatcherFrame::End(_) => unreachable!("these do not wait for a place in a lane"),
+            | MatcherFrame::End(_)
+            | MatcherFrame::Restore { .. }
+            | MatcherFrame::RestoreEnd(_) => {
+                unreachable!("these do not wait for a place in a lane")
+            }
         }
     }
 

@@ -10,20 +10,26 @@
 //!     └── dropped ── Dropping ◄──Abort                                    │
 //!     └───────────────── Topology(e+1), nothing planned ─► Flipping ──────┘
 //! ```
+//!
+//! A further topology may come at any time: then there are several changes in flight, and they end in their order.
+//! Where the owner of gained slots was lost, nothing of the new epoch is looked at before the exit points have restored
+//! what their sessions have there.
 
+mod closing;
 mod lane;
 mod operation;
 mod pace;
+mod restore;
 mod snapshot;
 mod stats;
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use gomera_filter::Filter;
 use gomera_matching::{CpuLevel, Hits, Index, SlotSet};
-use gomera_model::control::Control;
+use gomera_model::control::{Control, Plan};
 use gomera_model::lane::{ExitPointFrame, LaneFrame, Matched, MatcherFrame};
 use gomera_model::operation::{Change, SubscriptionOperation};
 use gomera_model::{
@@ -33,8 +39,9 @@ use gomera_model::{
 use crate::effect::Effects;
 use crate::epochs::Epochs;
 use crate::rules::{Rule, Rules};
+use closing::{Closing, Dropping};
 use lane::Lane;
-use operation::{Dropping, Flipping, Moving};
+use operation::Moving;
 
 pub use pace::CopyRate;
 pub use stats::MatcherStats;
@@ -50,24 +57,19 @@ pub struct Matcher {
     own: BTreeMap<Epoch, SlotSet>,
     /// The lanes from access points.
     lanes: BTreeMap<Incarnation, Lane>,
-    phase: Phase,
+    /// What is planned and not in force.
+    moving: Option<Moving>,
+    /// A plan that came while something of an earlier one was left; it is confirmed when nothing is.
+    next_plan: Option<Arc<Plan>>,
+    /// What is in force and that not every access point stamps, oldest first.
+    changes: VecDeque<Closing>,
+    dropping: Dropping,
+    /// What came for a topology that is not here yet.
+    early_restores: Vec<(Incarnation, MatcherFrame)>,
     copy_rate: CopyRate,
     /// Reused between batches.
     hits: Hits,
     stats: MatcherStats,
-}
-
-/// Where a matcher stands.
-#[derive(Debug)]
-enum Phase {
-    /// No operation is under way.
-    Settled,
-    /// Knows a plan: gives slots away, takes slots over, or only looks on.
-    Moving(Moving),
-    /// The next topology is in force; not every access point stamps it yet.
-    Flipping(Flipping),
-    /// Drops what it no longer owns, a little at a time.
-    Dropping(Dropping),
 }
 
 impl Matcher {
@@ -81,7 +83,11 @@ impl Matcher {
             epochs: Epochs::default(),
             own: BTreeMap::new(),
             lanes: BTreeMap::new(),
-            phase: Phase::Settled,
+            moving: None,
+            next_plan: None,
+            changes: VecDeque::new(),
+            dropping: Dropping::default(),
+            early_restores: Vec::new(),
             copy_rate: CopyRate::default(),
             hits: Hits::default(),
             stats: MatcherStats::default(),
@@ -118,7 +124,11 @@ impl Matcher {
             | MatcherFrame::Operation(_)
             | MatcherFrame::Close(_)
             | MatcherFrame::NothingMore(_)
-            | MatcherFrame::Flip { .. } => self.in_lane(now, from, frame, effects),
+            | MatcherFrame::Flip { .. }
+            | MatcherFrame::Restart { .. } => self.in_lane(now, from, frame, effects),
+            MatcherFrame::Restore { .. } | MatcherFrame::RestoreEnd(_) => {
+                self.restoring(now, from, frame, effects);
+            }
             MatcherFrame::Chunk {
                 operation,
                 subscriptions,
@@ -180,7 +190,15 @@ impl Matcher {
     /// Where it stands in an operation, as the drawing above names it.
     #[must_use]
     pub fn phase(&self) -> &'static str {
-        self.phase.name()
+        if self.moving.is_some() {
+            "Moving"
+        } else if !self.changes.is_empty() {
+            "Flipping"
+        } else if self.dropping.is_under_way() {
+            "Dropping"
+        } else {
+            "Settled"
+        }
     }
 
     /// Matches a batch and tells the exit points of its epoch.

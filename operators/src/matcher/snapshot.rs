@@ -3,14 +3,13 @@
 
 use alloc::vec::Vec;
 
-use gomera_filter::Filter;
 use gomera_matching::{Index, SlotSet};
 use gomera_model::control::{Copied, Move, Report};
 use gomera_model::lane::{LaneFrame, MatcherFrame};
 use gomera_model::operation::{StoredSubscription, SubscriptionOperation};
 use gomera_model::{Incarnation, OperationId, SlotId, SubscriptionId, Time};
 
-use super::{Matcher, Phase};
+use super::Matcher;
 use crate::effect::{Effect, Effects};
 use crate::limits::CHUNK_BYTES;
 use crate::rules::Rule;
@@ -122,7 +121,7 @@ impl Matcher {
 
     /// Sends the next chunk to everyone whose last one has been taken.
     pub(super) fn send_chunks(&mut self, now: Time, effects: &mut Effects) {
-        let Phase::Moving(moving) = &mut self.phase else {
+        let Some(moving) = &mut self.moving else {
             return;
         };
         let operation = moving.plan.operation;
@@ -193,14 +192,7 @@ impl Matcher {
             self.stats.refused_frames += 1;
             return;
         }
-        for stored in subscriptions {
-            let known = self.index.operation(stored.id);
-            if known.is_none_or(|known| known < stored.operation) {
-                let filter = Filter::from_canonical(&stored.filter)
-                    .expect("an access point made the canonical form from a filter");
-                self.index.insert(stored.id, stored.operation, &filter);
-            }
-        }
+        self.install_stored(subscriptions);
         let taken = MatcherFrame::ChunkTaken(operation);
         effects.send(from, LaneFrame::Matcher(taken));
     }
@@ -223,7 +215,7 @@ impl Matcher {
         if self.rules.broken(Rule::FollowTheCopy) {
             return;
         }
-        let Phase::Moving(moving) = &self.phase else {
+        let Some(moving) = &self.moving else {
             return;
         };
         let slot = taken.subscription.slot();
@@ -241,7 +233,7 @@ impl Matcher {
 
     /// Tells the coordinator how far the copy is, and that it is complete once it is.
     fn report_copy(&self, effects: &mut Effects) {
-        let Phase::Moving(moving) = &self.phase else {
+        let Some(moving) = &self.moving else {
             return;
         };
         if moving.giving.is_empty() {

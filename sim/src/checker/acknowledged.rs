@@ -8,6 +8,10 @@ use super::history::{Moment, Published, Session, seq_at};
 use super::{Breach, History, Promise};
 
 pub(super) fn check(history: &History, breaches: &mut Vec<Breach>) {
+    // What a dead exit point had counted went with it, and what comes again is counted again.
+    if !history.is_deathless() {
+        return;
+    }
     let received = received(history);
     for (publisher, published) in history.publishers() {
         for (index, publication) in published.iter().enumerate() {

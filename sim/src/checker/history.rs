@@ -28,6 +28,8 @@ pub struct History {
     now: Moment,
     publications: BTreeMap<PublisherId, Vec<Published>>,
     sessions: Vec<Session>,
+    /// How many instances died: what they had counted went with them.
+    deaths: u64,
 }
 
 /// One publication.
@@ -115,6 +117,16 @@ pub struct Delivery {
 }
 
 impl History {
+    /// An instance died.
+    pub(crate) fn died(&mut self) {
+        self.deaths += 1;
+    }
+
+    /// Whether nobody died.
+    pub(super) fn is_deathless(&self) -> bool {
+        self.deaths == 0
+    }
+
     /// Nothing has happened.
     #[must_use]
     pub fn new() -> Self {

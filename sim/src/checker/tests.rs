@@ -424,6 +424,7 @@ fn topology() -> Topology {
             instance(EXIT_POINT, Layer::ExitPoints),
         ],
         retired: Vec::new(),
+        cut: Epoch(0),
         matcher_of: vec![MATCHER; SLOTS],
         exit_points_of: vec![exit_points; SLOTS],
     }

@@ -82,7 +82,8 @@ impl Publisher {
     fn new(scenario: &Scenario, rng: &mut Rng) -> Self {
         let mut config = PublisherConfig::new(PublisherId(rng.bits()), rng.bits());
         config.window_publications = scenario.window;
-        if rng.per_mille(150) {
+        // One copy is none where its access point dies.
+        if rng.per_mille(150) && scenario.deaths == 0 {
             config.acknowledgement = Acknowledgement::Received;
         }
         Self {

@@ -80,6 +80,10 @@ impl World {
         self.post.remove(Route::Store);
         self.post.remove(Route::Host);
         self.start_coordinator();
+        // Whoever leads looks for who is missing.
+        if let Some(dead) = self.dead {
+            self.put(Route::Host, Cargo::Failed(dead));
+        }
     }
 
     pub(super) fn feed_coordinator(&mut self, route: Route, cargo: Cargo) {
@@ -107,6 +111,7 @@ impl World {
             (_, Cargo::Document(document)) => coordinator.document(now, document, effects),
             (_, Cargo::Written(id, outcome)) => coordinator.written(now, id, outcome, effects),
             (_, Cargo::Started(instance)) => coordinator.started_instance(now, instance, effects),
+            (_, Cargo::Failed(instance)) => coordinator.failed(now, instance, effects),
             (route, cargo) => unreachable!("{route:?} brings no {cargo:?} to the coordinator"),
         }
     }
@@ -256,6 +261,10 @@ impl World {
 
     fn start_instance(&mut self, instance: Instance) {
         let incarnation = instance.incarnation;
+        if self.dead == Some(incarnation) {
+            self.put(Route::Host, Cargo::Failed(incarnation));
+            return;
+        }
         if self.instances.get(incarnation).is_none() {
             self.story.starts(self.now, &instance);
             self.instances.start(instance);
@@ -263,9 +272,11 @@ impl World {
         self.put(Route::Host, Cargo::Started(incarnation));
     }
 
+    /// Who is stopped has no clients any more, unless it was taken for dead.
     fn stop_instance(&mut self, instance: &Instance) {
         self.story.stops(self.now, instance);
         self.instances.stop(instance.incarnation);
+        self.lose_connections_of(instance.incarnation);
     }
 
     fn tell(&mut self, to: Incarnation, control: Control) {

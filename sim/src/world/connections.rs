@@ -169,6 +169,18 @@ impl World {
         self.put(Route::Down(id), Cargo::Down(ToClient::Closed(None)));
     }
 
+    /// All connections of a connection point that has ended are lost.
+    pub(super) fn lose_connections_of(&mut self, point: Incarnation) {
+        let open = self.connections.open().into_iter();
+        let lost: Vec<_> = open
+            .filter(|id| self.connections.all[id].point == point)
+            .collect();
+        for connection in lost {
+            self.lose_connection(connection);
+            self.post.remove(Route::Up(connection));
+        }
+    }
+
     /// What is not read of a stream when its connection ends is never read.
     fn end_up(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.all.get_mut(&id) else {

@@ -31,6 +31,7 @@ pub(super) struct Load {
     requests: u32,
     scalings: u32,
     losses: u32,
+    deaths: u32,
     successions: u32,
     endings: u32,
     trickle: u32,
@@ -50,6 +51,7 @@ enum Act {
     Succeed,
     Scale,
     Abort,
+    Die,
 }
 
 impl Load {
@@ -59,6 +61,7 @@ impl Load {
             requests: scenario.requests,
             scalings: scenario.scalings,
             losses: scenario.losses,
+            deaths: scenario.deaths,
             successions: scenario.successions,
             endings: scenario.endings,
             trickle: TRICKLE_MAX,
@@ -112,6 +115,7 @@ impl World {
             u64::from(self.load.successions),
             u64::from(can_scale) * u64::from(self.load.scalings) * SCALING_URGENCY,
             abort * 10,
+            u64::from(self.load.deaths > 0 && self.may_die()) * 2,
         ];
         let acts = [
             Act::Publish,
@@ -121,6 +125,7 @@ impl World {
             Act::Succeed,
             Act::Scale,
             Act::Abort,
+            Act::Die,
         ];
         match self.rng.weighted(&weights).map(|index| acts[index]) {
             Some(Act::Publish) => self.publish(),
@@ -133,6 +138,10 @@ impl World {
             }
             Some(Act::Scale) => self.scale(),
             Some(Act::Abort) => self.abort(),
+            Some(Act::Die) => {
+                self.load.deaths -= 1;
+                self.kill();
+            }
             None => {}
         }
     }

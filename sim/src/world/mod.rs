@@ -16,13 +16,14 @@ mod carry;
 mod clients;
 mod cluster;
 mod connections;
+mod deaths;
 mod instances;
 mod load;
 mod post;
 mod rest;
 mod weather;
 
-use gomera_model::{Duration, Incarnation, Time};
+use gomera_model::{Duration, Incarnation, Layer, Time};
 
 use crate::checker::{Breach, History, judge, judge_end};
 use crate::digest::Digest;
@@ -69,6 +70,10 @@ pub struct World {
     reach: Reach,
     digest: Digest,
     story: Story,
+    /// The only layer whose instances die.
+    mortal: Option<Layer>,
+    /// Who died last, until all is whole again.
+    dead: Option<Incarnation>,
     /// What must not happen at all, and did.
     failures: Vec<Breach>,
     /// Wakes in a row that led to nothing.
@@ -98,6 +103,7 @@ impl World {
         let mut scenario = Scenario::draw(&mut rng);
         scenario.layers = options.focus.map_or(scenario.layers, |layer| vec![layer]);
         scenario.hosts = options.hosts.unwrap_or(scenario.hosts);
+        scenario.deaths = options.deaths.unwrap_or(scenario.deaths);
         let mut history = History::new();
         let clients = Clients::new(&scenario, &mut rng, &mut history);
         Self {
@@ -105,6 +111,8 @@ impl World {
             post: Post::default(),
             weather: Weather::default(),
             cluster: Cluster::new(&scenario, options),
+            mortal: options.mortal,
+            dead: None,
             instances: Instances::new(options, &scenario),
             connections: Connections::default(),
             clients,

@@ -58,6 +58,8 @@ pub(super) enum Cargo {
     Written(WriteId, Result<Vec<Version>, WriteError>),
     /// From a host: the instance runs.
     Started(Incarnation),
+    /// From a host: the instance has ended, or is taken for dead.
+    Failed(Incarnation),
 }
 
 /// What comes to a connection point over a client's connection.

@@ -41,6 +41,7 @@ fn record(id: u64, (from, to): (u32, u32), asked_ms: i64, phases_us: [u64; 5]) -
         follows: None,
         then: BTreeMap::new(),
         then_not: None,
+        lost: Vec::new(),
         strategy: Strategy::Live,
         reason: String::new(),
         idempotency_key: None,

@@ -3,6 +3,7 @@
 mod faults;
 mod interleavings;
 mod operations;
+mod recovery;
 mod requests;
 mod table;
 mod world;

@@ -186,22 +186,21 @@ fn give_reports(world: &mut World) {
         held: 0,
         held_ns_max: 0,
     };
+    let ended = Report::Ended(operation);
+    let copied = Report::Copied { operation, copied };
     let wanted = match before.as_str() {
-        "preparing" => [Some(Report::Confirmed(operation)), None, None],
-        "copying" => [Some(Report::Copied { operation, copied }), None, None],
-        "closing" => [Some(Report::Ended(operation)), None, None],
-        "copying closed" => [
-            Some(Report::Ended(operation)),
-            Some(Report::Copied { operation, copied }),
-            None,
-        ],
-        _ => [
-            Some(flipped),
-            Some(Report::Drained(epoch)),
-            Some(Report::Joined(epoch)),
-        ],
+        "preparing" => Vec::from([Report::Confirmed(operation)]),
+        "copying" => Vec::from([copied]),
+        "closing" => Vec::from([ended]),
+        "copying closed" => Vec::from([ended, copied]),
+        _ => Vec::from([
+            flipped,
+            Report::Drained(epoch),
+            Report::Joined(epoch),
+            Report::Filled(epoch),
+        ]),
     };
-    for report in wanted.into_iter().flatten() {
+    for report in wanted {
         for from in 1..=8 {
             if name(world) == before {
                 world.report(from, report.clone());

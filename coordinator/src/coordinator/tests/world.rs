@@ -171,6 +171,13 @@ impl World {
         self.input(|c, now, e| c.abort(now, RequestId(request), OperationId(operation), e));
     }
 
+    /// An instance dies, and that becomes known.
+    pub(super) fn kill(&mut self, who: Incarnation) {
+        self.running.remove(&who);
+        self.ended.insert(who);
+        self.inputs.push_back(Input::Failed(who));
+    }
+
     pub(super) fn report(&mut self, from: u64, report: Report) {
         self.input(|c, now, e| c.report(now, Incarnation(from), report, e));
     }
@@ -253,6 +260,9 @@ impl World {
                 self.ended.insert(instance.incarnation);
             }
             Effect::Tell { to, control } => {
+                if self.ended.contains(&to) {
+                    return;
+                }
                 assert!(
                     self.running.contains(&to),
                     "{to:?} does not run: {control:?}"

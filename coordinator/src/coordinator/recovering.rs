@@ -1,0 +1,141 @@
+//! Somebody has died: the next epoch goes on without it. Before anything else is done, and in the middle of an operation
+//! that is committed.
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use gomera_model::control::Strategy;
+use gomera_model::{Incarnation, Instance, Layer, Time};
+
+use super::asking::{Next, count};
+use super::{Coordinator, Settled, State};
+use crate::effect::Effects;
+use crate::operation::{Operation, Phase};
+use crate::plan::{self, Change, Ground};
+use crate::record::{Outcome, Wishes};
+use crate::request::ScaleRequest;
+
+impl Coordinator {
+    /// Replaces the dead, if there are any and nothing stands against it. An operation that is not committed is given up
+    /// first; one that is goes on behind the recovery.
+    pub(super) fn recover(&mut self, now: Time, effects: &mut Effects) {
+        let State::Settled(settled) = &self.state else {
+            return;
+        };
+        let interrupted = match &settled.phase {
+            Phase::Rest(_) => None,
+            Phase::Draining(draining) => Some(draining.operation()),
+            Phase::Preparing(_)
+            | Phase::Copying(_)
+            | Phase::Closing(_)
+            | Phase::ClosingFirst(_)
+            | Phase::CopyingClosed(_) => return,
+        };
+        let dead = self.dead(settled, interrupted);
+        if dead.is_empty() {
+            return;
+        }
+        let ground = Ground {
+            topology: &settled.held.topology,
+            hosts: &self.hosts,
+            last: settled.held.counters.incarnation,
+            ended: &settled.held.ended,
+        };
+        // Without a host for it, it waits for one.
+        let Ok(change) = plan::recover(ground, &dead) else {
+            return;
+        };
+        let next = self.recovery(settled, (change, &dead), interrupted);
+        let scale = request(&next, interrupted, &dead);
+        let interrupted = interrupted.map(|operation| operation.record.clone());
+        let follows = interrupted.as_ref().map(|record| record.id);
+        let id = self.begin(now, &scale, (next, follows), effects);
+        if let Some(mut record) = interrupted {
+            record.outcome = Outcome::Interrupted { by: id };
+            self.remember(record);
+        }
+    }
+
+    /// Who is known to be dead and is missed: by the topology, or by the operation that had something left to do for it.
+    fn dead(&self, settled: &Settled, interrupted: Option<&Operation>) -> Vec<Instance> {
+        let leaving = interrupted.into_iter().flat_map(|operation| {
+            let lost = &operation.plan.lost;
+            let leaving = operation.leaving.iter();
+            leaving.filter(|i| i.layer == Layer::Matchers && !lost.contains(&i.incarnation))
+        });
+        let instances = settled.held.topology.instances.iter().chain(leaving);
+        instances
+            .filter(|instance| self.failed.contains(&instance.incarnation))
+            .cloned()
+            .collect()
+    }
+
+    /// The recovery with what the interrupted operation had still to stop and to do.
+    fn recovery(
+        &self,
+        settled: &Settled,
+        (mut change, dead): (Change, &[Instance]),
+        interrupted: Option<&Operation>,
+    ) -> Next {
+        let topology = &*settled.held.topology;
+        let mut then = match &settled.phase {
+            // The one before it in the row was a recovery that could not be committed.
+            Phase::Rest(Some(last)) if !last.record().lost.is_empty() => last.record().then.clone(),
+            Phase::Rest(_)
+            | Phase::Preparing(_)
+            | Phase::Copying(_)
+            | Phase::Closing(_)
+            | Phase::ClosingFirst(_)
+            | Phase::CopyingClosed(_)
+            | Phase::Draining(_) => BTreeMap::new(),
+        };
+        if let Some(operation) = interrupted {
+            let left = operation.leaving.iter();
+            // Who was only about to go is needed until the row goes on.
+            let stays = |who: &Instance| change.outcome().instance(who.incarnation).is_some();
+            let unstopped: Vec<_> = left
+                .filter(|left| !dead.contains(left) && !stays(left))
+                .collect();
+            change.leaving.extend(unstopped.into_iter().cloned());
+            change.leaving.sort_by_key(|instance| instance.incarnation);
+            then = operation.record.left_of_row();
+        }
+        Next {
+            change,
+            from: topology.clone(),
+            then,
+            lost: dead.iter().map(|dead| dead.incarnation).collect(),
+        }
+    }
+}
+
+/// What a recovery stands for in the records: the request that it goes on with, or that all stays as it was.
+fn request(next: &Next, interrupted: Option<&Operation>, dead: &[Instance]) -> ScaleRequest {
+    let reason = reason(dead);
+    if let Some(operation) = interrupted {
+        return ScaleRequest {
+            reason,
+            ..operation.record.asked_again()
+        };
+    }
+    let layers = dead.iter().map(|dead| dead.layer);
+    let layers = layers.map(|layer| (layer, count(&next.from, layer)));
+    ScaleRequest {
+        wishes: Wishes {
+            layers: layers.collect(),
+            weights: BTreeMap::new(),
+        },
+        strategy: Strategy::Live,
+        dry_run: false,
+        reason,
+        idempotency_key: None,
+        asked_at: Default::default(),
+    }
+}
+
+fn reason(dead: &[Instance]) -> String {
+    let lost: Vec<Incarnation> = dead.iter().map(|dead| dead.incarnation).collect();
+    format!("instances {lost:?} were lost")
+}

@@ -326,7 +326,9 @@ impl ExitPoint {
         let Some(join) = self.joins.get_mut(&access_point) else {
             return;
         };
-        join.done(matcher, done);
+        if join.hears(matcher) {
+            join.done(matcher, done);
+        }
         let released = join.release(&self.epochs, under_stamp, held_back);
         for pending in released {
             self.deliver(now, pending, effects);

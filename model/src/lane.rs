@@ -87,6 +87,9 @@ pub enum AccessPointFrame {
         session: SessionId,
         /// Over which connection of it.
         generation: Generation,
+        /// The epoch that the sender knows: an access point that does not know it yet might send the operation to a
+        /// matcher that was lost.
+        epoch: Epoch,
         /// What.
         request: SubscriptionRequest,
     },

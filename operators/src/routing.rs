@@ -64,6 +64,7 @@ mod tests {
             epoch: Epoch(1),
             instances: instances.collect(),
             retired: Vec::new(),
+            cut: Epoch(0),
             matcher_of: alloc::vec![Incarnation(98); SLOTS],
             exit_points_of: alloc::vec![exit_points; SLOTS],
         }

@@ -178,6 +178,7 @@ fn access_point_table(table: &mut String) {
             AccessPointFrame::Request {
                 session: SessionId(1),
                 generation: Generation(1),
+                epoch: Epoch(1),
                 request: SubscriptionRequest {
                     operation: OperationNumber(1),
                     unanswered_from: OperationNumber(1),

@@ -70,6 +70,8 @@ pub struct AccessPoint {
     batch: Vec<Arc<Notification>>,
     /// The newest connection of each session that has sent an operation.
     sessions: LookupMap<SessionId, Generation>,
+    /// Subscription operations of connection points that know a further epoch, in order.
+    ahead: Vec<(Incarnation, AccessPointFrame)>,
     /// What was reported of the last flip.
     flipped: Report,
     stats: AccessPointStats,
@@ -89,6 +91,7 @@ impl AccessPoint {
             retained: Retained::default(),
             batch: Vec::new(),
             sessions: LookupMap::new(seed),
+            ahead: Vec::new(),
             flipped: flipped_into(Epoch(0)),
             stats: AccessPointStats::default(),
         }
@@ -122,7 +125,12 @@ impl AccessPoint {
         } else {
             Some(frame)
         };
-        if let Some(frame) = frame {
+        let Some(frame) = frame else {
+            return;
+        };
+        if self.is_ahead(from, &frame) {
+            self.ahead.push((from, frame));
+        } else {
             self.take(now, from, frame, effects);
         }
     }
@@ -130,7 +138,10 @@ impl AccessPoint {
     /// The coordinator says something.
     pub fn control(&mut self, now: Time, control: Control, effects: &mut Effects) {
         match control {
-            Control::Topology(topology) => self.topology(now, &topology, effects),
+            Control::Topology(topology) => {
+                self.topology(now, &topology, effects);
+                self.catch_up(now, effects);
+            }
             Control::Prepare(plan) => self.prepare(plan, effects),
             Control::Copy(_) => {}
             Control::Close(operation) => self.close(operation, effects),
@@ -179,6 +190,21 @@ impl AccessPoint {
         }
     }
 
+    /// Whether a subscription operation comes from somebody who knows a further epoch, or behind such a one.
+    fn is_ahead(&self, from: Incarnation, frame: &AccessPointFrame) -> bool {
+        let AccessPointFrame::Request { epoch, .. } = frame else {
+            return false;
+        };
+        *epoch > self.epoch() || self.ahead.iter().any(|(of, _)| *of == from)
+    }
+
+    /// A topology has come: operations that waited for it go on.
+    fn catch_up(&mut self, now: Time, effects: &mut Effects) {
+        for (from, frame) in core::mem::take(&mut self.ahead) {
+            self.receive(now, from, frame, effects);
+        }
+    }
+
     fn take(
         &mut self,
         now: Time,
@@ -216,6 +242,7 @@ impl AccessPoint {
                 session,
                 generation,
                 request,
+                ..
             } => {
                 if self.is_newest(session, generation) {
                     let client = (from, session, generation);

@@ -35,6 +35,8 @@ pub(super) struct Control {
     pub(super) exit_point: Incarnation,
     /// The epoch in which it was sought there.
     pub(super) epoch: Epoch,
+    /// The newest epoch that is known here.
+    pub(super) knows: Epoch,
     /// Where its operations go.
     pub(super) way: Way,
     pub(super) stage: ControlStage,

@@ -56,6 +56,7 @@ impl ConnectionPoint {
         self.close_bereaved(next, effects);
         for state in self.connections.values_mut() {
             if let Some(control) = &mut state.control {
+                control.knows = next.epoch;
                 let to = routing::of_session(next, control.session);
                 if next.cut > present || control.is_lost(next) {
                     control.ask_again(to, effects);

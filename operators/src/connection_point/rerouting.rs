@@ -107,6 +107,7 @@ impl Control {
                 let frame = AccessPointFrame::Request {
                     session: self.session,
                     generation: self.generation,
+                    epoch: self.knows,
                     request,
                 };
                 to_access_point(*point, frame, effects);

@@ -64,6 +64,7 @@ impl ConnectionPoint {
             resumes: connect.resume.is_some(),
             exit_point: topology.primary(session),
             epoch: topology.epoch,
+            knows: topology.epoch,
             way: Way::To(routing::of_session(topology, session)),
             stage: ControlStage::Attaching,
             processed,

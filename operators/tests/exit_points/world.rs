@@ -412,6 +412,7 @@ fn topology(epoch: u64, placement: &Placement) -> Topology {
         epoch: Epoch(epoch),
         instances: instances.collect(),
         retired: Vec::new(),
+        cut: Epoch(0),
         matcher_of,
         exit_points_of: placement
             .slots

@@ -66,6 +66,7 @@ pub(crate) fn topology(epoch: u64, shape: Shape<'_>) -> Arc<Topology> {
         epoch: Epoch(epoch),
         instances,
         retired: Vec::new(),
+        cut: Epoch(0),
         matcher_of: vec![MATCHER; SLOTS],
         exit_points_of: vec![exit_points; SLOTS],
     })

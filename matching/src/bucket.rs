@@ -90,10 +90,9 @@ impl Buckets {
     ) -> Removed {
         match *bucket {
             Bucket::Small { len, offset } => {
-                let (posting, after) = self.remove_small(len, offset, posting);
+                let after = self.remove_small(len, offset, posting);
                 *bucket = after.unwrap_or(*bucket);
                 Removed {
-                    posting,
                     is_last: after.is_none(),
                     moved: None,
                 }
@@ -197,28 +196,22 @@ impl Buckets {
         }
     }
 
-    fn remove_small(
-        &mut self,
-        len: u8,
-        offset: u32,
-        wanted: Whereabouts,
-    ) -> (Posting, Option<Bucket>) {
+    fn remove_small(&mut self, len: u8, offset: u32, wanted: Whereabouts) -> Option<Bucket> {
         let before = usize::from(len);
         let postings = self.small.get_mut(offset, before);
         let at = postings
             .iter()
             .position(|posting| posting.target == wanted.target && posting.facet == wanted.facet)
             .expect("what is recorded of a subscription is in its bucket");
-        let removed = postings[at];
         postings[at] = postings[before - 1];
         let left = before - 1;
         if left == 0 {
             self.small.free(offset, capacity(before));
-            return (removed, None);
+            return None;
         }
         let offset = self.narrow(offset, before, left);
         let len = len - 1;
-        (removed, Some(Bucket::Small { len, offset }))
+        Some(Bucket::Small { len, offset })
     }
 
     /// Moves what is left to a narrower run, if it fits one.
@@ -278,7 +271,6 @@ impl Buckets {
 /// What taking a posting out of a bucket has changed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Removed {
-    pub(crate) posting: Posting,
     /// The bucket is gone.
     pub(crate) is_last: bool,
     /// Another posting has taken the place.
@@ -323,13 +315,12 @@ impl Large {
         });
         let (at, place) = found.expect("what is recorded of a subscription is in its bucket");
         let group = &mut self.groups[at];
-        let (posting, moved) = group.take(place);
+        let moved = group.take(place);
         if group.is_empty() {
             self.groups.swap_remove(at);
         }
         self.len -= 1;
         Removed {
-            posting,
             is_last: self.len == 0,
             moved,
         }

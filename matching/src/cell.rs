@@ -48,6 +48,34 @@ pub(crate) fn identity_of_float(value: f64) -> Identity {
     }
 }
 
+/// The identity of a point in time, which is no number.
+pub(crate) fn identity_of_time(value: i64) -> Identity {
+    tagged(2, value.cast_unsigned())
+}
+
+/// The whole number, or the point in time, that an identity was made of.
+pub(crate) fn int_of(identity: Identity) -> i64 {
+    bits_of(identity).cast_signed()
+}
+
+/// The float that an identity was made of.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a whole number that was a float before"
+)]
+pub(crate) fn float_of(identity: Identity) -> f64 {
+    if identity[0] == 0 {
+        int_of(identity) as f64
+    } else {
+        f64::from_bits(bits_of(identity))
+    }
+}
+
+fn bits_of(identity: Identity) -> u64 {
+    let [_, bits @ ..] = identity;
+    u64::from_le_bytes(bits)
+}
+
 fn tagged(tag: u8, bits: u64) -> Identity {
     let mut identity = [tag; 9];
     identity[1..].copy_from_slice(&bits.to_le_bytes());
@@ -254,6 +282,11 @@ mod tests {
         );
         assert_eq!(identity_of_float(-0.0), identity_of_int(0));
         assert_ne!(identity_of_float(0.1), identity_of_float(0.1_f32.into()));
+        for value in [0.1, 1e300, 16_777_217.0, -9_007_199_254_740_994.0] {
+            assert!(float_of(identity_of_float(value)).total_cmp(&value).is_eq());
+        }
+        assert_eq!(int_of(identity_of_int(i64::MIN)), i64::MIN);
+        assert_ne!(identity_of_time(5), identity_of_int(5));
         assert_ne!(
             identity_of_float(9_223_372_036_854_775_808.0),
             identity_of_int(i64::MAX)

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use gomera_filter::evaluate::geometry::position;
 use gomera_model::{Attributes, ValueRef};
 
-use crate::cell::{Cell, identity_of_float, identity_of_int};
+use crate::cell::{Cell, identity_of_float, identity_of_int, identity_of_time};
 use crate::facets::{AttributeId, FacetId, FacetKind, Facets};
 use crate::symbols::Symbols;
 
@@ -121,6 +121,9 @@ fn cell_of(value: ValueRef<'_>, kind: FacetKind, symbols: &Symbols) -> Cell {
         (FacetKind::Number, ValueRef::Float(value)) => Cell::of_float(value),
         (FacetKind::Identity, ValueRef::Int(value)) => symbol(&identity_of_int(value), symbols),
         (FacetKind::Identity, ValueRef::Float(value)) => symbol(&identity_of_float(value), symbols),
+        (FacetKind::Identity, ValueRef::Timestamp(time)) => {
+            symbol(&identity_of_time(time.0), symbols)
+        }
         (FacetKind::Text | FacetKind::Member, ValueRef::String(text)) => {
             symbol(text.as_bytes(), symbols)
         }

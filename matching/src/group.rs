@@ -108,25 +108,18 @@ impl Group {
         u32::try_from(len).expect("a bucket has fewer postings than there are targets")
     }
 
-    /// Takes out what lies at a place: what its first column asked for, and what has moved there.
-    pub(crate) fn take(&mut self, place: usize) -> (Posting, Option<Moved>) {
-        let mut intervals = [Interval::ALL; COLUMNS_MAX];
-        for (column, interval) in self.columns.iter_mut().zip(&mut intervals) {
-            interval.from = column.from.swap_remove(place);
-            interval.to = column.to.swap_remove(place);
+    /// Takes out what lies at a place; what has moved there.
+    pub(crate) fn take(&mut self, place: usize) -> Option<Moved> {
+        for column in &mut self.columns {
+            column.from.swap_remove(place);
+            column.to.swap_remove(place);
         }
-        let taken = self.targets.swap_remove(place);
-        let posting = Posting {
-            facet: self.facet(),
-            interval: intervals[0],
-            target: self.target(taken),
-        };
+        self.targets.swap_remove(place);
         self.shrink();
-        let moved = self.targets.get(place).map(|&target| Moved {
+        self.targets.get(place).map(|&target| Moved {
             target: self.target(target),
             place: u32::try_from(place).expect("it was a place before"),
-        });
-        (posting, moved)
+        })
     }
 
     /// Whether its rows, by a sample, mostly ask for these facets. Asked when it has just grown to certain sizes.

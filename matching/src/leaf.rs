@@ -6,7 +6,7 @@ use gomera_filter::tree::{
     Comparison, Kind, Literal, Operand, Path, Predicate, TextShape, TextTest, Unlike,
 };
 
-use crate::cell::{Cell, Identity, Interval, identity_of_float, identity_of_int};
+use crate::cell::{Cell, Identity, Interval, identity_of_float, identity_of_int, identity_of_time};
 use crate::facets::FacetKind;
 use crate::frame::{FALSE, TRUE};
 use crate::limits::AFFIX_BYTES_MAX;
@@ -126,7 +126,7 @@ impl<'a> Leaf<'a> {
 }
 
 /// Whether values of unlike types cannot make the test true.
-fn is_plain(unlike: Unlike, negated: bool) -> bool {
+pub(crate) fn is_plain(unlike: Unlike, negated: bool) -> bool {
     match unlike {
         Unlike::Unknown => true,
         Unlike::False => !negated,
@@ -272,11 +272,11 @@ fn identity(literal: &Literal) -> Option<Identity> {
     match literal {
         Literal::Int(value) => Some(identity_of_int(*value)),
         Literal::Float(value) => Some(identity_of_float(*value)),
+        Literal::Timestamp(time) => Some(identity_of_time(time.0)),
         Literal::Null
         | Literal::Bool(_)
         | Literal::String(_)
         | Literal::Bytes(_)
-        | Literal::Timestamp(_)
         | Literal::Point(_) => None,
     }
 }

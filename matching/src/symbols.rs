@@ -145,6 +145,12 @@ impl Symbols {
         self.find_hashed(self.hash(bytes), bytes)
     }
 
+    /// The text of a symbol that somebody holds.
+    #[inline]
+    pub(crate) fn text(&self, symbol: u32) -> &[u8] {
+        self.texts[index(symbol)].bytes.as_slice()
+    }
+
     /// How many hold a symbol.
     pub(crate) fn uses(&self, symbol: u32) -> u32 {
         self.texts[index(symbol)].uses

@@ -25,8 +25,8 @@ pub enum Piece<'b> {
     Joint(Joint, usize),
     /// One attribute and literals.
     Plain(Plain<'b>),
-    /// Any other predicate: its canonical bytes, which [`predicate`] reads.
-    Other(&'b [u8]),
+    /// Any other predicate: [`Pieces::taken`] has its bytes, and [`predicate`] reads them.
+    Other,
 }
 
 /// How expressions are joined, as in [`crate::Expression`].
@@ -112,6 +112,8 @@ pub struct Members<'b> {
 pub struct Pieces<'b> {
     reader: Reader<'b>,
     dialect: Dialect,
+    /// Begins with the piece that was taken last.
+    last: &'b [u8],
 }
 
 /// Writes the canonical form piece by piece: what was read comes out byte by byte.
@@ -138,7 +140,12 @@ impl<'b> Pieces<'b> {
             return None;
         }
         let dialect = reader.known(&tag::DIALECTS)?;
-        Some(Self { reader, dialect })
+        let last = reader.rest;
+        Some(Self {
+            reader,
+            dialect,
+            last,
+        })
     }
 
     /// The language that the filter was written in.
@@ -153,7 +160,7 @@ impl<'b> Pieces<'b> {
         reason = "None is an error here, not the end"
     )]
     pub fn next(&mut self) -> Option<Piece<'b>> {
-        let start = self.reader.rest;
+        self.last = self.reader.rest;
         let tag = self.reader.byte()?;
         Some(match tag {
             tag::FALSE => Piece::Constant(Truth::False),
@@ -171,10 +178,15 @@ impl<'b> Pieces<'b> {
                 }
                 self.reader.rest = at;
                 self.reader.predicate(tag)?;
-                let length = start.len() - self.reader.rest.len();
-                Piece::Other(&start[..length])
+                Piece::Other
             }
         })
+    }
+
+    /// The canonical bytes of the piece that was taken last.
+    #[must_use]
+    pub fn taken(&self) -> &'b [u8] {
+        &self.last[..self.last.len() - self.reader.rest.len()]
     }
 
     /// Whether nothing is left.
@@ -464,17 +476,17 @@ mod tests {
         let mut writer = Writer::new(pieces.dialect());
         while !pieces.is_at_end() {
             let piece = pieces.next()?;
-            put(&mut writer, piece);
+            put(&mut writer, piece, pieces.taken());
         }
         Some(writer.finish())
     }
 
-    fn put(writer: &mut Writer, piece: Piece<'_>) {
+    fn put(writer: &mut Writer, piece: Piece<'_>, bytes: &[u8]) {
         let Plain { name, unlike, test } = match piece {
             Piece::Constant(truth) => return writer.constant(truth),
             Piece::Not => return writer.not(),
             Piece::Joint(joint, count) => return writer.joint(joint, count),
-            Piece::Other(bytes) => return writer.other(bytes),
+            Piece::Other => return writer.other(bytes),
             Piece::Plain(plain) => plain,
         };
         match test {

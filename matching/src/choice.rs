@@ -1,5 +1,7 @@
 //! Which tests of a row become its key, and which its column: those that let the fewest notifications through.
 
+use alloc::vec::Vec;
+
 use crate::access::{Access, Key, Shape};
 use crate::bucket::Buckets;
 use crate::cell::Interval;
@@ -18,6 +20,8 @@ pub(crate) struct Chooser<'a> {
     pub(crate) buckets: &'a Buckets,
     /// What the lists of the tests speak of.
     pub(crate) values: &'a [u32],
+    /// Used again from one choice to the next.
+    pub(crate) candidates: &'a mut Vec<Candidate>,
 }
 
 /// Keys and column of a row.
@@ -34,7 +38,7 @@ pub(crate) struct Choice {
 
 /// A test that can be looked up.
 #[derive(Clone, Copy, Debug)]
-struct Candidate {
+pub(crate) struct Candidate {
     test: usize,
     facet: FacetId,
     values: usize,
@@ -50,7 +54,13 @@ const POSTING_COST: f32 = 0.05;
 impl Chooser<'_> {
     /// Chooses for a row.
     pub(crate) fn choose(&mut self, tests: &[Test]) -> Choice {
-        let mut choice = match self.best(tests, |_| true) {
+        self.candidates.clear();
+        for (index, test) in tests.iter().enumerate() {
+            if let Some(candidate) = self.candidate(index, test) {
+                self.candidates.push(candidate);
+            }
+        }
+        let mut choice = match self.best(|_| true) {
             None => Choice::ROOT,
             Some(first) => self
                 .pair(&first, tests)
@@ -61,15 +71,12 @@ impl Chooser<'_> {
     }
 
     /// The cheapest test that can be looked up, of those that `may` be taken.
-    fn best(&self, tests: &[Test], may: impl Fn(&Candidate) -> bool) -> Option<Candidate> {
+    fn best(&self, may: impl Fn(&Candidate) -> bool) -> Option<Candidate> {
         let mut best: Option<Candidate> = None;
-        for (index, test) in tests.iter().enumerate() {
-            let Some(candidate) = self.candidate(index, test) else {
-                continue;
-            };
+        for candidate in self.candidates.iter() {
             let is_better = best.is_none_or(|best| candidate.cost < best.cost);
-            if is_better && may(&candidate) {
-                best = Some(candidate);
+            if is_better && may(candidate) {
+                best = Some(*candidate);
             }
         }
         best
@@ -113,7 +120,7 @@ impl Chooser<'_> {
             return None;
         }
         let room = PAIR_POSTINGS_MAX / first.values.max(1);
-        let second = self.best(tests, |other| {
+        let second = self.best(|other| {
             other.facet != first.facet && other.share < SHARE_USELESS && other.values <= room
         })?;
         let (low, high) = if first.facet < second.facet {
@@ -139,7 +146,10 @@ impl Chooser<'_> {
                 continue;
             }
             let share = match test {
-                Test::Equal(facet, value) => self.share(*facet, *value),
+                Test::Equal(..) => {
+                    let known = self.candidates.iter().find(|known| known.test == index);
+                    known.map_or(1.0, |known| known.share)
+                }
                 Test::Inside(facet, interval) => self.share_inside(*facet, *interval),
                 Test::Outside(..) | Test::Among(..) | Test::NotAmong(..) | Test::Residual(..) => {
                     continue;

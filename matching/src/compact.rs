@@ -2,7 +2,9 @@
 //! one canonical form, which is written again when somebody asks for it.
 //!
 //! ```text
-//! filter := expression                    in prefix order
+//! filter := head:u8  expression           in prefix order
+//! head   := dialect, and 8 times the number of expressions that are joined by AND, if there are 2 to 31: that piece
+//!           is left out
 //! piece  := 0 false | 1 unknown | 2 true | 3 not | 4 and | 5 or | 6 and-then | 7 or-else, with count:varint
 //!         | 8 condition:varint            a predicate that is kept once, whoever has it
 //!         | 9..=12 unlike                 before a test whose unlike types do not give unknown
@@ -11,9 +13,9 @@
 
 use alloc::vec::Vec;
 
-use gomera_filter::Truth;
 use gomera_filter::pieces::{Affix, Joint, Value, Writer};
 use gomera_filter::tree::{Comparison, Unlike};
+use gomera_filter::{Dialect, Truth};
 use gomera_model::varint;
 
 use crate::cell::{Identity, float_of, int_of};
@@ -81,9 +83,11 @@ pub(crate) struct Members<'a> {
     bytes: &'a [u8],
 }
 
-/// Reads what [`put_piece`] and the others wrote.
+/// Reads what the functions that begin with `put` wrote.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reader<'a> {
+    /// An AND that stands in the head, not yet read.
+    joined: usize,
     rest: &'a [u8],
 }
 
@@ -110,6 +114,13 @@ const COMPARISONS: [Comparison; 6] = [
     Comparison::Greater,
     Comparison::GreaterOrEqual,
 ];
+const DIALECTS: [Dialect; 5] = [
+    Dialect::Sql,
+    Dialect::Jms,
+    Dialect::AmqpSql,
+    Dialect::Cesql,
+    Dialect::Mqtt,
+];
 const JOINTS_IN_ORDER: [Joint; 4] = [Joint::And, Joint::Or, Joint::AndThen, Joint::OrElse];
 const UNLIKES_IN_ORDER: [Unlike; 4] = [
     Unlike::False,
@@ -125,6 +136,17 @@ const AFFIXES: [Affix; 5] = [
     Affix::Suffix,
 ];
 
+/// The dialect of what is kept.
+pub(crate) fn dialect(kept: &[u8]) -> Dialect {
+    let head = kept.first().expect(WRITTEN);
+    DIALECTS[usize::from(head & 7)]
+}
+
+/// Begins a filter.
+pub(crate) fn put_head(out: &mut Vec<u8>, dialect: Dialect) {
+    out.push(number_of(&DIALECTS, &dialect));
+}
+
 pub(crate) fn put_constant(out: &mut Vec<u8>, truth: Truth) {
     out.push(match truth {
         Truth::False => 0,
@@ -138,6 +160,10 @@ pub(crate) fn put_not(out: &mut Vec<u8>) {
 }
 
 pub(crate) fn put_joint(out: &mut Vec<u8>, joint: Joint, count: usize) {
+    if let (Joint::And, Ok(joined @ ..32), [head]) = (joint, u8::try_from(count), &mut out[..]) {
+        *head |= joined << 3;
+        return;
+    }
     out.push(JOINTS + number_of(&JOINTS_IN_ORDER, &joint));
     varint::put(out, count as u64);
 }
@@ -153,13 +179,20 @@ pub(crate) fn put_compare(
     comparison: Comparison,
     value: Scalar,
 ) {
-    let comparison = number_of(&COMPARISONS, &comparison);
-    put_head(out, name, COMPARE + comparison * KINDS + kind_of(value));
+    let comparison = match comparison {
+        Comparison::Equal => 0,
+        Comparison::NotEqual => 1,
+        Comparison::Less => 2,
+        Comparison::LessOrEqual => 3,
+        Comparison::Greater => 4,
+        Comparison::GreaterOrEqual => 5,
+    };
+    put_test(out, name, COMPARE + comparison * KINDS + kind_of(value));
     put_value(out, value);
 }
 
 pub(crate) fn put_between(out: &mut Vec<u8>, name: (u32, Unlike), low: Scalar, high: Scalar) {
-    put_head(out, name, BETWEEN + kind_of(low) * KINDS + kind_of(high));
+    put_test(out, name, BETWEEN + kind_of(low) * KINDS + kind_of(high));
     put_value(out, low);
     put_value(out, high);
 }
@@ -168,7 +201,7 @@ pub(crate) fn put_between(out: &mut Vec<u8>, name: (u32, Unlike), low: Scalar, h
 pub(crate) fn put_members(out: &mut Vec<u8>, name: (u32, Unlike), members: &[Scalar]) {
     let kind = members.first().map(|first| kind_of(*first));
     let kind = kind.filter(|kind| members.iter().all(|member| kind_of(*member) == *kind));
-    put_head(out, name, kind.map_or(IN_MIXED, |kind| IN + kind));
+    put_test(out, name, kind.map_or(IN_MIXED, |kind| IN + kind));
     varint::put(out, members.len() as u64);
     for member in members {
         if kind.is_none() {
@@ -179,17 +212,20 @@ pub(crate) fn put_members(out: &mut Vec<u8>, name: (u32, Unlike), members: &[Sca
 }
 
 pub(crate) fn put_text(out: &mut Vec<u8>, name: (u32, Unlike), affix: Affix, text: u32) {
-    put_head(out, name, TEXT + number_of(&AFFIXES, &affix));
+    put_test(out, name, TEXT + number_of(&AFFIXES, &affix));
     varint::put(out, text.into());
 }
 
 pub(crate) fn put_holds(out: &mut Vec<u8>, name: (u32, Unlike)) {
-    put_head(out, name, HOLDS);
+    put_test(out, name, HOLDS);
 }
 
 impl<'a> Reader<'a> {
-    pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes }
+    /// Reads a filter from its head on.
+    pub(crate) fn new(kept: &'a [u8]) -> Self {
+        let (head, rest) = kept.split_first().expect(WRITTEN);
+        let joined = usize::from(head >> 3);
+        Self { joined, rest }
     }
 
     pub(crate) fn is_at_end(&self) -> bool {
@@ -199,6 +235,9 @@ impl<'a> Reader<'a> {
     /// The next piece.
     #[inline]
     pub(crate) fn next(&mut self) -> Kept<'a> {
+        if self.joined > 0 {
+            return Kept::Joint(Joint::And, core::mem::take(&mut self.joined));
+        }
         let code = self.byte();
         match code {
             0 => Kept::Constant(Truth::False),
@@ -267,6 +306,7 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[inline]
     fn byte(&mut self) -> u8 {
         let (byte, rest) = self.rest.split_first().expect(WRITTEN);
         self.rest = rest;
@@ -278,6 +318,10 @@ impl<'a> Reader<'a> {
         if let [byte @ ..0x80, rest @ ..] = self.rest {
             self.rest = rest;
             return u32::from(*byte);
+        }
+        if let [low, high @ ..0x80, rest @ ..] = self.rest {
+            self.rest = rest;
+            return u32::from(low & 0x7f) | u32::from(*high) << 7;
         }
         let number = varint::take(&mut self.rest).expect(WRITTEN);
         u32::try_from(number).expect(WRITTEN)
@@ -302,7 +346,11 @@ impl<'a> Members<'a> {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = Scalar> + Clone + use<'a> {
-        let (kind, mut reader) = (self.kind, Reader::new(self.bytes));
+        let kind = self.kind;
+        let mut reader = Reader {
+            joined: 0,
+            rest: self.bytes,
+        };
         (0..self.count).map(move |_| {
             let kind = kind.unwrap_or_else(|| reader.byte());
             reader.value(kind)
@@ -330,7 +378,7 @@ impl Scalar {
             Self::Int(value) => Value::Int(value),
             Self::Float(value) => Value::Float(value),
             Self::Time(time) => Value::Time(time),
-            Self::Text(symbol) => Value::Text(text_of(symbols, symbol)),
+            Self::Text(symbol) => Value::Text(symbols.text(symbol)),
             Self::Identity(Exact::Int, symbol) => Value::Int(int_of(identity(symbol))),
             Self::Identity(Exact::Float, symbol) => Value::Float(float_of(identity(symbol))),
             Self::Identity(Exact::Time, symbol) => Value::Time(int_of(identity(symbol))),
@@ -346,7 +394,7 @@ pub(crate) fn write_plain(
     symbols: &Symbols,
 ) {
     let Plain { name, unlike, test } = plain;
-    let name = text_of(names, name);
+    let name = names.text(name);
     match test {
         PlainTest::Compare(comparison, value) => {
             writer.compare(name, unlike, comparison, value.value(symbols));
@@ -360,16 +408,12 @@ pub(crate) fn write_plain(
                 writer.value(member.value(symbols));
             }
         }
-        PlainTest::Text(affix, text) => writer.text(name, unlike, affix, text_of(symbols, text)),
+        PlainTest::Text(affix, text) => writer.text(name, unlike, affix, symbols.text(text)),
         PlainTest::Holds => writer.holds(name, unlike),
     }
 }
 
-fn text_of(symbols: &Symbols, symbol: u32) -> &str {
-    core::str::from_utf8(symbols.text(symbol)).expect("it was a text when it became a symbol")
-}
-
-fn put_head(out: &mut Vec<u8>, (name, unlike): (u32, Unlike), code: u8) {
+fn put_test(out: &mut Vec<u8>, (name, unlike): (u32, Unlike), code: u8) {
     if unlike != Unlike::Unknown {
         out.push(UNLIKES + number_of(&UNLIKES_IN_ORDER, &unlike));
     }

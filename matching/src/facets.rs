@@ -106,8 +106,8 @@ impl Facets {
     }
 
     /// The symbol of an attribute's name, held once more.
-    pub(crate) fn acquire_name(&mut self, name: &str) -> u32 {
-        self.names.acquire(name.as_bytes())
+    pub(crate) fn acquire_name(&mut self, name: &[u8]) -> u32 {
+        self.names.acquire(name)
     }
 
     /// Lets go of a name once.

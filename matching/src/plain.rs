@@ -1,6 +1,6 @@
 //! What the index makes of plain tests: which of them it answers alone, and by which facet and values.
 
-use gomera_filter::pieces::{Affix, Plain as Piece, PlainTest as PieceTest, Value};
+use gomera_filter::pieces::{self, Affix, Plain as Piece, PlainTest as PieceTest, Value};
 use gomera_filter::tree::{Comparison, Unlike};
 
 use crate::cell::{Cell, Interval, identity_of_float, identity_of_int, identity_of_time};
@@ -47,49 +47,73 @@ impl Polarity {
     }
 }
 
-/// Whether one test of one facet says all that a plain test says.
-pub(crate) fn is_whole(plain: &Piece<'_>, polarity: Polarity) -> bool {
+/// How the values of a plain test are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// As they are.
+    Plain,
+    /// With all of their bits, as symbols.
+    Identity,
+}
+
+/// How a plain test is kept, if one test of one facet says all that it says.
+#[inline]
+pub(crate) fn form(plain: &Piece<'_>, polarity: Polarity) -> Option<Form> {
     let negated = polarity.is_negative();
     let is_plain = is_plain(plain.unlike, negated);
     match plain.test {
         PieceTest::Compare(comparison, value) => {
             let is_equality = matches!(comparison, Comparison::Equal | Comparison::NotEqual);
-            let is_number = class_of(value) == Some(Class::Number);
-            match plain.unlike {
-                Unlike::FalseUnordered => {
-                    !negated && class_of(value).is_some() && (is_equality || is_number)
-                }
+            let class = class_of(value)?;
+            let has_order = matches!(class, Class::Number | Class::Time);
+            let may = match plain.unlike {
+                Unlike::FalseUnordered => !negated && (is_equality || class == Class::Number),
                 // Only numbers and truth values may be spelt.
-                Unlike::Spelled => is_equality && class_of(value) == Some(Class::Text),
+                Unlike::Spelled => is_equality && class == Class::Text,
                 Unlike::Unknown | Unlike::False | Unlike::Cast => {
-                    let has_order = matches!(class_of(value), Some(Class::Number | Class::Time));
-                    is_plain && (has_order || (is_equality && class_of(value).is_some()))
+                    is_plain && (is_equality || has_order)
                 }
-            }
+            };
+            let form = if is_equality && needs_identity(value) {
+                Form::Identity
+            } else {
+                Form::Plain
+            };
+            may.then_some(form)
         }
         PieceTest::Between(low, high) => {
-            let class = class_of(low);
-            let may = is_plain
-                || (plain.unlike == Unlike::FalseUnordered
-                    && !negated
-                    && class == Some(Class::Number));
-            may && class == class_of(high) && matches!(class, Some(Class::Number | Class::Time))
+            let class = class_of(low)?;
+            let is_jms = plain.unlike == Unlike::FalseUnordered && !negated;
+            let may = is_plain || (is_jms && class == Class::Number);
+            let has_order = matches!(class, Class::Number | Class::Time);
+            (may && has_order && class_of(high) == Some(class)).then_some(Form::Plain)
         }
         PieceTest::In(members) => {
             let is_cast = matches!(plain.unlike, Unlike::Cast | Unlike::Spelled);
-            let mut known = members.iter().filter(|member| *member != Value::Null);
-            let Some(first) = known.next().and_then(class_of) else {
-                return false;
-            };
-            let has_null = members.iter().any(|member| member == Value::Null);
-            let may = !negated || (first == Class::Text && !has_null);
-            !is_cast && may && known.all(|member| class_of(member) == Some(first))
+            let form = form_of(members, negated)?;
+            (!is_cast).then_some(form)
         }
         PieceTest::Text(affix, text) => {
-            is_plain && (affix == Affix::Whole || text.len() <= AFFIX_BYTES_MAX)
+            let may = is_plain && (affix == Affix::Whole || text.len() <= AFFIX_BYTES_MAX);
+            may.then_some(Form::Plain)
         }
-        PieceTest::Holds => is_plain,
+        PieceTest::Holds => is_plain.then_some(Form::Plain),
     }
+}
+
+/// How the members of a list are kept, if they are of one class. What is not in a list is asked for among texts only.
+fn form_of(members: pieces::Members<'_>, negated: bool) -> Option<Form> {
+    let (mut class, mut form) = (None, Form::Plain);
+    for member in members.iter() {
+        match class_of(member) {
+            None if negated => return None,
+            None => continue,
+            Some(known) if *class.get_or_insert(known) != known => return None,
+            Some(Class::Number | Class::Time) if needs_identity(member) => form = Form::Identity,
+            Some(_) => {}
+        }
+    }
+    (!negated || class? == Class::Text).then_some(form)
 }
 
 /// Values that share a facet.
@@ -112,7 +136,7 @@ fn class_of(value: Value<'_>) -> Option<Class> {
 }
 
 /// Whether a value has no cell of its own.
-pub(crate) fn needs_identity(value: Value<'_>) -> bool {
+fn needs_identity(value: Value<'_>) -> bool {
     match value {
         Value::Int(value) | Value::Time(value) => !Cell::of_int(value).is_exact(),
         Value::Float(value) => !Cell::of_float(value).is_exact(),
@@ -120,18 +144,12 @@ pub(crate) fn needs_identity(value: Value<'_>) -> bool {
     }
 }
 
-/// The right side of a comparison, as it is kept.
-pub(crate) fn compared(comparison: Comparison, value: Value<'_>, symbols: &mut Symbols) -> Scalar {
-    let is_equality = matches!(comparison, Comparison::Equal | Comparison::NotEqual);
-    acquire(value, is_equality && needs_identity(value), symbols)
-}
-
 /// A value as it is kept; its symbol, if it has one, is held once more.
 pub(crate) fn acquire(value: Value<'_>, is_identity: bool, symbols: &mut Symbols) -> Scalar {
     match value {
         Value::Null => Scalar::Null,
         Value::Bool(value) => Scalar::Bool(value),
-        Value::Text(text) => Scalar::Text(symbols.acquire(text.as_bytes())),
+        Value::Text(text) => Scalar::Text(symbols.acquire(text)),
         Value::Int(value) if is_identity => {
             Scalar::Identity(Exact::Int, symbols.acquire(&identity_of_int(value)))
         }

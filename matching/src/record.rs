@@ -3,9 +3,9 @@
 //! ```text
 //! record := length:varint  head:varint  whole:varint?  row*  kept
 //! head   := twice the number of rows, and 1 more where the whole filter is a condition, `whole`
-//! row    := target:varint  shape:varint  column:varint  first:varint?  second:varint?
-//! target := 0 (straight to the subscription) | 1 + offset of the row
-//! column := 0 | 1 + number of the test that is compared in the bucket
+//! row    := column:varint  target:varint?  shape:varint  first:varint?  second:varint?
+//! column := 0, or 2 + twice the number of the test that is compared in the bucket; and 1 more where a target follows,
+//!           the offset of the row that the postings lead to, instead of straight to the subscription
 //! ```
 //!
 //! The keys of a row are the values that its first and its second test want: as many as its shape has facets. Tests are
@@ -65,20 +65,19 @@ impl Records {
         for row in rows {
             row.put(body);
         }
-        let (mut head, mut width) = ([0; 10], 0);
-        let mut left = body.len() + kept.len();
+        body.extend_from_slice(kept);
+        let (mut head, mut width) = ([0; 10], 1);
+        let mut left = body.len();
         while left >= 0x80 {
-            head[width] = left.to_le_bytes()[0] | 0x80;
+            head[width - 1] = left.to_le_bytes()[0] | 0x80;
             (left, width) = (left >> 7, width + 1);
         }
-        head[width] = left.to_le_bytes()[0];
-        width += 1;
-        let (middle, length) = (width + body.len(), width + body.len() + kept.len());
+        head[width - 1] = left.to_le_bytes()[0];
+        let length = width + body.len();
         let offset = self.bytes.allocate(length);
         let bytes = self.bytes.get_mut(offset, length);
         bytes[..width].copy_from_slice(&head[..width]);
-        bytes[width..middle].copy_from_slice(body);
-        bytes[middle..].copy_from_slice(kept);
+        bytes[width..].copy_from_slice(body);
         offset
     }
 
@@ -135,26 +134,27 @@ impl<'a> Record<'a> {
 
 impl Location {
     fn put(&self, out: &mut Vec<u8>) {
-        let target = match self.target.handle() {
-            Some(_) => 0,
-            None => u64::from(self.target.0) + 1,
-        };
         let column = self.column.map_or(0, |column| u64::from(column) + 1);
-        for number in [target, self.shape.0.into(), column] {
-            varint::put(out, number);
+        let is_row = self.target.handle().is_none();
+        varint::put(out, 2 * column + u64::from(is_row));
+        if is_row {
+            varint::put(out, self.target.0.into());
         }
+        varint::put(out, self.shape.0.into());
         for key in &self.keys[..self.shape.facets()] {
             varint::put(out, (*key).into());
         }
     }
 
     fn take(body: &mut &[u8], handle: u32) -> Self {
-        let target = match take(body) {
-            0 => Target::subscription(handle),
-            offset => Target::row(offset - 1),
+        let head = take(body);
+        let target = if head & 1 == 1 {
+            Target::row(take(body))
+        } else {
+            Target::subscription(handle)
         };
+        let column = (head / 2).checked_sub(1).map(test);
         let shape = Shape(take(body));
-        let column = take(body).checked_sub(1).map(test);
         let mut keys = [0; 2];
         for key in &mut keys[..shape.facets()] {
             *key = test(take(body));

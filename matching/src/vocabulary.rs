@@ -8,7 +8,7 @@ use gomera_filter::limits::DEPTH_MAX;
 use gomera_filter::normalise;
 use gomera_filter::pieces::{self, Joint, Piece, Pieces, Writer};
 use gomera_filter::tree::Operand;
-use gomera_filter::{Dialect, Expression, Filter, MalformedFilter, Predicate, Truth};
+use gomera_filter::{Expression, Filter, MalformedFilter, Predicate, Truth};
 use gomera_model::operation::CanonicalFilter;
 
 use crate::area;
@@ -16,7 +16,7 @@ use crate::cell::Interval;
 use crate::compact::{self, Kept, Reader, Scalar};
 use crate::facets::{FacetId, Facets};
 use crate::leaf::{Atom, Leaf, Values};
-use crate::plain::{self, Polarity, Want};
+use crate::plain::{self, Form, Polarity, Want};
 use crate::plan::Plan;
 use crate::residuals::{Condition, Residuals, Sides};
 use crate::rows::{Span, Test};
@@ -46,7 +46,7 @@ impl Vocabulary {
         }
     }
 
-    /// Appends to `out` what is kept of a filter: a byte for the dialect, then its pieces. All that it speaks of is held.
+    /// Puts into `out`, which is empty, what is kept of a filter. All that it speaks of is held.
     /// Where the canonical form is malformed, nothing is held.
     pub(crate) fn acquire(
         &mut self,
@@ -56,13 +56,12 @@ impl Vocabulary {
         let Some(mut pieces) = Pieces::new(&canonical.0) else {
             return Err(MalformedFilter);
         };
-        out.push(number_of(pieces.dialect()));
-        let start = out.len();
+        compact::put_head(out, pieces.dialect());
         let whole = self.acquire_expression(&mut pieces, Polarity::Truth, 0, out);
         if whole.is_some() && pieces.is_at_end() {
             return Ok(());
         }
-        self.release(&out[start..]);
+        self.release(out);
         Err(MalformedFilter)
     }
 
@@ -85,8 +84,7 @@ impl Vocabulary {
 
     /// The canonical form of what is kept.
     pub(crate) fn canonical(&self, kept: &[u8]) -> CanonicalFilter {
-        let (dialect, kept) = kept.split_first().expect("a filter has a dialect");
-        let mut writer = Writer::new(DIALECTS[usize::from(*dialect)]);
+        let mut writer = Writer::new(compact::dialect(kept));
         let mut reader = Reader::new(kept);
         while !reader.is_at_end() {
             match reader.next() {
@@ -211,20 +209,21 @@ impl Vocabulary {
                     self.acquire_expression(pieces, polarity, depth + 1, out)?;
                 }
             }
-            Piece::Plain(plain) if plain::is_whole(&plain, polarity) => {
-                self.acquire_plain(&plain, out);
-            }
-            Piece::Plain(_) | Piece::Other => self.acquire_condition(pieces.taken(), out)?,
+            Piece::Plain(plain) => match plain::form(&plain, polarity) {
+                Some(form) => self.acquire_plain(&plain, form, out),
+                None => self.acquire_condition(pieces.taken(), out)?,
+            },
+            Piece::Other => self.acquire_condition(pieces.taken(), out)?,
         }
         Some(())
     }
 
-    fn acquire_plain(&mut self, plain: &pieces::Plain<'_>, out: &mut Vec<u8>) {
+    fn acquire_plain(&mut self, plain: &pieces::Plain<'_>, form: Form, out: &mut Vec<u8>) {
         let name = (self.facets.acquire_name(plain.name), plain.unlike);
         let symbols = &mut self.symbols;
         match plain.test {
             pieces::PlainTest::Compare(comparison, value) => {
-                let value = plain::compared(comparison, value, symbols);
+                let value = plain::acquire(value, form == Form::Identity, symbols);
                 compact::put_compare(out, name, comparison, value);
             }
             pieces::PlainTest::Between(low, high) => {
@@ -232,14 +231,13 @@ impl Vocabulary {
                 compact::put_between(out, name, low, high);
             }
             pieces::PlainTest::In(members) => {
-                let are_identities = members.iter().any(plain::needs_identity);
-                let acquire = |value| plain::acquire(value, are_identities, symbols);
+                let acquire = |value| plain::acquire(value, form == Form::Identity, symbols);
                 self.members.clear();
                 self.members.extend(members.iter().map(acquire));
                 compact::put_members(out, name, &self.members);
             }
             pieces::PlainTest::Text(affix, text) => {
-                let text = symbols.acquire(text.as_bytes());
+                let text = symbols.acquire(text);
                 compact::put_text(out, name, affix, text);
             }
             pieces::PlainTest::Holds => compact::put_holds(out, name),
@@ -380,21 +378,3 @@ impl Vocabulary {
 
 /// Stands for all values of a facet: no cell has it.
 const ANY: u32 = 0;
-
-const DIALECTS: [Dialect; 5] = [
-    Dialect::Sql,
-    Dialect::Jms,
-    Dialect::AmqpSql,
-    Dialect::Cesql,
-    Dialect::Mqtt,
-];
-
-fn number_of(dialect: Dialect) -> u8 {
-    match dialect {
-        Dialect::Sql => 0,
-        Dialect::Jms => 1,
-        Dialect::AmqpSql => 2,
-        Dialect::Cesql => 3,
-        Dialect::Mqtt => 4,
-    }
-}

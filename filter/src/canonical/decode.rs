@@ -257,6 +257,7 @@ impl<'b> Reader<'b> {
         self.known(&tag::UNLIKES)
     }
 
+    #[inline]
     pub(super) fn known<T: Copy>(&mut self, table: &[T]) -> Option<T> {
         table.get(usize::from(self.byte()?)).copied()
     }
@@ -295,29 +296,29 @@ impl<'b> Reader<'b> {
         Some(f64::from_le_bytes(*bytes)).filter(|value| value.is_finite())
     }
 
+    #[inline]
     pub(super) fn signed(&mut self) -> Option<i64> {
         self.number().map(varint::unzigzag)
     }
 
+    #[inline]
     pub(super) fn number(&mut self) -> Option<u64> {
         varint::take(&mut self.rest)
     }
 
     fn text(&mut self) -> Option<SmolStr> {
-        self.str().map(SmolStr::new)
+        core::str::from_utf8(self.bytes()?).ok().map(SmolStr::new)
     }
 
-    pub(super) fn str(&mut self) -> Option<&'b str> {
-        core::str::from_utf8(self.bytes()?).ok()
-    }
-
-    fn bytes(&mut self) -> Option<&'b [u8]> {
+    #[inline]
+    pub(super) fn bytes(&mut self) -> Option<&'b [u8]> {
         let length = usize::try_from(self.number()?).ok()?;
         let (bytes, rest) = self.rest.split_at_checked(length)?;
         self.rest = rest;
         Some(bytes)
     }
 
+    #[inline]
     pub(super) fn byte(&mut self) -> Option<u8> {
         let (byte, rest) = self.rest.split_first()?;
         self.rest = rest;

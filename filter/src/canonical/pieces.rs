@@ -45,8 +45,8 @@ pub enum Joint {
 /// A test of one attribute.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Plain<'b> {
-    /// The attribute.
-    pub name: &'b str,
+    /// The attribute; UTF-8, like all texts here.
+    pub name: &'b [u8],
     /// What values of unlike types give.
     pub unlike: Unlike,
     /// What is asked of it.
@@ -63,7 +63,7 @@ pub enum PlainTest<'b> {
     /// `IN`
     In(Members<'b>),
     /// Text as a whole, or one end of it.
-    Text(Affix, &'b str),
+    Text(Affix, &'b [u8]),
     /// It is true.
     Holds,
 }
@@ -95,7 +95,7 @@ pub enum Value<'b> {
     /// A finite number.
     Float(f64),
     /// Text.
-    Text(&'b str),
+    Text(&'b [u8]),
     /// A point in time.
     Time(i64),
 }
@@ -159,6 +159,7 @@ impl<'b> Pieces<'b> {
         clippy::should_implement_trait,
         reason = "None is an error here, not the end"
     )]
+    #[inline]
     pub fn next(&mut self) -> Option<Piece<'b>> {
         self.last = self.reader.rest;
         let tag = self.reader.byte()?;
@@ -201,6 +202,7 @@ impl<'b> Pieces<'b> {
         is_sane.then_some(Piece::Joint(joint, count))
     }
 
+    #[inline]
     fn plain(&mut self, tag: u8) -> Option<Plain<'b>> {
         match tag {
             tag::COMPARE => {
@@ -228,11 +230,11 @@ impl<'b> Pieces<'b> {
                 self.text(affix, text)
             }
             tag::STARTS_WITH => {
-                let text = self.reader.str()?;
+                let text = self.reader.utf8()?;
                 self.text(Affix::Prefix, text)
             }
             tag::ENDS_WITH => {
-                let text = self.reader.str()?;
+                let text = self.reader.utf8()?;
                 self.text(Affix::Suffix, text)
             }
             tag::HOLDS => {
@@ -244,26 +246,26 @@ impl<'b> Pieces<'b> {
         }
     }
 
-    fn text(&mut self, affix: Affix, text: &'b str) -> Option<Plain<'b>> {
+    fn text(&mut self, affix: Affix, text: &'b [u8]) -> Option<Plain<'b>> {
         let unlike = self.reader.unlike()?;
         let name = self.name()?;
         let test = PlainTest::Text(affix, text);
         (!text.is_empty()).then_some(Plain { name, unlike, test })
     }
 
-    fn pattern(&mut self) -> Option<(Affix, &'b str)> {
+    fn pattern(&mut self) -> Option<(Affix, &'b [u8])> {
         let count = self.reader.number()?;
         let first = self.reader.byte()?;
         match (count, first) {
-            (1, tag::PART_TEXT) => Some((Affix::Whole, self.reader.str()?)),
+            (1, tag::PART_TEXT) => Some((Affix::Whole, self.reader.utf8()?)),
             (2, tag::PART_TEXT) => {
-                let text = self.reader.str()?;
+                let text = self.reader.utf8()?;
                 let is_run = self.reader.byte()? == tag::PART_RUN;
                 is_run.then_some((Affix::LikePrefix, text))
             }
             (2, tag::PART_RUN) => {
                 let is_text = self.reader.byte()? == tag::PART_TEXT;
-                let text = self.reader.str()?;
+                let text = self.reader.utf8()?;
                 is_text.then_some((Affix::LikeSuffix, text))
             }
             _ => None,
@@ -281,16 +283,26 @@ impl<'b> Pieces<'b> {
         Some(Members { count, bytes })
     }
 
-    fn name(&mut self) -> Option<&'b str> {
+    #[inline]
+    fn name(&mut self) -> Option<&'b [u8]> {
         if self.reader.byte()? != tag::ATTRIBUTE {
             return None;
         }
-        self.reader.str()
+        self.reader.utf8()
     }
 }
 
 impl<'b> Reader<'b> {
+    /// The bytes of a text.
+    #[inline]
+    fn utf8(&mut self) -> Option<&'b [u8]> {
+        let bytes = self.bytes()?;
+        let is_text = bytes.is_ascii() || core::str::from_utf8(bytes).is_ok();
+        is_text.then_some(bytes)
+    }
+
     /// A literal of a plain test.
+    #[inline]
     fn value(&mut self) -> Option<Value<'b>> {
         Some(match self.byte()? {
             tag::NULL => Value::Null,
@@ -298,7 +310,7 @@ impl<'b> Reader<'b> {
             tag::BOOL_TRUE => Value::Bool(true),
             tag::INT => Value::Int(self.signed()?),
             tag::FLOAT => Value::Float(self.float()?),
-            tag::STRING => Value::Text(self.str()?),
+            tag::STRING => Value::Text(self.utf8()?),
             tag::TIMESTAMP => Value::Time(self.signed()?),
             _ => return None,
         })
@@ -379,7 +391,7 @@ impl Writer {
     /// A comparison.
     pub fn compare(
         &mut self,
-        name: &str,
+        name: &[u8],
         unlike: Unlike,
         comparison: Comparison,
         value: Value<'_>,
@@ -393,7 +405,7 @@ impl Writer {
     }
 
     /// `BETWEEN`
-    pub fn between(&mut self, name: &str, unlike: Unlike, low: Value<'_>, high: Value<'_>) {
+    pub fn between(&mut self, name: &[u8], unlike: Unlike, low: Value<'_>, high: Value<'_>) {
         self.out.push(tag::BETWEEN);
         self.unlike(unlike);
         self.name(name);
@@ -402,7 +414,7 @@ impl Writer {
     }
 
     /// `IN`; so many times [`Self::value`] follows.
-    pub fn members(&mut self, name: &str, unlike: Unlike, count: usize) {
+    pub fn members(&mut self, name: &[u8], unlike: Unlike, count: usize) {
         self.out.push(tag::IN);
         self.unlike(unlike);
         self.name(name);
@@ -424,7 +436,7 @@ impl Writer {
                 out.push(tag::FLOAT);
                 put_float(out, value);
             }
-            Value::Text(text) => put_tagged(out, tag::STRING, text.as_bytes()),
+            Value::Text(text) => put_tagged(out, tag::STRING, text),
             Value::Time(time) => {
                 out.push(tag::TIMESTAMP);
                 varint::put(out, varint::zigzag(time));
@@ -433,7 +445,7 @@ impl Writer {
     }
 
     /// A test of text.
-    pub fn text(&mut self, name: &str, unlike: Unlike, affix: Affix, text: &str) {
+    pub fn text(&mut self, name: &[u8], unlike: Unlike, affix: Affix, text: &[u8]) {
         let head: &[u8] = match affix {
             Affix::Whole => &[tag::LIKE, 1, tag::PART_TEXT],
             Affix::LikePrefix => &[tag::LIKE, 2, tag::PART_TEXT],
@@ -442,7 +454,7 @@ impl Writer {
             Affix::Suffix => &[tag::ENDS_WITH],
         };
         self.out.extend_from_slice(head);
-        put_bytes(&mut self.out, text.as_bytes());
+        put_bytes(&mut self.out, text);
         if affix == Affix::LikePrefix {
             self.out.push(tag::PART_RUN);
         }
@@ -451,7 +463,7 @@ impl Writer {
     }
 
     /// An attribute that is true.
-    pub fn holds(&mut self, name: &str, unlike: Unlike) {
+    pub fn holds(&mut self, name: &[u8], unlike: Unlike) {
         self.out.push(tag::HOLDS);
         self.unlike(unlike);
         self.name(name);
@@ -461,8 +473,8 @@ impl Writer {
         self.out.push(number_of(&tag::UNLIKES, &unlike));
     }
 
-    fn name(&mut self, name: &str) {
-        put_tagged(&mut self.out, tag::ATTRIBUTE, name.as_bytes());
+    fn name(&mut self, name: &[u8]) {
+        put_tagged(&mut self.out, tag::ATTRIBUTE, name);
     }
 }
 

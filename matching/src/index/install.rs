@@ -14,7 +14,7 @@ use super::Index;
 use crate::access::Key;
 use crate::bucket::{Moved, Posting, Target, Whereabouts};
 use crate::cell::Interval;
-use crate::choice::{Choice, Chooser};
+use crate::choice::{Candidate, Choice, Chooser};
 use crate::entries::{Entries, Entry, NOWHERE};
 use crate::facets::FacetId;
 use crate::plan::{Plan, TooMany};
@@ -30,6 +30,7 @@ pub(super) struct Scratch {
     row: Row,
     choices: Vec<Choice>,
     keys: Vec<Key>,
+    candidates: Vec<Candidate>,
 }
 
 /// The tests of a row, intervals of one facet as one, and their numbers in the plan.
@@ -50,6 +51,7 @@ impl Scratch {
             + self.row.numbers.capacity() * size_of::<u16>()
             + self.choices.capacity() * size_of::<Choice>()
             + self.keys.capacity() * size_of::<Key>()
+            + self.candidates.capacity() * size_of::<Candidate>()
     }
 }
 
@@ -91,30 +93,30 @@ impl Index {
         handle: u32,
         canonical: &CanonicalFilter,
     ) -> Result<(), MalformedFilter> {
-        let mut scratch = core::mem::take(&mut self.scratch);
+        let mut scratch = self.scratch.take().unwrap_or_default();
         scratch.kept.clear();
         let acquired = self.vocabulary.acquire(canonical, &mut scratch.kept);
         if acquired.is_ok() {
             self.install_kept(handle, &mut scratch);
         }
-        self.scratch = scratch;
+        self.scratch = Some(scratch);
         acquired
     }
 
     /// Takes everything that is under a handle out, but not the entry; what was kept of the filter goes too.
     pub(super) fn uninstall(&mut self, handle: u32) {
-        let mut scratch = core::mem::take(&mut self.scratch);
+        let mut scratch = self.scratch.take().unwrap_or_default();
         let whole = self.withdraw_all(handle, &mut scratch);
-        self.vocabulary.release(pieces(&scratch.kept));
+        self.vocabulary.release(&scratch.kept);
         if let Some(whole) = whole {
             self.vocabulary.residuals.release(whole);
         }
-        self.scratch = scratch;
+        self.scratch = Some(scratch);
     }
 
     /// Puts a filter under the keys that are the best now, if they are much better than those that it has.
     pub(super) fn improve(&mut self, handle: u32, share: f32) {
-        let mut scratch = core::mem::take(&mut self.scratch);
+        let mut scratch = self.scratch.take().unwrap_or_default();
         let record = self.records.get(self.entries.get(handle).record);
         let kept = record.kept();
         scratch.kept.clear();
@@ -127,33 +129,30 @@ impl Index {
             self.vocabulary.hold(&scratch.plan);
             self.place(handle, &mut scratch, whole);
         }
-        self.scratch = scratch;
+        self.scratch = Some(scratch);
     }
 
     /// What part of the notifications has one of the keys of a subscription, by estimate.
     pub(super) fn share_of(&mut self, handle: u32) -> f32 {
-        let mut scratch = core::mem::take(&mut self.scratch);
+        let mut scratch = self.scratch.take().unwrap_or_default();
         self.read(handle, &mut scratch);
         let Scratch {
             plan,
             locations,
             keys,
             ..
-        } = &mut scratch;
+        } = &mut *scratch;
         let mut share = 0.0;
         for location in locations.iter() {
             keys_of(location, plan, keys);
             share += keys.iter().map(|key| self.share(*key)).sum::<f32>();
         }
-        self.scratch = scratch;
+        self.scratch = Some(scratch);
         share
     }
 
     fn install_kept(&mut self, handle: u32, scratch: &mut Scratch) {
-        let whole = match scratch
-            .plan
-            .expand(pieces(&scratch.kept), &mut self.vocabulary)
-        {
+        let whole = match scratch.plan.expand(&scratch.kept, &mut self.vocabulary) {
             Ok(()) => None,
             Err(TooMany) => {
                 let canonical = self.vocabulary.canonical(&scratch.kept);
@@ -170,7 +169,7 @@ impl Index {
 
     /// Plans what is kept of a filter that is known.
     fn plan(&mut self, scratch: &mut Scratch, whole: Option<u32>) {
-        let kept = pieces(&scratch.kept);
+        let kept = &scratch.kept;
         match whole {
             None => {
                 let planned = scratch.plan.expand(kept, &mut self.vocabulary);
@@ -234,6 +233,7 @@ impl Index {
             access: &mut self.access,
             buckets: &self.buckets,
             values: scratch.plan.values(),
+            candidates: &mut scratch.candidates,
         };
         let choice = chooser.choose(&scratch.row.tests);
         self.access.shapes_mut().acquire(choice.shape);
@@ -370,11 +370,6 @@ impl Index {
         });
         self.access.shapes_mut().release(key.shape);
     }
-}
-
-/// What is kept of a filter without its dialect.
-fn pieces(kept: &[u8]) -> &[u8] {
-    &kept[1..]
 }
 
 /// All keys of a row: each value of the first test with each of the second.

@@ -4,6 +4,7 @@
 mod install;
 mod pass;
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use gomera_filter::{Filter, MalformedFilter};
@@ -39,7 +40,8 @@ pub struct Index {
     pub(crate) scanner: Scanner,
     sweep: Sweep,
     pass: Pass,
-    scratch: Scratch,
+    /// Away while it is in use.
+    scratch: Option<Box<Scratch>>,
 }
 
 impl Index {
@@ -62,7 +64,7 @@ impl Index {
             scanner: Scanner::new(level),
             sweep: Sweep::new(),
             pass: Pass::new(),
-            scratch: Scratch::default(),
+            scratch: None,
         }
     }
 
@@ -207,7 +209,10 @@ impl Index {
             ("rows", self.rows.bytes()),
             ("vocabulary", self.vocabulary.bytes()),
             ("statistics", self.statistics.bytes()),
-            ("scratch", self.pass.bytes() + self.scratch.bytes()),
+            (
+                "scratch",
+                self.pass.bytes() + self.scratch.as_ref().map_or(0, |scratch| scratch.bytes()),
+            ),
         ]
     }
 

@@ -3,7 +3,6 @@
 
 use alloc::vec::Vec;
 
-use gomera_filter::Filter;
 use gomera_matching::{Index, SlotSet};
 use gomera_model::control::{Copied, Move, Report};
 use gomera_model::lane::{LaneFrame, MatcherFrame};
@@ -195,9 +194,9 @@ impl Matcher {
         for stored in subscriptions {
             let known = self.index.operation(stored.id);
             if known.is_none_or(|known| known < stored.operation) {
-                let filter = Filter::from_canonical(&stored.filter)
+                self.index
+                    .insert_canonical(stored.id, stored.operation, &stored.filter)
                     .expect("an access point made the canonical form from a filter");
-                self.index.insert(stored.id, stored.operation, &filter);
             }
         }
         let taken = MatcherFrame::ChunkTaken(operation);

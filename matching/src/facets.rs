@@ -170,14 +170,14 @@ impl Facets {
 
     /// The attribute of a name, if some subscription speaks of it.
     #[inline]
-    pub(crate) fn attribute(&self, name: &str) -> Option<AttributeId> {
-        self.names.find(name.as_bytes()).map(AttributeId)
+    pub(crate) fn attribute(&self, name: &[u8]) -> Option<AttributeId> {
+        self.names.find(name).map(AttributeId)
     }
 
     /// Whether an attribute has this name, maybe without any facet left.
     #[inline]
-    pub(crate) fn is_named(&self, attribute: AttributeId, name: &str) -> bool {
-        self.names.is_text(attribute.0, name.as_bytes())
+    pub(crate) fn is_named(&self, attribute: AttributeId, name: &[u8]) -> bool {
+        self.names.is_text(attribute.0, name)
     }
 
     /// The facets of an attribute.
@@ -237,14 +237,14 @@ mod tests {
         let number = facets.acquire("a", FacetKind::Number);
         let text = facets.acquire("a", FacetKind::Text);
         assert_eq!(facets.acquire("a", FacetKind::Number), number);
-        let a = facets.attribute("a").unwrap();
+        let a = facets.attribute(b"a").unwrap();
         assert_eq!(facets.of(a).len(), 2);
         facets.release(number);
         assert_eq!(facets.of(a).len(), 2);
         facets.release(number);
         assert_eq!(facets.of(a), [(FacetKind::Text, text)]);
         facets.release(text);
-        assert_eq!(facets.attribute("a"), None);
+        assert_eq!(facets.attribute(b"a"), None);
         assert_eq!(facets.acquire("b", FacetKind::Flag), text);
     }
 }

@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use gomera_filter::evaluate::geometry::position;
+use gomera_model::attributes::RawValue;
 use gomera_model::{Attributes, ValueRef};
 
 use crate::cell::{Cell, identity_of_float, identity_of_int, identity_of_time};
@@ -47,7 +48,7 @@ impl Frame {
             self.cells.resize(facets.bound(), Cell::MISSING);
         }
         let mut before = None;
-        for (name, value) in flat {
+        for (name, value) in flat.raw() {
             let Some(attribute) = self.attribute(before, name, facets) else {
                 continue;
             };
@@ -67,7 +68,7 @@ impl Frame {
     fn attribute(
         &mut self,
         before: Option<AttributeId>,
-        name: &str,
+        name: &[u8],
         facets: &Facets,
     ) -> Option<AttributeId> {
         let follower = match before {
@@ -115,7 +116,34 @@ impl Frame {
 
 /// What a facet shows of a value.
 #[inline]
-fn cell_of(value: ValueRef<'_>, kind: FacetKind, symbols: &Symbols) -> Cell {
+fn cell_of(value: RawValue<'_>, kind: FacetKind, symbols: &Symbols) -> Cell {
+    match value {
+        RawValue::Text(text) => cell_of_text(text, kind, symbols),
+        RawValue::Other(value) => cell_of_other(value, kind, symbols),
+    }
+}
+
+#[inline]
+fn cell_of_text(text: &[u8], kind: FacetKind, symbols: &Symbols) -> Cell {
+    match kind {
+        FacetKind::Text | FacetKind::Member => symbol(text, symbols),
+        FacetKind::Prefix(length) => symbol_of_part(text.get(..usize::from(length)), symbols),
+        FacetKind::Suffix(length) => {
+            let start = text.len().checked_sub(usize::from(length));
+            symbol_of_part(start.map(|start| &text[start..]), symbols)
+        }
+        FacetKind::Presence => Cell::exact(THERE),
+        FacetKind::Number
+        | FacetKind::Identity
+        | FacetKind::Flag
+        | FacetKind::Time
+        | FacetKind::Longitude
+        | FacetKind::Latitude => Cell::MISSING,
+    }
+}
+
+#[inline]
+fn cell_of_other(value: ValueRef<'_>, kind: FacetKind, symbols: &Symbols) -> Cell {
     match (kind, value) {
         (FacetKind::Number, ValueRef::Int(value)) => Cell::of_int(value),
         (FacetKind::Number, ValueRef::Float(value)) => Cell::of_float(value),
@@ -123,16 +151,6 @@ fn cell_of(value: ValueRef<'_>, kind: FacetKind, symbols: &Symbols) -> Cell {
         (FacetKind::Identity, ValueRef::Float(value)) => symbol(&identity_of_float(value), symbols),
         (FacetKind::Identity, ValueRef::Timestamp(time)) => {
             symbol(&identity_of_time(time.0), symbols)
-        }
-        (FacetKind::Text | FacetKind::Member, ValueRef::String(text)) => {
-            symbol(text.as_bytes(), symbols)
-        }
-        (FacetKind::Prefix(length), ValueRef::String(text)) => {
-            symbol_of_part(text.as_bytes().get(..usize::from(length)), symbols)
-        }
-        (FacetKind::Suffix(length), ValueRef::String(text)) => {
-            let start = text.len().checked_sub(usize::from(length));
-            symbol_of_part(start.map(|start| &text.as_bytes()[start..]), symbols)
         }
         (FacetKind::Flag, ValueRef::Bool(value)) => Cell::exact(if value { TRUE } else { FALSE }),
         (FacetKind::Time, ValueRef::Timestamp(time)) => Cell::of_int(time.0),

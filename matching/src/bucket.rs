@@ -8,6 +8,7 @@ use crate::facets::FacetId;
 use crate::frame::Frame;
 use crate::group::{Group, Intervals};
 use crate::limits::{COLUMN_WORTH, SMALL_BUCKET_MAX};
+use crate::loose::Loose;
 pub(crate) use crate::posting::{Moved, Posting, Target, Targets};
 use crate::rows::Rows;
 use crate::scan::{Scanner, fetch};
@@ -30,6 +31,8 @@ pub(crate) struct Buckets {
 
 #[derive(Debug, Default)]
 struct Large {
+    /// Those whose facets have few postings.
+    loose: Loose,
     groups: Vec<Group>,
     len: usize,
 }
@@ -133,21 +136,14 @@ impl Buckets {
     ) {
         match bucket {
             Bucket::Small { len, offset } => {
-                for posting in self.small.get(offset, usize::from(len)) {
-                    let cell = frame.cell(posting.facet);
-                    if posting.interval.holds(cell) {
-                        if posting.interval.is_unsure(cell) {
-                            targets.unsure.push(posting.target.0);
-                        } else {
-                            targets.sure.push(posting.target.0);
-                        }
-                    }
-                }
+                targets.select_each(self.small.get(offset, usize::from(len)), frame);
             }
             Bucket::Large(large) => {
-                for group in &self.large[large as usize].groups {
+                let large = &self.large[large as usize];
+                for group in &large.groups {
                     group.scan(frame, scanner, targets);
                 }
+                large.loose.scan(frame, targets);
             }
         }
     }
@@ -291,6 +287,20 @@ impl Large {
             let target = Target::subscription(handle);
             return moved(Moved { target, place });
         }
+        if !self.has_narrow(posting.facet) {
+            self.loose.push(posting);
+            if let Some(gathered) = self.loose.gather(posting.facet) {
+                self.groups.reserve_exact(1);
+                self.groups.push(Group::new(&[posting.facet]));
+                let narrow = self.narrow(posting.facet);
+                for posting in gathered {
+                    let place = narrow.push(&Intervals::of(&posting), posting.target.0);
+                    let target = posting.target;
+                    moved(Moved { target, place });
+                }
+            }
+            return;
+        }
         let narrow = self.narrow(posting.facet);
         let place = narrow.push(&Intervals::of(&posting), posting.target.0);
         let target = posting.target;
@@ -304,6 +314,13 @@ impl Large {
 
     fn remove(&mut self, wanted: Whereabouts, rows: &Rows) -> Removed {
         let handle = rows.handle_of(wanted.target);
+        if self.loose.remove(&wanted) {
+            self.len -= 1;
+            return Removed {
+                is_last: self.len == 0,
+                moved: None,
+            };
+        }
         let found = self.groups.iter().enumerate().find_map(|(at, group)| {
             let target = if group.is_wide() {
                 handle
@@ -326,21 +343,24 @@ impl Large {
         }
     }
 
-    /// The group of one column for a facet.
+    fn has_narrow(&self, facet: FacetId) -> bool {
+        let mut groups = self.groups.iter();
+        groups.any(|group| !group.is_wide() && group.facet() == facet)
+    }
+
+    /// The group of one column for a facet, which is there.
     fn narrow(&mut self, facet: FacetId) -> &mut Group {
         let is = |group: &Group| !group.is_wide() && group.facet() == facet;
-        let at = self.groups.iter().position(is).unwrap_or_else(|| {
-            self.groups.reserve_exact(1);
-            self.groups.push(Group::new(&[facet]));
-            self.groups.len() - 1
-        });
-        &mut self.groups[at]
+        let group = self.groups.iter_mut().find(|group| is(group));
+        group.expect("it was looked for, or put, right before")
     }
 
     /// Bytes of the list of groups, and of those that begin with a facet.
     fn bytes_of(&self, facet: FacetId) -> usize {
         let groups = self.groups.iter().filter(|group| group.facet() == facet);
-        self.groups.capacity() * size_of::<Group>() + groups.map(Group::bytes).sum::<usize>()
+        self.loose.bytes()
+            + self.groups.capacity() * size_of::<Group>()
+            + groups.map(Group::bytes).sum::<usize>()
     }
 }
 

@@ -5,6 +5,8 @@
 //! wherever `low == high`; elsewhere it is exact except where a bound touches (`from == high` or `to == low`):
 //! such a hit is *unsure*, and the whole filter is asked.
 
+use crate::table::low;
+
 /// A value of a notification, seen from one facet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cell {
@@ -12,6 +14,8 @@ pub(crate) struct Cell {
     pub(crate) low: u32,
     /// Not below the value.
     pub(crate) high: u32,
+    /// The place of its bit in a set of small values, or [`NO_BIT`].
+    pub(crate) bit: u32,
 }
 
 /// The values that a test wants. Empty, if `from > to`.
@@ -22,6 +26,9 @@ pub(crate) struct Interval {
     /// The greatest.
     pub(crate) to: u32,
 }
+
+/// Small values: whole numbers, and symbols, from 0 up to here have a place in a set of bits.
+pub(crate) const NO_BIT: u32 = 64;
 
 /// A number in all of its bits, so that equal numbers, and only they, have equal bytes: an integer, or a float that
 /// is none.
@@ -92,6 +99,7 @@ impl Cell {
     pub(crate) const MISSING: Self = Self {
         low: u32::MAX,
         high: 0,
+        bit: NO_BIT,
     };
 
     /// A value that has a 32-bit form of its own.
@@ -99,6 +107,16 @@ impl Cell {
         Self {
             low: value,
             high: value,
+            bit: NO_BIT,
+        }
+    }
+
+    /// A symbol.
+    #[inline]
+    pub(crate) fn symbol(symbol: u32) -> Self {
+        Self {
+            bit: symbol.min(NO_BIT),
+            ..Self::exact(symbol)
         }
     }
 
@@ -113,7 +131,11 @@ impl Cell {
         const DENSE: u64 = 1 << 24;
         let near = value as f32;
         if value.unsigned_abs() <= DENSE {
-            return Self::exact(ordered(near));
+            let bit = u32::try_from(value).map_or(NO_BIT, |value| value.min(NO_BIT));
+            return Self {
+                bit,
+                ..Self::exact(ordered(near))
+            };
         }
         Self::around(near, (near as i128).cmp(&i128::from(value)))
     }
@@ -125,6 +147,9 @@ impl Cell {
     )]
     pub(crate) fn of_float(value: f64) -> Self {
         let near = value as f32;
+        if (0.0..f64::from(NO_BIT)).contains(&value) && libm::trunc(value) == value {
+            return Self::of_int(value as i64);
+        }
         let order = f64::from(near).partial_cmp(&value);
         Self::around(near, order.unwrap_or(core::cmp::Ordering::Equal))
     }
@@ -136,11 +161,13 @@ impl Cell {
             core::cmp::Ordering::Less => Self {
                 low: key,
                 high: key + 1,
+                bit: NO_BIT,
             },
             core::cmp::Ordering::Equal => Self::exact(key),
             core::cmp::Ordering::Greater => Self {
                 low: key - 1,
                 high: key,
+                bit: NO_BIT,
             },
         }
     }
@@ -214,10 +241,38 @@ impl Interval {
         (self.from <= cell.high) & (cell.low <= self.to)
     }
 
+    /// A set of bits in the place of an interval.
+    pub(crate) fn of_bits(bits: u64) -> Self {
+        let [low, high] = [bits, bits >> 32].map(low);
+        Self {
+            from: low,
+            to: high,
+        }
+    }
+
+    /// Whether the value's bit is in the set that stands in the place of the interval.
+    #[inline]
+    pub(crate) fn has_bit(self, cell: Cell) -> bool {
+        let bits = u64::from(self.to) << 32 | u64::from(self.from);
+        (cell.bit < NO_BIT) & (bits >> (cell.bit % NO_BIT) & 1 == 1)
+    }
+
     /// Whether a value that it holds may lie outside.
     pub(crate) fn is_unsure(self, cell: Cell) -> bool {
         (cell.low != cell.high) & ((self.from == cell.high) | (self.to == cell.low))
     }
+}
+
+/// The place of a number's bit, given its cell.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a cast that does not fit gives another number, whose cell is compared"
+)]
+pub(crate) fn bit_of_number(value: u32) -> Option<u32> {
+    let number = f32::from_bits(value & !(1 << 31)) as u32;
+    let cell = Cell::of_int(number.into());
+    (cell.bit < NO_BIT && cell.low == value).then_some(cell.bit)
 }
 
 /// The bits of a float in the order of floats; `-0` is `0`.
@@ -329,6 +384,23 @@ mod tests {
         assert!(!Cell::MISSING.is_present());
         assert!(Interval::ALL.holds(Cell::of_float(f64::MAX)));
         assert!(Interval::ALL.holds(Cell::of_float(f64::MIN)));
+    }
+
+    #[test]
+    fn small_whole_numbers_have_a_bit() {
+        for number in 0..NO_BIT {
+            let cell = Cell::of_int(number.into());
+            assert_eq!(cell.bit, number);
+            assert_eq!(cell, Cell::of_float(number.into()));
+            assert_eq!(bit_of_number(cell.low), Some(number));
+        }
+        for number in [-1.0, 0.5, 64.0, 1e30, -1e30, 1e-40] {
+            let cell = Cell::of_float(number);
+            assert_eq!(cell.bit, NO_BIT);
+            assert_eq!(bit_of_number(cell.low), None, "{number}");
+        }
+        assert_eq!(Cell::of_float(-0.0).bit, 0);
+        assert_eq!((Cell::symbol(5).bit, Cell::symbol(500).bit), (5, NO_BIT));
     }
 
     #[test]

@@ -137,7 +137,7 @@ impl Chooser<'_> {
         })
     }
 
-    /// The interval that lets the fewest through.
+    /// The interval, or the set of small values, that lets the fewest through.
     fn column(&self, tests: &[Test], choice: &Choice) -> Option<usize> {
         let mut best = None;
         let mut best_share = f32::INFINITY;
@@ -151,15 +151,26 @@ impl Chooser<'_> {
                     known.map_or(1.0, |known| known.share)
                 }
                 Test::Inside(facet, interval) => self.share_inside(*facet, *interval),
-                Test::Outside(..) | Test::Among(..) | Test::NotAmong(..) | Test::Residual(..) => {
-                    continue;
+                Test::Among(..) if self.has_bits(test) => {
+                    let known = self.candidates.iter().find(|known| known.test == index);
+                    known.map_or(1.0, |known| known.share)
                 }
+                Test::Outside(..)
+                | Test::Among(..)
+                | Test::Bits(..)
+                | Test::NotAmong(..)
+                | Test::Residual(..) => continue,
             };
             if share < best_share {
                 (best, best_share) = (Some(index), share);
             }
         }
         best
+    }
+
+    fn has_bits(&self, test: &Test) -> bool {
+        let bit_of = |facet, value| self.vocabulary.bit_of(facet, value);
+        test.bits(self.values, bit_of).is_some()
     }
 
     fn share_inside(&self, facet: FacetId, interval: Interval) -> f32 {

@@ -13,9 +13,22 @@ impl FacetId {
     /// A facet that every notification has, with the value 1: for rows that have nothing to put into a column.
     pub(crate) const ALWAYS: Self = Self(0);
 
+    /// Set where a posting asks for a set of bits instead of an interval.
+    const BITS: u32 = 1 << 31;
+
     #[inline]
     pub(crate) fn index(self) -> usize {
-        self.0 as usize
+        (self.0 & !Self::BITS) as usize
+    }
+
+    /// The same facet, asked for a set of bits.
+    pub(crate) fn with_bits(self) -> Self {
+        Self(self.0 | Self::BITS)
+    }
+
+    #[inline]
+    pub(crate) fn has_bits(self) -> bool {
+        self.0 & Self::BITS != 0
     }
 }
 

@@ -27,6 +27,8 @@ pub(crate) struct Frame {
     /// order, so this spares most look-ups by name.
     followers: Vec<Option<AttributeId>>,
     first: Option<AttributeId>,
+    /// Whether every value has a 32-bit form of its own.
+    is_exact: bool,
 }
 
 impl Frame {
@@ -36,6 +38,7 @@ impl Frame {
             present: Vec::new(),
             followers: Vec::new(),
             first: None,
+            is_exact: true,
         }
     }
 
@@ -48,6 +51,7 @@ impl Frame {
             self.cells.resize(facets.bound(), Cell::MISSING);
         }
         let mut before = None;
+        self.is_exact = true;
         for (name, value) in flat.raw() {
             let Some(attribute) = self.attribute(before, name, facets) else {
                 continue;
@@ -56,6 +60,7 @@ impl Frame {
             for &(kind, facet) in facets.of(attribute) {
                 let cell = cell_of(value, kind, symbols);
                 if cell.is_present() {
+                    self.is_exact &= cell.is_exact();
                     self.cells[facet.index()] = cell;
                     self.present.push(facet);
                 }
@@ -88,6 +93,12 @@ impl Frame {
         let attribute = facets.attribute(name)?;
         *follower = Some(attribute);
         Some(attribute)
+    }
+
+    /// Whether every value has a 32-bit form of its own, so that no test is unsure.
+    #[inline]
+    pub(crate) fn is_exact(&self) -> bool {
+        self.is_exact
     }
 
     /// The value of each facet.
@@ -162,15 +173,15 @@ fn cell_of_other(value: ValueRef<'_>, kind: FacetKind, symbols: &Symbols) -> Cel
         }
         (FacetKind::Presence, _) => Cell::exact(THERE),
         (FacetKind::Member, ValueRef::Null) => Cell::MISSING,
-        (FacetKind::Member, _) => Cell::exact(Symbols::OTHER),
+        (FacetKind::Member, _) => Cell::symbol(Symbols::OTHER),
         _ => Cell::MISSING,
     }
 }
 
 fn symbol(bytes: &[u8], symbols: &Symbols) -> Cell {
-    Cell::exact(symbols.find(bytes).unwrap_or(Symbols::OTHER))
+    Cell::symbol(symbols.find(bytes).unwrap_or(Symbols::OTHER))
 }
 
 fn symbol_of_part(part: Option<&[u8]>, symbols: &Symbols) -> Cell {
-    part.map_or(Cell::exact(Symbols::OTHER), |part| symbol(part, symbols))
+    part.map_or(Cell::symbol(Symbols::OTHER), |part| symbol(part, symbols))
 }

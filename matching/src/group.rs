@@ -6,7 +6,7 @@
 
 use alloc::vec::Vec;
 
-use crate::cell::{Cell, Interval};
+use crate::cell::{Cell, Interval, NO_BIT};
 use crate::facets::FacetId;
 use crate::frame::Frame;
 use crate::limits::{COLUMNS_MAX, WIDEN_AT};
@@ -54,6 +54,9 @@ impl Intervals {
 
     /// Adds what the row behind a posting asks for; whether that was all, and nothing but intervals.
     pub(crate) fn extend(&mut self, target: Target, rows: &Rows) -> bool {
+        if self.facets[0].has_bits() {
+            return false;
+        }
         let push = |facet, interval| self.push(facet, interval);
         target.handle().is_some() || rows.intervals(target.0, push)
     }
@@ -189,6 +192,9 @@ impl Group {
 
     /// Collects the targets of the postings that hold.
     pub(crate) fn scan(&self, frame: &Frame, scanner: Scanner, targets: &mut Targets) {
+        if self.facet().has_bits() {
+            return self.scan_bits(frame, targets);
+        }
         match self.columns.as_slice() {
             [one] => self.scan_columns([one], frame, scanner, targets),
             [one, two] => self.scan_columns([one, two], frame, scanner, targets),
@@ -205,6 +211,16 @@ impl Group {
         let bounds = columns.map(|column| column.from.capacity() + column.to.capacity());
         (self.targets.capacity() + bounds.sum::<usize>()) * size_of::<u32>()
             + self.columns.capacity() * size_of::<Column>()
+    }
+
+    fn scan_bits(&self, frame: &Frame, targets: &mut Targets) {
+        let bit = frame.cell(self.facet()).bit;
+        let column = &self.columns[0];
+        match bit {
+            ..32 => targets.select_bit(&column.from, &self.targets, bit),
+            32..NO_BIT => targets.select_bit(&column.to, &self.targets, bit - 32),
+            NO_BIT.. => {}
+        }
     }
 
     #[inline]

@@ -26,6 +26,7 @@ mod index;
 mod leaf;
 mod level;
 mod limits;
+mod loose;
 mod plain;
 mod plan;
 mod posting;

@@ -9,6 +9,8 @@ pub(crate) const ARENA_RUN_ITEMS_MAX: usize = 2048;
 pub(crate) const SMALL_BUCKET_MAX: usize = 192;
 /// Postings that a column should have on average for a bucket to have columns before that.
 pub(crate) const COLUMN_WORTH: usize = 16;
+/// Postings of a large bucket, in a block of those without columns.
+pub(crate) const LOOSE_BLOCK: usize = 128;
 /// Postings in a bucket from which a second equality is taken into the key: below, scanning them is cheaper than
 /// one more look-up.
 pub(crate) const PAIR_FROM: usize = 8;

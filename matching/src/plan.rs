@@ -350,7 +350,11 @@ impl Plan {
         };
         match self.test(first) {
             test @ (Test::Equal(facet, _) | Test::Among(facet, _)) => Some((facet, test)),
-            Test::Inside(..) | Test::Outside(..) | Test::NotAmong(..) | Test::Residual(..) => None,
+            Test::Inside(..)
+            | Test::Outside(..)
+            | Test::Bits(..)
+            | Test::NotAmong(..)
+            | Test::Residual(..) => None,
         }
     }
 

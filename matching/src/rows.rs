@@ -6,6 +6,7 @@
 //!   inside, outside      from, to of the interval
 //!   among, not among     offset and length of the sorted list of values
 //!   residual, not so     number of the condition, 0
+//!   bits                 the lower and the upper half of a set of small values
 //! ```
 
 use alloc::vec::Vec;
@@ -28,6 +29,8 @@ pub(crate) enum Test {
     Outside(FacetId, Interval),
     /// The value is one of these, which are sorted.
     Among(FacetId, Span),
+    /// The value is one of these small ones.
+    Bits(FacetId, u64),
     /// There is a value, and it is none of these, which are sorted.
     NotAmong(FacetId, Span),
     /// A condition beyond the facets has this truth value.
@@ -64,6 +67,7 @@ const AMONG: u32 = 2;
 const NOT_AMONG: u32 = 3;
 const RESIDUAL: u32 = 4;
 const RESIDUAL_NOT: u32 = 5;
+const BITS: u32 = 6;
 
 /// Words of a row before its tests.
 const HEAD: usize = 2;
@@ -177,6 +181,7 @@ impl Rows {
                 }
                 AMONG => self.is_among(test[1], test[2], cell),
                 NOT_AMONG => cell.is_present() && !self.is_among(test[1], test[2], cell),
+                BITS => interval.has_bit(cell),
                 RESIDUAL => residual(test[1]) == Truth::True,
                 _ => residual(test[1]) == Truth::False,
             };
@@ -206,6 +211,10 @@ impl Rows {
             Test::Inside(facet, interval) => word(INSIDE, facet, interval.from, interval.to),
             Test::Outside(facet, interval) => word(OUTSIDE, facet, interval.from, interval.to),
             Test::Among(facet, span) => self.encode_list(AMONG, facet, span.of(values)),
+            Test::Bits(facet, bits) => {
+                let halves = Interval::of_bits(bits);
+                word(BITS, facet, halves.from, halves.to)
+            }
             Test::NotAmong(facet, span) => self.encode_list(NOT_AMONG, facet, span.of(values)),
             Test::Residual(condition, truth) => {
                 let kind = if truth == Truth::True {
@@ -236,6 +245,7 @@ impl Test {
             | Self::Inside(facet, _)
             | Self::Outside(facet, _)
             | Self::Among(facet, _)
+            | Self::Bits(facet, _)
             | Self::NotAmong(facet, _) => Some(facet),
             Self::Residual(..) => None,
         }
@@ -246,7 +256,11 @@ impl Test {
         match self {
             Self::Equal(_, value) => core::slice::from_ref(value),
             Self::Among(_, span) => span.of(values),
-            Self::Inside(..) | Self::Outside(..) | Self::NotAmong(..) | Self::Residual(..) => &[],
+            Self::Inside(..)
+            | Self::Outside(..)
+            | Self::Bits(..)
+            | Self::NotAmong(..)
+            | Self::Residual(..) => &[],
         }
     }
 
@@ -258,8 +272,25 @@ impl Test {
             | Self::Among(..)
             | Self::Inside(..)
             | Self::Outside(..)
+            | Self::Bits(..)
             | Self::Residual(..) => self.wanted(values),
         }
+    }
+
+    /// The set of bits that its list is, if all of its values are small; `bit_of` knows the bit of a value.
+    pub(crate) fn bits(
+        &self,
+        values: &[u32],
+        bit_of: impl Fn(FacetId, u32) -> Option<u32>,
+    ) -> Option<(FacetId, u64)> {
+        let Self::Among(facet, span) = *self else {
+            return None;
+        };
+        let mut bits = 0;
+        for &value in span.of(values) {
+            bits |= 1 << bit_of(facet, value)?;
+        }
+        Some((facet, bits))
     }
 
     /// Whether two tests with lists among the same values are the same.
@@ -283,14 +314,18 @@ impl Test {
         match *self {
             Self::Among(facet, span) => Self::Among(facet, moved(span)),
             Self::NotAmong(facet, span) => Self::NotAmong(facet, moved(span)),
-            Self::Equal(..) | Self::Inside(..) | Self::Outside(..) | Self::Residual(..) => *self,
+            Self::Equal(..)
+            | Self::Inside(..)
+            | Self::Outside(..)
+            | Self::Bits(..)
+            | Self::Residual(..) => *self,
         }
     }
 
     /// Cheap tests come first.
     pub(crate) fn rank(&self) -> u8 {
         match self {
-            Self::Equal(..) | Self::Inside(..) => 0,
+            Self::Equal(..) | Self::Inside(..) | Self::Bits(..) => 0,
             Self::Among(..) => 1,
             Self::Outside(..) | Self::NotAmong(..) => 2,
             Self::Residual(..) => 3,

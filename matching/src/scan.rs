@@ -281,6 +281,7 @@ mod tests {
                 Cell {
                     low: 499,
                     high: 500,
+                    ..Cell::MISSING
                 },
                 Cell::MISSING,
             ] {

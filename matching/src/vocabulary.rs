@@ -12,9 +12,9 @@ use gomera_filter::{Expression, Filter, MalformedFilter, Predicate, Truth};
 use gomera_model::operation::CanonicalFilter;
 
 use crate::area;
-use crate::cell::Interval;
+use crate::cell::{Interval, NO_BIT, bit_of_number};
 use crate::compact::{self, Kept, Reader, Scalar};
-use crate::facets::{FacetId, Facets};
+use crate::facets::{FacetId, FacetKind, Facets};
 use crate::leaf::{Atom, Leaf, Values};
 use crate::plain::{self, Form, Polarity, Want};
 use crate::plan::Plan;
@@ -174,6 +174,24 @@ impl Vocabulary {
         ((times as f32 + 1.0) / (of as f32 + 16.0)).min(1.0)
     }
 
+    /// The bit of a value in a set of small ones, if it has one.
+    pub(crate) fn bit_of(&self, facet: FacetId, value: u32) -> Option<u32> {
+        let kind = self.facets.kind(facet);
+        match kind {
+            FacetKind::Number => bit_of_number(value),
+            FacetKind::Identity
+            | FacetKind::Text
+            | FacetKind::Member
+            | FacetKind::Prefix(_)
+            | FacetKind::Suffix(_) => (value < NO_BIT).then_some(value),
+            FacetKind::Flag
+            | FacetKind::Time
+            | FacetKind::Presence
+            | FacetKind::Longitude
+            | FacetKind::Latitude => None,
+        }
+    }
+
     pub(crate) fn bytes(&self) -> usize {
         self.facets.bytes()
             + self.symbols.bytes()
@@ -294,6 +312,7 @@ impl Vocabulary {
                 Test::Equal(..)
                 | Test::Inside(..)
                 | Test::Among(..)
+                | Test::Bits(..)
                 | Test::NotAmong(..)
                 | Test::Residual(..) => None,
             };

@@ -248,10 +248,15 @@ impl Index {
             keys,
             ..
         } = scratch;
+        let bit_of = |facet, value| self.vocabulary.bit_of(facet, value);
         let (facet, interval) = match choice.column.map(|at| row.tests[at]) {
             Some(Test::Equal(facet, value)) => (facet, Interval::only(value)),
             Some(Test::Inside(facet, interval)) => (facet, interval),
-            Some(_) | None => (FacetId::ALWAYS, Interval::ALL),
+            Some(test) => match test.bits(plan.values(), bit_of) {
+                Some((facet, bits)) => (facet.with_bits(), Interval::of_bits(bits)),
+                None => (FacetId::ALWAYS, Interval::ALL),
+            },
+            None => (FacetId::ALWAYS, Interval::ALL),
         };
         let mut location = Location {
             target: Target::subscription(handle),
@@ -268,7 +273,10 @@ impl Index {
         let left = row.tests.iter().enumerate();
         let left = left.filter(|(index, _)| choice.leaves(*index));
         row.left.clear();
-        row.left.extend(left.map(|(_, test)| *test));
+        row.left.extend(left.map(|(_, test)| {
+            let bits = test.bits(plan.values(), bit_of);
+            bits.map_or(*test, |(facet, bits)| Test::Bits(facet, bits))
+        }));
         if !row.left.is_empty() {
             row.left.sort_by_key(Test::rank);
             let offset = self.rows.insert(handle, &row.left, plan.values());
@@ -340,7 +348,12 @@ impl Index {
         } = scratch;
         for location in locations.iter() {
             keys_of(location, plan, keys);
-            let facet = location.column.and_then(|column| plan.test(column).facet());
+            let column = location.column.map(|column| plan.test(column));
+            let bit_of = |facet, value| self.vocabulary.bit_of(facet, value);
+            let facet = column.and_then(|test| match test.bits(plan.values(), bit_of) {
+                Some((facet, _)) => Some(facet.with_bits()),
+                None => test.facet(),
+            });
             let posting = Whereabouts {
                 facet: facet.unwrap_or(FacetId::ALWAYS),
                 target: location.target,

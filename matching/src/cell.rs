@@ -14,8 +14,8 @@ pub(crate) struct Cell {
     pub(crate) low: u32,
     /// Not below the value.
     pub(crate) high: u32,
-    /// The place of its bit in a set of small values, or [`NO_BIT`].
-    pub(crate) bit: u32,
+    /// Its bit in a set of small values; none, if it has none.
+    pub(crate) bit: u64,
 }
 
 /// The values that a test wants. Empty, if `from > to`.
@@ -28,7 +28,7 @@ pub(crate) struct Interval {
 }
 
 /// Small values: whole numbers, and symbols, from 0 up to here have a place in a set of bits.
-pub(crate) const NO_BIT: u32 = 64;
+pub(crate) const BITS: u32 = 64;
 
 /// A number in all of its bits, so that equal numbers, and only they, have equal bytes: an integer, or a float that
 /// is none.
@@ -99,7 +99,7 @@ impl Cell {
     pub(crate) const MISSING: Self = Self {
         low: u32::MAX,
         high: 0,
-        bit: NO_BIT,
+        bit: 0,
     };
 
     /// A value that has a 32-bit form of its own.
@@ -107,7 +107,7 @@ impl Cell {
         Self {
             low: value,
             high: value,
-            bit: NO_BIT,
+            bit: 0,
         }
     }
 
@@ -115,7 +115,7 @@ impl Cell {
     #[inline]
     pub(crate) fn symbol(symbol: u32) -> Self {
         Self {
-            bit: symbol.min(NO_BIT),
+            bit: bit(symbol),
             ..Self::exact(symbol)
         }
     }
@@ -131,9 +131,8 @@ impl Cell {
         const DENSE: u64 = 1 << 24;
         let near = value as f32;
         if value.unsigned_abs() <= DENSE {
-            let bit = u32::try_from(value).map_or(NO_BIT, |value| value.min(NO_BIT));
             return Self {
-                bit,
+                bit: u32::try_from(value).map_or(0, bit),
                 ..Self::exact(ordered(near))
             };
         }
@@ -147,7 +146,7 @@ impl Cell {
     )]
     pub(crate) fn of_float(value: f64) -> Self {
         let near = value as f32;
-        if (0.0..f64::from(NO_BIT)).contains(&value) && libm::trunc(value) == value {
+        if (0.0..f64::from(BITS)).contains(&value) && libm::trunc(value) == value {
             return Self::of_int(value as i64);
         }
         let order = f64::from(near).partial_cmp(&value);
@@ -161,13 +160,13 @@ impl Cell {
             core::cmp::Ordering::Less => Self {
                 low: key,
                 high: key + 1,
-                bit: NO_BIT,
+                bit: 0,
             },
             core::cmp::Ordering::Equal => Self::exact(key),
             core::cmp::Ordering::Greater => Self {
                 low: key - 1,
                 high: key,
-                bit: NO_BIT,
+                bit: 0,
             },
         }
     }
@@ -254,13 +253,19 @@ impl Interval {
     #[inline]
     pub(crate) fn has_bit(self, cell: Cell) -> bool {
         let bits = u64::from(self.to) << 32 | u64::from(self.from);
-        (cell.bit < NO_BIT) & (bits >> (cell.bit % NO_BIT) & 1 == 1)
+        bits & cell.bit != 0
     }
 
     /// Whether a value that it holds may lie outside.
     pub(crate) fn is_unsure(self, cell: Cell) -> bool {
         (cell.low != cell.high) & ((self.from == cell.high) | (self.to == cell.low))
     }
+}
+
+/// The bit of a small value.
+#[inline]
+fn bit(value: u32) -> u64 {
+    1_u64.checked_shl(value).unwrap_or(0)
 }
 
 /// The place of a number's bit, given its cell.
@@ -272,7 +277,7 @@ impl Interval {
 pub(crate) fn bit_of_number(value: u32) -> Option<u32> {
     let number = f32::from_bits(value & !(1 << 31)) as u32;
     let cell = Cell::of_int(number.into());
-    (cell.bit < NO_BIT && cell.low == value).then_some(cell.bit)
+    (number < BITS && cell.low == value).then_some(number)
 }
 
 /// The bits of a float in the order of floats; `-0` is `0`.
@@ -388,19 +393,19 @@ mod tests {
 
     #[test]
     fn small_whole_numbers_have_a_bit() {
-        for number in 0..NO_BIT {
+        for number in 0..BITS {
             let cell = Cell::of_int(number.into());
-            assert_eq!(cell.bit, number);
+            assert_eq!(cell.bit, 1 << number);
             assert_eq!(cell, Cell::of_float(number.into()));
             assert_eq!(bit_of_number(cell.low), Some(number));
         }
         for number in [-1.0, 0.5, 64.0, 1e30, -1e30, 1e-40] {
             let cell = Cell::of_float(number);
-            assert_eq!(cell.bit, NO_BIT);
+            assert_eq!(cell.bit, 0);
             assert_eq!(bit_of_number(cell.low), None, "{number}");
         }
-        assert_eq!(Cell::of_float(-0.0).bit, 0);
-        assert_eq!((Cell::symbol(5).bit, Cell::symbol(500).bit), (5, NO_BIT));
+        assert_eq!(Cell::of_float(-0.0).bit, 1);
+        assert_eq!((Cell::symbol(5).bit, Cell::symbol(500).bit), (1 << 5, 0));
     }
 
     #[test]

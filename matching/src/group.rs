@@ -6,7 +6,7 @@
 
 use alloc::vec::Vec;
 
-use crate::cell::{Cell, Interval, NO_BIT};
+use crate::cell::{Cell, Interval};
 use crate::facets::FacetId;
 use crate::frame::Frame;
 use crate::limits::{COLUMNS_MAX, WIDEN_AT};
@@ -214,12 +214,12 @@ impl Group {
     }
 
     fn scan_bits(&self, frame: &Frame, targets: &mut Targets) {
-        let bit = frame.cell(self.facet()).bit;
+        let halves = Interval::of_bits(frame.cell(self.facet()).bit);
         let column = &self.columns[0];
-        match bit {
-            ..32 => targets.select_bit(&column.from, &self.targets, bit),
-            32..NO_BIT => targets.select_bit(&column.to, &self.targets, bit - 32),
-            NO_BIT.. => {}
+        if halves.from != 0 {
+            targets.select_bit(&column.from, &self.targets, halves.from);
+        } else if halves.to != 0 {
+            targets.select_bit(&column.to, &self.targets, halves.to);
         }
     }
 

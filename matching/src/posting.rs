@@ -64,11 +64,8 @@ impl Posting {
     pub(crate) fn holds(&self, cell: Cell) -> bool {
         let is_inside = self.interval.holds(cell);
         let has_bit = self.interval.has_bit(cell);
-        if self.facet.has_bits() {
-            has_bit
-        } else {
-            is_inside
-        }
+        let asks_bit = self.facet.has_bits();
+        (asks_bit & has_bit) | (!asks_bit & is_inside)
     }
 }
 
@@ -131,13 +128,15 @@ impl Targets {
             return self.select_unsure(postings, frame);
         }
         // Without a branch on what holds, which cannot be foreseen.
-        let mut end = self.sure.len();
-        self.sure.resize(end + postings.len(), 0);
+        let start = self.sure.len();
+        self.sure.resize(start + postings.len(), 0);
+        let (out, cells) = (&mut self.sure[start..], frame.cells());
+        let mut end = 0;
         for posting in postings {
-            self.sure[end] = posting.target.0;
-            end += usize::from(posting.holds(frame.cell(posting.facet)));
+            out[end] = posting.target.0;
+            end += usize::from(posting.holds(cells[posting.facet.index()]));
         }
-        self.sure.truncate(end);
+        self.sure.truncate(start + end);
     }
 
     fn select_unsure(&mut self, postings: &[Posting], frame: &Frame) {
@@ -161,7 +160,7 @@ impl Targets {
         self.sure.resize(end + targets.len(), 0);
         for (word, target) in words.iter().zip(targets) {
             self.sure[end] = *target;
-            end += (word >> bit & 1) as usize;
+            end += usize::from(word & bit != 0);
         }
         self.sure.truncate(end);
     }

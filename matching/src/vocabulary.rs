@@ -12,7 +12,7 @@ use gomera_filter::{Expression, Filter, MalformedFilter, Predicate, Truth};
 use gomera_model::operation::CanonicalFilter;
 
 use crate::area;
-use crate::cell::{Interval, NO_BIT, bit_of_number};
+use crate::cell::{BITS, Interval, bit_of_number};
 use crate::compact::{self, Kept, Reader, Scalar};
 use crate::facets::{FacetId, FacetKind, Facets};
 use crate::leaf::{Atom, Leaf, Values};
@@ -183,7 +183,7 @@ impl Vocabulary {
             | FacetKind::Text
             | FacetKind::Member
             | FacetKind::Prefix(_)
-            | FacetKind::Suffix(_) => (value < NO_BIT).then_some(value),
+            | FacetKind::Suffix(_) => (value < BITS).then_some(value),
             FacetKind::Flag
             | FacetKind::Time
             | FacetKind::Presence

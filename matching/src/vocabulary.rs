@@ -4,7 +4,6 @@
 
 use alloc::vec::Vec;
 
-use gomera_filter::limits::DEPTH_MAX;
 use gomera_filter::normalise;
 use gomera_filter::pieces::{self, Joint, Piece, Pieces, Writer};
 use gomera_filter::tree::Operand;
@@ -208,10 +207,7 @@ impl Vocabulary {
         depth: usize,
         out: &mut Vec<u8>,
     ) -> Option<()> {
-        if depth > 2 * DEPTH_MAX {
-            return None;
-        }
-        match pieces.next()? {
+        match pieces.next(depth)? {
             Piece::Constant(truth) => compact::put_constant(out, truth),
             Piece::Not => {
                 compact::put_not(out);

@@ -26,12 +26,13 @@ pub(crate) fn decode(bytes: &[u8]) -> Option<(Dialect, Expression)> {
 }
 
 /// A parsed tree is at most this deep: an expression, its predicate and the operand below it count one each here.
-const LEVELS_MAX: usize = 2 * DEPTH_MAX;
+pub(super) const LEVELS_MAX: usize = 2 * DEPTH_MAX;
 
 #[derive(Debug)]
 pub(super) struct Reader<'b> {
     pub(super) rest: &'b [u8],
-    depth: usize,
+    /// Expressions and operands that are being read.
+    pub(super) depth: usize,
     variables: u8,
     expressions: usize,
 }

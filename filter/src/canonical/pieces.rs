@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use gomera_model::operation::CanonicalFilter;
 use gomera_model::varint;
 
-use super::decode::Reader;
+use super::decode::{LEVELS_MAX, Reader};
 use super::encode::{put_bytes, put_float, put_tagged};
 use super::tag::{self, number_of};
 use crate::dialect::Dialect;
@@ -154,13 +154,14 @@ impl<'b> Pieces<'b> {
         self.dialect
     }
 
-    /// The next piece; `None` if the bytes are malformed there. The caller knows from the pieces how many follow.
-    #[expect(
-        clippy::should_implement_trait,
-        reason = "None is an error here, not the end"
-    )]
+    /// The next piece, in so many other expressions; `None` if the bytes are malformed there, or lie too deep. The caller
+    /// knows from the pieces how many follow.
     #[inline]
-    pub fn next(&mut self) -> Option<Piece<'b>> {
+    pub fn next(&mut self, depth: usize) -> Option<Piece<'b>> {
+        if depth >= LEVELS_MAX {
+            return None;
+        }
+        self.reader.depth = depth + 1;
         self.last = self.reader.rest;
         let tag = self.reader.byte()?;
         Some(match tag {
@@ -487,7 +488,7 @@ mod tests {
         let mut pieces = Pieces::new(canonical)?;
         let mut writer = Writer::new(pieces.dialect());
         while !pieces.is_at_end() {
-            let piece = pieces.next()?;
+            let piece = pieces.next(0)?;
             put(&mut writer, piece, pieces.taken());
         }
         Some(writer.finish())

@@ -1,0 +1,8 @@
+//! Any bytes as changes of the index and questions to it, against the reference evaluator.
+
+#![no_main]
+
+#[path = "../../matching/tests/support/mod.rs"]
+mod support;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| support::fuzz::changes(bytes));

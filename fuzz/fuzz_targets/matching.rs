@@ -2,6 +2,7 @@
 
 #![no_main]
 
+#[allow(dead_code, reason = "the tests need more of it")]
 #[path = "../../matching/tests/support/mod.rs"]
 mod support;
 

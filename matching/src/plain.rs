@@ -70,9 +70,8 @@ pub(crate) fn form(plain: &Piece<'_>, polarity: Polarity) -> Option<Form> {
                 Unlike::FalseUnordered => !negated && (is_equality || class == Class::Number),
                 // Only numbers and truth values may be spelt.
                 Unlike::Spelled => is_equality && class == Class::Text,
-                Unlike::Unknown | Unlike::False | Unlike::Cast => {
-                    is_plain && (is_equality || has_order)
-                }
+                Unlike::Cast => is_cast_equality(comparison, polarity) && is_word(value),
+                Unlike::Unknown | Unlike::False => is_plain && (is_equality || has_order),
             };
             let form = if is_equality && needs_identity(value) {
                 Form::Identity
@@ -89,13 +88,19 @@ pub(crate) fn form(plain: &Piece<'_>, polarity: Polarity) -> Option<Form> {
             (may && has_order && class_of(high) == Some(class)).then_some(Form::Plain)
         }
         PieceTest::In(members) => {
-            let is_cast = matches!(plain.unlike, Unlike::Cast | Unlike::Spelled);
+            let may = match plain.unlike {
+                Unlike::Unknown | Unlike::False | Unlike::FalseUnordered => true,
+                Unlike::Cast => !negated && members.iter().all(is_word),
+                Unlike::Spelled => false,
+            };
             let form = form_of(members, negated)?;
-            (!is_cast).then_some(form)
+            may.then_some(form)
         }
         PieceTest::Text(affix, text) => {
-            let may = is_plain && (affix == Affix::Whole || text.len() <= AFFIX_BYTES_MAX);
-            may.then_some(Form::Plain)
+            let is_short = affix == Affix::Whole || text.len() <= AFFIX_BYTES_MAX;
+            let is_cast = plain.unlike == Unlike::Cast && !negated;
+            let may = is_plain || (is_cast && affix == Affix::Whole && is_word(Value::Text(text)));
+            (may && is_short).then_some(Form::Plain)
         }
         PieceTest::Holds => is_plain.then_some(Form::Plain),
     }
@@ -114,6 +119,29 @@ fn form_of(members: pieces::Members<'_>, negated: bool) -> Option<Form> {
         }
     }
     (!negated || class? == Class::Text).then_some(form)
+}
+
+/// Whether a comparison whose sides are cast asks for equality alone. What is unequal has other reasons, too.
+fn is_cast_equality(comparison: Comparison, polarity: Polarity) -> bool {
+    matches!(
+        (comparison, polarity),
+        (Comparison::Equal, Polarity::Truth) | (Comparison::NotEqual, Polarity::Falsehood)
+    )
+}
+
+/// Whether only a text becomes this text when it is cast: no number, no truth value and no point in time does.
+fn is_word(value: Value<'_>) -> bool {
+    let Value::Text(text) = value else {
+        return false;
+    };
+    spells_nothing(text)
+}
+
+/// Whether a text spells no truth value, and does not begin like a number or a point in time.
+pub(crate) fn spells_nothing(text: &[u8]) -> bool {
+    let is_truth = |word: &[u8]| text.eq_ignore_ascii_case(word);
+    let begins = |first: &u8| first.is_ascii_digit() || matches!(first, b'+' | b'-');
+    !text.first().is_none_or(begins) && !is_truth(b"true") && !is_truth(b"false")
 }
 
 /// Values that share a facet.

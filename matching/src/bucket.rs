@@ -9,7 +9,7 @@ use crate::frame::Frame;
 use crate::group::{Group, Intervals};
 use crate::limits::{COLUMN_WORTH, SMALL_BUCKET_MAX};
 use crate::loose::Loose;
-pub(crate) use crate::posting::{Moved, Posting, Target, Targets};
+pub(crate) use crate::posting::{Moved, Posting, Target, Targets, Whereabouts};
 use crate::rows::Rows;
 use crate::scan::{Scanner, fetch};
 
@@ -35,15 +35,6 @@ struct Large {
     loose: Loose,
     groups: Vec<Group>,
     len: usize,
-}
-
-/// Where a posting lies: what is known of it from outside.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Whereabouts {
-    pub(crate) facet: FacetId,
-    pub(crate) target: Target,
-    /// Its place in its group, if it is kept.
-    pub(crate) place: Option<u32>,
 }
 
 impl Buckets {

@@ -10,7 +10,7 @@ use crate::cell::{Cell, Identity, Interval, identity_of_float, identity_of_int, 
 use crate::facets::FacetKind;
 use crate::frame::{FALSE, TRUE};
 use crate::limits::AFFIX_BYTES_MAX;
-use crate::plain::spells_nothing;
+use crate::unlike::{is_plain, spells_nothing};
 
 /// A test of one facet, with texts still as texts.
 #[derive(Debug, PartialEq)]
@@ -126,15 +126,6 @@ impl<'a> Leaf<'a> {
     /// Any value at all.
     fn any(name: &'a str, kind: FacetKind) -> Self {
         Self::new(name, kind, Values::Inside(Interval::ALL))
-    }
-}
-
-/// Whether values of unlike types cannot make the test true.
-pub(crate) fn is_plain(unlike: Unlike, negated: bool) -> bool {
-    match unlike {
-        Unlike::Unknown => true,
-        Unlike::False => !negated,
-        Unlike::FalseUnordered | Unlike::Cast | Unlike::Spelled => false,
     }
 }
 

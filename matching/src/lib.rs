@@ -40,6 +40,7 @@ mod statistics;
 mod sweep;
 mod symbols;
 mod table;
+mod unlike;
 mod vocabulary;
 
 pub use coverage::{Coverage, coverage};

@@ -3,11 +3,10 @@
 
 use alloc::vec::Vec;
 
-use crate::bucket::Whereabouts;
 use crate::facets::FacetId;
 use crate::frame::Frame;
 use crate::limits::{COLUMN_WORTH, LOOSE_BLOCK};
-use crate::posting::{Posting, Targets};
+use crate::posting::{Posting, Targets, Whereabouts};
 
 /// Blocks of postings: as many as a power of two.
 #[derive(Debug, Default)]

@@ -7,9 +7,9 @@ use crate::cell::{Cell, Interval, identity_of_float, identity_of_int, identity_o
 use crate::compact::{Exact, Members, Plain, PlainTest, Scalar};
 use crate::facets::FacetKind;
 use crate::frame::{FALSE, TRUE};
-use crate::leaf::is_plain;
 use crate::limits::AFFIX_BYTES_MAX;
 use crate::symbols::Symbols;
+use crate::unlike::{is_plain, spells_nothing};
 
 /// Which answers of a test matter for the verdict of its filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,13 +135,6 @@ fn is_word(value: Value<'_>) -> bool {
         return false;
     };
     spells_nothing(text)
-}
-
-/// Whether a text spells no truth value, and does not begin like a number or a point in time.
-pub(crate) fn spells_nothing(text: &[u8]) -> bool {
-    let is_truth = |word: &[u8]| text.eq_ignore_ascii_case(word);
-    let begins = |first: &u8| first.is_ascii_digit() || matches!(first, b'+' | b'-');
-    !text.first().is_none_or(begins) && !is_truth(b"true") && !is_truth(b"false")
 }
 
 /// Values that share a facet.

@@ -11,7 +11,7 @@ use crate::compact::{Kept, Reader};
 use crate::facets::FacetId;
 use crate::limits::ALTERNATIVES_MAX;
 use crate::residuals::Sides;
-use crate::rows::{Span, Test};
+use crate::rows::{Lists, Test};
 use crate::vocabulary::Vocabulary;
 
 /// Tests, and rows of them: the filter is true exactly where all tests of one row hold.
@@ -19,7 +19,7 @@ use crate::vocabulary::Vocabulary;
 pub(crate) struct Plan {
     tests: Vec<Test>,
     /// What lists of tests speak of.
-    values: Vec<u32>,
+    values: Lists,
     /// Numbers of tests, row by row.
     rows: Vec<u16>,
     ends: Vec<usize>,
@@ -93,7 +93,7 @@ impl Plan {
     }
 
     pub(crate) fn values(&self) -> &[u32] {
-        &self.values
+        self.values.all()
     }
 
     pub(crate) fn test(&self, number: u16) -> Test {
@@ -113,32 +113,15 @@ impl Plan {
 
     /// The values that a test for equality wants.
     pub(crate) fn wanted<'a>(&'a self, test: &'a Test) -> &'a [u32] {
-        test.wanted(&self.values)
+        test.wanted(self.values.all())
     }
 
     pub(crate) fn bytes(&self) -> usize {
         self.tests.capacity() * size_of::<Test>()
-            + self.values.capacity() * size_of::<u32>()
+            + self.values.bytes()
             + self.rows.capacity() * size_of::<u16>()
             + self.ends.capacity() * size_of::<usize>()
             + self.stack.capacity() * size_of::<Set>()
-    }
-
-    /// Puts the values of a list, sorted, each once.
-    pub(crate) fn put_values(&mut self, values: impl IntoIterator<Item = u32>) -> Span {
-        let start = self.values.len();
-        self.values.extend(values);
-        let list = &mut self.values[start..];
-        list.sort_unstable();
-        let mut len = 0;
-        for at in 0..list.len() {
-            if len == 0 || list[at] != list[len - 1] {
-                list[len] = list[at];
-                len += 1;
-            }
-        }
-        self.values.truncate(start + len);
-        Span::new(start, len)
     }
 
     fn clear(&mut self) {
@@ -159,7 +142,7 @@ impl Plan {
         while !reader.is_at_end() {
             match reader.next() {
                 Kept::Plain(plain) => {
-                    let test = vocabulary.test(plain, false, self);
+                    let test = vocabulary.test(plain, false, &mut self.values);
                     self.tests.push(test);
                 }
                 Kept::Other(condition) => {
@@ -197,7 +180,7 @@ impl Plan {
             }
             Kept::Not => self.expression(reader, !negated, vocabulary)?,
             Kept::Plain(plain) => {
-                let test = vocabulary.test(plain, negated, self);
+                let test = vocabulary.test(plain, negated, &mut self.values);
                 let number = self.put(test);
                 self.stack.push(Set::of(number)?);
             }
@@ -332,7 +315,7 @@ impl Plan {
                 }
             }
             if joined.len() > before {
-                let span = self.put_values(joined);
+                let span = self.values.put(joined);
                 let number = self.put(Test::Among(facet, span));
                 if let Ok(set) = Set::of(number) {
                     self.stack[at] = set;
@@ -371,7 +354,7 @@ impl Plan {
             Kept::Not => self.implied(reader, !negated, counts, vocabulary),
             Kept::Plain(plain) => {
                 if counts {
-                    let test = vocabulary.test(plain, negated, self);
+                    let test = vocabulary.test(plain, negated, &mut self.values);
                     let number = self.put(test);
                     self.rows.push(number);
                 }
@@ -398,7 +381,7 @@ impl Plan {
 
     /// The number of a test; an equal one is known already.
     fn put(&mut self, test: Test) -> u16 {
-        let is = |other: &Test| test.is_same(other, &self.values);
+        let is = |other: &Test| test.is_same(other, self.values.all());
         let place = self.tests.iter().position(is).unwrap_or_else(|| {
             self.tests.push(test);
             self.tests.len() - 1

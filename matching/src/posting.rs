@@ -38,6 +38,15 @@ pub(crate) struct Moved {
     pub(crate) place: u32,
 }
 
+/// Where a posting lies: what is known of it from outside.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Whereabouts {
+    pub(crate) facet: FacetId,
+    pub(crate) target: Target,
+    /// Its place in its group, if it is kept.
+    pub(crate) place: Option<u32>,
+}
+
 impl Target {
     const DIRECT: u32 = 1 << 31;
 

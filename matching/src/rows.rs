@@ -44,6 +44,10 @@ pub(crate) struct Span {
     len: u32,
 }
 
+/// The lists of some tests, one behind the other.
+#[derive(Debug, Default)]
+pub(crate) struct Lists(Vec<u32>);
+
 /// What a row says of a notification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
@@ -305,10 +309,10 @@ impl Test {
     }
 
     /// The test with its list among other values.
-    pub(crate) fn moved(&self, from: &[u32], to: &mut Vec<u32>) -> Self {
+    pub(crate) fn moved(&self, from: &[u32], to: &mut Lists) -> Self {
         let mut moved = |span: Span| {
-            let start = to.len();
-            to.extend_from_slice(span.of(from));
+            let start = to.0.len();
+            to.0.extend_from_slice(span.of(from));
             Span::new(start, span.len as usize)
         };
         match *self {
@@ -330,6 +334,37 @@ impl Test {
             Self::Outside(..) | Self::NotAmong(..) => 2,
             Self::Residual(..) => 3,
         }
+    }
+}
+
+impl Lists {
+    /// Puts the values of a list, sorted, each once.
+    pub(crate) fn put(&mut self, values: impl IntoIterator<Item = u32>) -> Span {
+        let start = self.0.len();
+        self.0.extend(values);
+        let list = &mut self.0[start..];
+        list.sort_unstable();
+        let mut len = 0;
+        for at in 0..list.len() {
+            if len == 0 || list[at] != list[len - 1] {
+                list[len] = list[at];
+                len += 1;
+            }
+        }
+        self.0.truncate(start + len);
+        Span::new(start, len)
+    }
+
+    pub(crate) fn all(&self) -> &[u32] {
+        &self.0
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.0.capacity() * size_of::<u32>()
     }
 }
 

@@ -16,9 +16,8 @@ use crate::compact::{self, Kept, Reader, Scalar};
 use crate::facets::{FacetId, FacetKind, Facets};
 use crate::leaf::{Atom, Leaf, Values};
 use crate::plain::{self, Form, Polarity, Want};
-use crate::plan::Plan;
 use crate::residuals::{Condition, Residuals, Sides};
-use crate::rows::{Span, Test};
+use crate::rows::{Lists, Span, Test};
 use crate::sketch::Sketch;
 use crate::symbols::Symbols;
 
@@ -104,14 +103,14 @@ impl Vocabulary {
         self.residuals.insert(Condition::Filter(filter), &[])
     }
 
-    /// Holds the facets of a plan, and counts the values that are asked for where their symbols do not.
-    pub(crate) fn hold(&mut self, plan: &Plan) {
-        for test in plan.tests() {
+    /// Holds the facets of tests, and counts the values that are asked for where their symbols do not.
+    pub(crate) fn hold(&mut self, tests: &[Test], values: &[u32]) {
+        for test in tests {
             let Some(facet) = test.facet() else {
                 continue;
             };
             self.facets.hold(facet);
-            let wanted = plan.wanted(test);
+            let wanted = test.wanted(values);
             if !wanted.is_empty() && !self.facets.kind(facet).has_symbols() {
                 self.asked.add(facet, ANY);
                 wanted
@@ -121,9 +120,9 @@ impl Vocabulary {
         }
     }
 
-    /// Lets go of the facets of a plan.
-    pub(crate) fn let_go(&mut self, plan: &Plan) {
-        for facet in plan.tests().iter().filter_map(Test::facet) {
+    /// Lets go of the facets of tests.
+    pub(crate) fn let_go(&mut self, tests: &[Test]) {
+        for facet in tests.iter().filter_map(Test::facet) {
             self.facets.release(facet);
         }
     }
@@ -134,7 +133,7 @@ impl Vocabulary {
         &mut self,
         plain: compact::Plain<'_>,
         negated: bool,
-        plan: &mut Plan,
+        lists: &mut Lists,
     ) -> Test {
         let (kind, want) = plain::wanted(plain, negated, &self.symbols);
         let facet = self.facets.of_name(plain.name, kind);
@@ -144,14 +143,14 @@ impl Vocabulary {
             Want::One(value) => Test::Equal(facet, value),
             Want::NotOne(value) => Test::Outside(facet, Interval::only(value)),
             Want::OneOf(members) => {
-                let list = plan.put_values(members.iter().filter_map(plain::atom));
-                match list.of(plan.values()) {
+                let list = lists.put(members.iter().filter_map(plain::atom));
+                match list.of(lists.all()) {
                     [value] => Test::Equal(facet, *value),
                     _ => Test::Among(facet, list),
                 }
             }
             Want::NoneOf(members) => {
-                let list = plan.put_values(members.iter().filter_map(plain::atom));
+                let list = lists.put(members.iter().filter_map(plain::atom));
                 Test::NotAmong(facet, list)
             }
         }

@@ -126,7 +126,8 @@ impl Index {
         if self.best_share(&mut scratch) * 2.0 < share {
             let whole = self.withdraw_all(handle, &mut scratch);
             self.plan(&mut scratch, whole);
-            self.vocabulary.hold(&scratch.plan);
+            let plan = &scratch.plan;
+            self.vocabulary.hold(plan.tests(), plan.values());
             self.place(handle, &mut scratch, whole);
         }
         self.scratch = Some(scratch);
@@ -163,7 +164,8 @@ impl Index {
                 Some(whole)
             }
         };
-        self.vocabulary.hold(&scratch.plan);
+        let plan = &scratch.plan;
+        self.vocabulary.hold(plan.tests(), plan.values());
         self.place(handle, scratch, whole);
     }
 
@@ -367,7 +369,7 @@ impl Index {
             }
         }
         self.records.remove(record);
-        self.vocabulary.let_go(plan);
+        self.vocabulary.let_go(plan.tests());
         whole
     }
 

@@ -2,11 +2,16 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::hash::BuildHasher;
 
+use foldhash::SharedSeed;
+use foldhash::fast::SeedableRandomState;
 use gomera_filter::{Filter, Predicate, Truth, evaluate, reference};
-use gomera_model::{Attributes, LookupMap};
+use gomera_model::Attributes;
 
 use crate::rows::Test;
+use crate::symbols::Place;
+use crate::table::{Table, low};
 
 /// Something that is true, false or unknown for a notification.
 #[derive(Clone, Debug)]
@@ -25,11 +30,12 @@ pub(crate) struct Sides {
 }
 
 /// All conditions in use.
-#[derive(Debug)]
 pub(crate) struct Residuals {
-    conditions: Vec<Option<Residual>>,
+    hasher: SeedableRandomState,
+    conditions: Vec<Option<Box<Residual>>>,
     free: Vec<u32>,
-    by_bytes: LookupMap<Box<[u8]>, u32>,
+    /// The predicates by their canonical form.
+    table: Table<Place>,
     memo: Memo,
     bytes: usize,
 }
@@ -44,6 +50,13 @@ pub(crate) struct Residual {
     uses: u32,
 }
 
+impl core::fmt::Debug for Residuals {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let count = self.conditions.len() - self.free.len();
+        write!(f, "Residuals({count})")
+    }
+}
+
 /// What was found out about the notification at hand.
 #[derive(Debug, Default)]
 struct Memo {
@@ -55,9 +68,10 @@ struct Memo {
 impl Residuals {
     pub(crate) fn new(seed: u64) -> Self {
         Self {
+            hasher: SeedableRandomState::with_seed(seed, SharedSeed::global_fixed()),
             conditions: Vec::new(),
             free: Vec::new(),
-            by_bytes: LookupMap::new(seed),
+            table: Table::new(),
             memo: Memo::default(),
             bytes: 0,
         }
@@ -65,7 +79,11 @@ impl Residuals {
 
     /// The number of a predicate that is known already, held once more.
     pub(crate) fn acquire(&mut self, bytes: &[u8]) -> Option<u32> {
-        let number = *self.by_bytes.get(bytes)?;
+        let hash = self.hasher.hash_one(bytes);
+        let segment = self.table.segment(hash);
+        let is =
+            |place: &Place| place.hash == low(hash) && *self.residual(place.symbol).bytes == *bytes;
+        let number = segment.at(segment.find(low(hash), is)?).symbol;
         self.hold(number);
         Some(number)
     }
@@ -78,14 +96,20 @@ impl Residuals {
             u32::try_from(self.conditions.len() - 1).expect("fewer than 2^32 conditions")
         });
         if !bytes.is_empty() {
-            self.by_bytes.insert(bytes.into(), number);
+            let hash = self.hasher.hash_one(bytes);
+            let place = Place {
+                hash: low(hash),
+                symbol: number,
+            };
+            let segment = self.table.segment_mut(hash);
+            segment.insert(place, |place| place.hash);
         }
-        let residual = Residual {
+        let residual = Box::new(Residual {
             condition,
             bytes: bytes.into(),
             sides: [Sides::default(), Sides::default()],
             uses: 1,
-        };
+        });
         self.bytes += residual.heap_bytes();
         self.memo.known[number as usize] = (0, Truth::Unknown);
         self.conditions[number as usize] = Some(residual);
@@ -117,14 +141,18 @@ impl Residuals {
     }
 
     /// Lets go of a condition once; what it was, if that was the last time.
-    pub(crate) fn release(&mut self, number: u32) -> Option<Residual> {
+    pub(crate) fn release(&mut self, number: u32) -> Option<Box<Residual>> {
         let place = &mut self.conditions[number as usize];
         let residual = place.take_if(|residual| {
             residual.uses -= 1;
             residual.uses == 0
         })?;
         self.bytes -= residual.heap_bytes();
-        self.by_bytes.remove(&residual.bytes[..]);
+        let hash = self.hasher.hash_one(&*residual.bytes);
+        let segment = self.table.segment_mut(hash);
+        if let Some(place) = segment.find(low(hash), |place| place.symbol == number) {
+            segment.remove(place, |place| place.hash);
+        }
         self.free.push(number);
         Some(residual)
     }
@@ -153,9 +181,10 @@ impl Residuals {
 
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
-            + self.conditions.capacity() * size_of::<Option<Residual>>()
+            + self.conditions.capacity() * size_of::<Option<Box<Residual>>>()
+            + self.free.capacity() * size_of::<u32>()
             + self.memo.known.capacity() * size_of::<(u32, Truth)>()
-            + self.by_bytes.len() * (size_of::<(Box<[u8]>, u32)>() + 1) * 8 / 7
+            + self.table.bytes()
     }
 
     fn ask(&self, number: u32, flat: &Attributes) -> Truth {
@@ -191,6 +220,6 @@ impl Residual {
                 + tests * size_of::<Test>()
                 + side.values.capacity() * size_of::<u32>()
         });
-        2 * self.bytes.len() + tree + sides.sum::<usize>()
+        size_of::<Self>() + self.bytes.len() + tree + sides.sum::<usize>()
     }
 }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use crate::facets::FacetId;
 use crate::frame::Frame;
-use crate::limits::{COLUMN_WORTH, LOOSE_BLOCK};
+use crate::limits::{COLUMN_FROM, LOOSE_BLOCK};
 use crate::posting::{Posting, Targets, Whereabouts};
 
 /// Blocks of postings: as many as a power of two.
@@ -37,7 +37,7 @@ impl Loose {
         let at = self.block(facet);
         let block = &mut self.blocks[at];
         let count = block.iter().filter(|posting| posting.facet == facet);
-        if count.count() < COLUMN_WORTH {
+        if count.count() < COLUMN_FROM {
             return None;
         }
         let gathered = block.extract_if(.., |posting| posting.facet == facet);

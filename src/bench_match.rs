@@ -379,8 +379,9 @@ fn load(all: &[Subscription], level: CpuLevel, report: &mut Report) {
 }
 
 fn insert_canonical(index: &mut Index, id: SubscriptionId, canonical: &CanonicalFilter) {
-    let filter = Filter::from_canonical(canonical).expect("this process made it");
-    index.insert(id, OperationNumber(1), &filter);
+    index
+        .insert_canonical(id, OperationNumber(1), canonical)
+        .expect("this process made it");
 }
 
 fn run_scan(options: &Options, all: &[Subscription], events: &[Attributes], report: &mut Report) {

@@ -49,6 +49,7 @@ mod print;
 pub mod reference;
 pub mod tree;
 
+pub use canonical::pieces;
 pub use dialect::{Dialect, UnknownDialect};
 pub use error::{FilterError, FilterErrorKind, Position};
 pub use filter::{Filter, MalformedFilter};

@@ -42,6 +42,11 @@ impl Shape {
     pub(crate) fn is_pair(self) -> bool {
         self.0 & 1 == 1
     }
+
+    /// How many facets it has.
+    pub(crate) fn facets(self) -> usize {
+        usize::from(self != Self::ROOT) + usize::from(self.is_pair())
+    }
 }
 
 impl Key {
@@ -157,21 +162,27 @@ impl Access {
         }
     }
 
-    /// Sets the bucket of a key; `None` if there is none any more.
-    pub(crate) fn set(&mut self, key: Key, bucket: Option<Bucket>) {
+    /// Changes the bucket of a key: `change` is given the bucket, if there is one, and gives what shall be there.
+    pub(crate) fn change(
+        &mut self,
+        key: Key,
+        change: impl FnOnce(Option<Bucket>) -> Option<Bucket>,
+    ) {
         let seed = self.seed;
         let hash = self.hash(key);
         let segment = self.table.segment_mut(hash);
         let hash_of = |place: &Place| low(hash_key(seed, place.key()));
-        match (segment.find(low(hash), |place| place.key() == key), bucket) {
-            (Some(place), Some(bucket)) => *segment.at_mut(place) = Place::new(key, bucket),
-            (Some(place), None) => {
-                segment.remove(place, hash_of);
-            }
-            (None, Some(bucket)) => {
+        let Some(place) = segment.find(low(hash), |place| place.key() == key) else {
+            if let Some(bucket) = change(None) {
                 segment.insert(Place::new(key, bucket), hash_of);
             }
-            (None, None) => {}
+            return;
+        };
+        match change(Some(segment.at(place).bucket())) {
+            Some(bucket) => *segment.at_mut(place) = Place::new(key, bucket),
+            None => {
+                segment.remove(place, hash_of);
+            }
         }
     }
 

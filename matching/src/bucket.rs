@@ -8,7 +8,8 @@ use crate::facets::FacetId;
 use crate::frame::Frame;
 use crate::group::{Group, Intervals};
 use crate::limits::{COLUMN_WORTH, SMALL_BUCKET_MAX};
-pub(crate) use crate::posting::{Moved, Posting, Target, Targets};
+use crate::loose::Loose;
+pub(crate) use crate::posting::{Moved, Posting, Target, Targets, Whereabouts};
 use crate::rows::Rows;
 use crate::scan::{Scanner, fetch};
 
@@ -30,17 +31,10 @@ pub(crate) struct Buckets {
 
 #[derive(Debug, Default)]
 struct Large {
+    /// Those whose facets have few postings.
+    loose: Loose,
     groups: Vec<Group>,
     len: usize,
-}
-
-/// Where a posting lies: what is known of it from outside.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Whereabouts {
-    pub(crate) facet: FacetId,
-    pub(crate) target: Target,
-    /// Its place in its group, if it is kept.
-    pub(crate) place: Option<u32>,
 }
 
 impl Buckets {
@@ -90,10 +84,9 @@ impl Buckets {
     ) -> Removed {
         match *bucket {
             Bucket::Small { len, offset } => {
-                let (posting, after) = self.remove_small(len, offset, posting);
+                let after = self.remove_small(len, offset, posting);
                 *bucket = after.unwrap_or(*bucket);
                 Removed {
-                    posting,
                     is_last: after.is_none(),
                     moved: None,
                 }
@@ -134,21 +127,14 @@ impl Buckets {
     ) {
         match bucket {
             Bucket::Small { len, offset } => {
-                for posting in self.small.get(offset, usize::from(len)) {
-                    let cell = frame.cell(posting.facet);
-                    if posting.interval.holds(cell) {
-                        if posting.interval.is_unsure(cell) {
-                            targets.unsure.push(posting.target.0);
-                        } else {
-                            targets.sure.push(posting.target.0);
-                        }
-                    }
-                }
+                targets.select_each(self.small.get(offset, usize::from(len)), frame);
             }
             Bucket::Large(large) => {
-                for group in &self.large[large as usize].groups {
+                let large = &self.large[large as usize];
+                for group in &large.groups {
                     group.scan(frame, scanner, targets);
                 }
+                large.loose.scan(frame, targets);
             }
         }
     }
@@ -197,28 +183,22 @@ impl Buckets {
         }
     }
 
-    fn remove_small(
-        &mut self,
-        len: u8,
-        offset: u32,
-        wanted: Whereabouts,
-    ) -> (Posting, Option<Bucket>) {
+    fn remove_small(&mut self, len: u8, offset: u32, wanted: Whereabouts) -> Option<Bucket> {
         let before = usize::from(len);
         let postings = self.small.get_mut(offset, before);
         let at = postings
             .iter()
             .position(|posting| posting.target == wanted.target && posting.facet == wanted.facet)
             .expect("what is recorded of a subscription is in its bucket");
-        let removed = postings[at];
         postings[at] = postings[before - 1];
         let left = before - 1;
         if left == 0 {
             self.small.free(offset, capacity(before));
-            return (removed, None);
+            return None;
         }
         let offset = self.narrow(offset, before, left);
         let len = len - 1;
-        (removed, Some(Bucket::Small { len, offset }))
+        Some(Bucket::Small { len, offset })
     }
 
     /// Moves what is left to a narrower run, if it fits one.
@@ -278,7 +258,6 @@ impl Buckets {
 /// What taking a posting out of a bucket has changed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Removed {
-    pub(crate) posting: Posting,
     /// The bucket is gone.
     pub(crate) is_last: bool,
     /// Another posting has taken the place.
@@ -299,6 +278,20 @@ impl Large {
             let target = Target::subscription(handle);
             return moved(Moved { target, place });
         }
+        if !self.has_narrow(posting.facet) {
+            self.loose.push(posting);
+            if let Some(gathered) = self.loose.gather(posting.facet) {
+                self.groups.reserve_exact(1);
+                self.groups.push(Group::new(&[posting.facet]));
+                let narrow = self.narrow(posting.facet);
+                for posting in gathered {
+                    let place = narrow.push(&Intervals::of(&posting), posting.target.0);
+                    let target = posting.target;
+                    moved(Moved { target, place });
+                }
+            }
+            return;
+        }
         let narrow = self.narrow(posting.facet);
         let place = narrow.push(&Intervals::of(&posting), posting.target.0);
         let target = posting.target;
@@ -312,6 +305,13 @@ impl Large {
 
     fn remove(&mut self, wanted: Whereabouts, rows: &Rows) -> Removed {
         let handle = rows.handle_of(wanted.target);
+        if self.loose.remove(&wanted) {
+            self.len -= 1;
+            return Removed {
+                is_last: self.len == 0,
+                moved: None,
+            };
+        }
         let found = self.groups.iter().enumerate().find_map(|(at, group)| {
             let target = if group.is_wide() {
                 handle
@@ -323,33 +323,35 @@ impl Large {
         });
         let (at, place) = found.expect("what is recorded of a subscription is in its bucket");
         let group = &mut self.groups[at];
-        let (posting, moved) = group.take(place);
+        let moved = group.take(place);
         if group.is_empty() {
             self.groups.swap_remove(at);
         }
         self.len -= 1;
         Removed {
-            posting,
             is_last: self.len == 0,
             moved,
         }
     }
 
-    /// The group of one column for a facet.
+    fn has_narrow(&self, facet: FacetId) -> bool {
+        let mut groups = self.groups.iter();
+        groups.any(|group| !group.is_wide() && group.facet() == facet)
+    }
+
+    /// The group of one column for a facet, which is there.
     fn narrow(&mut self, facet: FacetId) -> &mut Group {
         let is = |group: &Group| !group.is_wide() && group.facet() == facet;
-        let at = self.groups.iter().position(is).unwrap_or_else(|| {
-            self.groups.reserve_exact(1);
-            self.groups.push(Group::new(&[facet]));
-            self.groups.len() - 1
-        });
-        &mut self.groups[at]
+        let group = self.groups.iter_mut().find(|group| is(group));
+        group.expect("it was looked for, or put, right before")
     }
 
     /// Bytes of the list of groups, and of those that begin with a facet.
     fn bytes_of(&self, facet: FacetId) -> usize {
         let groups = self.groups.iter().filter(|group| group.facet() == facet);
-        self.groups.capacity() * size_of::<Group>() + groups.map(Group::bytes).sum::<usize>()
+        self.loose.bytes()
+            + self.groups.capacity() * size_of::<Group>()
+            + groups.map(Group::bytes).sum::<usize>()
     }
 }
 

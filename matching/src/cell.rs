@@ -5,6 +5,8 @@
 //! wherever `low == high`; elsewhere it is exact except where a bound touches (`from == high` or `to == low`):
 //! such a hit is *unsure*, and the whole filter is asked.
 
+use crate::table::low;
+
 /// A value of a notification, seen from one facet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cell {
@@ -12,6 +14,8 @@ pub(crate) struct Cell {
     pub(crate) low: u32,
     /// Not below the value.
     pub(crate) high: u32,
+    /// Its bit in a set of small values; none, if it has none.
+    pub(crate) bit: u64,
 }
 
 /// The values that a test wants. Empty, if `from > to`.
@@ -22,6 +26,9 @@ pub(crate) struct Interval {
     /// The greatest.
     pub(crate) to: u32,
 }
+
+/// Small values: whole numbers, and symbols, from 0 up to here have a place in a set of bits.
+pub(crate) const BITS: u32 = 64;
 
 /// A number in all of its bits, so that equal numbers, and only they, have equal bytes: an integer, or a float that
 /// is none.
@@ -48,6 +55,34 @@ pub(crate) fn identity_of_float(value: f64) -> Identity {
     }
 }
 
+/// The identity of a point in time, which is no number.
+pub(crate) fn identity_of_time(value: i64) -> Identity {
+    tagged(2, value.cast_unsigned())
+}
+
+/// The whole number, or the point in time, that an identity was made of.
+pub(crate) fn int_of(identity: Identity) -> i64 {
+    bits_of(identity).cast_signed()
+}
+
+/// The float that an identity was made of.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a whole number that was a float before"
+)]
+pub(crate) fn float_of(identity: Identity) -> f64 {
+    if identity[0] == 0 {
+        int_of(identity) as f64
+    } else {
+        f64::from_bits(bits_of(identity))
+    }
+}
+
+fn bits_of(identity: Identity) -> u64 {
+    let [_, bits @ ..] = identity;
+    u64::from_le_bytes(bits)
+}
+
 fn tagged(tag: u8, bits: u64) -> Identity {
     let mut identity = [tag; 9];
     identity[1..].copy_from_slice(&bits.to_le_bytes());
@@ -64,6 +99,7 @@ impl Cell {
     pub(crate) const MISSING: Self = Self {
         low: u32::MAX,
         high: 0,
+        bit: 0,
     };
 
     /// A value that has a 32-bit form of its own.
@@ -71,6 +107,16 @@ impl Cell {
         Self {
             low: value,
             high: value,
+            bit: 0,
+        }
+    }
+
+    /// A symbol.
+    #[inline]
+    pub(crate) fn symbol(symbol: u32) -> Self {
+        Self {
+            bit: bit(symbol),
+            ..Self::exact(symbol)
         }
     }
 
@@ -85,7 +131,10 @@ impl Cell {
         const DENSE: u64 = 1 << 24;
         let near = value as f32;
         if value.unsigned_abs() <= DENSE {
-            return Self::exact(ordered(near));
+            return Self {
+                bit: u32::try_from(value).map_or(0, bit),
+                ..Self::exact(ordered(near))
+            };
         }
         Self::around(near, (near as i128).cmp(&i128::from(value)))
     }
@@ -97,6 +146,9 @@ impl Cell {
     )]
     pub(crate) fn of_float(value: f64) -> Self {
         let near = value as f32;
+        if (0.0..f64::from(BITS)).contains(&value) && libm::trunc(value) == value {
+            return Self::of_int(value as i64);
+        }
         let order = f64::from(near).partial_cmp(&value);
         Self::around(near, order.unwrap_or(core::cmp::Ordering::Equal))
     }
@@ -108,11 +160,13 @@ impl Cell {
             core::cmp::Ordering::Less => Self {
                 low: key,
                 high: key + 1,
+                bit: 0,
             },
             core::cmp::Ordering::Equal => Self::exact(key),
             core::cmp::Ordering::Greater => Self {
                 low: key - 1,
                 high: key,
+                bit: 0,
             },
         }
     }
@@ -186,10 +240,44 @@ impl Interval {
         (self.from <= cell.high) & (cell.low <= self.to)
     }
 
+    /// A set of bits in the place of an interval.
+    pub(crate) fn of_bits(bits: u64) -> Self {
+        let [low, high] = [bits, bits >> 32].map(low);
+        Self {
+            from: low,
+            to: high,
+        }
+    }
+
+    /// Whether the value's bit is in the set that stands in the place of the interval.
+    #[inline]
+    pub(crate) fn has_bit(self, cell: Cell) -> bool {
+        let bits = u64::from(self.to) << 32 | u64::from(self.from);
+        bits & cell.bit != 0
+    }
+
     /// Whether a value that it holds may lie outside.
     pub(crate) fn is_unsure(self, cell: Cell) -> bool {
         (cell.low != cell.high) & ((self.from == cell.high) | (self.to == cell.low))
     }
+}
+
+/// The bit of a small value.
+#[inline]
+fn bit(value: u32) -> u64 {
+    1_u64.checked_shl(value).unwrap_or(0)
+}
+
+/// The place of a number's bit, given its cell.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a cast that does not fit gives another number, whose cell is compared"
+)]
+pub(crate) fn bit_of_number(value: u32) -> Option<u32> {
+    let number = f32::from_bits(value & !(1 << 31)) as u32;
+    let cell = Cell::of_int(number.into());
+    (number < BITS && cell.low == value).then_some(number)
 }
 
 /// The bits of a float in the order of floats; `-0` is `0`.
@@ -254,6 +342,11 @@ mod tests {
         );
         assert_eq!(identity_of_float(-0.0), identity_of_int(0));
         assert_ne!(identity_of_float(0.1), identity_of_float(0.1_f32.into()));
+        for value in [0.1, 1e300, 16_777_217.0, -9_007_199_254_740_994.0] {
+            assert!(float_of(identity_of_float(value)).total_cmp(&value).is_eq());
+        }
+        assert_eq!(int_of(identity_of_int(i64::MIN)), i64::MIN);
+        assert_ne!(identity_of_time(5), identity_of_int(5));
         assert_ne!(
             identity_of_float(9_223_372_036_854_775_808.0),
             identity_of_int(i64::MAX)
@@ -296,6 +389,23 @@ mod tests {
         assert!(!Cell::MISSING.is_present());
         assert!(Interval::ALL.holds(Cell::of_float(f64::MAX)));
         assert!(Interval::ALL.holds(Cell::of_float(f64::MIN)));
+    }
+
+    #[test]
+    fn small_whole_numbers_have_a_bit() {
+        for number in 0..BITS {
+            let cell = Cell::of_int(number.into());
+            assert_eq!(cell.bit, 1 << number);
+            assert_eq!(cell, Cell::of_float(number.into()));
+            assert_eq!(bit_of_number(cell.low), Some(number));
+        }
+        for number in [-1.0, 0.5, 64.0, 1e30, -1e30, 1e-40] {
+            let cell = Cell::of_float(number);
+            assert_eq!(cell.bit, 0);
+            assert_eq!(bit_of_number(cell.low), None, "{number}");
+        }
+        assert_eq!(Cell::of_float(-0.0).bit, 1);
+        assert_eq!((Cell::symbol(5).bit, Cell::symbol(500).bit), (1 << 5, 0));
     }
 
     #[test]

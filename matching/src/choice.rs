@@ -18,14 +18,18 @@ pub(crate) struct Chooser<'a> {
     pub(crate) statistics: &'a Statistics,
     pub(crate) access: &'a mut Access,
     pub(crate) buckets: &'a Buckets,
+    /// What the lists of the tests speak of.
+    pub(crate) values: &'a [u32],
+    /// Used again from one choice to the next.
+    pub(crate) candidates: &'a mut Vec<Candidate>,
 }
 
 /// Keys and column of a row.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Choice {
-    pub(crate) keys: Vec<Key>,
-    /// The tests that the keys stand for, by their index in the row.
-    pub(crate) key_tests: Vec<usize>,
+    pub(crate) shape: Shape,
+    /// The tests that the keys stand for, by their index in the row: as many as the shape has facets, in its order.
+    pub(crate) keys: [usize; 2],
     /// The test that the column stands for.
     pub(crate) column: Option<usize>,
     /// What part of the notifications has one of the keys, by estimate.
@@ -33,12 +37,13 @@ pub(crate) struct Choice {
 }
 
 /// A test that can be looked up.
-#[derive(Debug)]
-struct Candidate<'a> {
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Candidate {
     test: usize,
     facet: FacetId,
-    values: &'a [u32],
+    values: usize,
     share: f32,
+    cost: f32,
 }
 
 /// A share from which a second facet does not help.
@@ -49,37 +54,49 @@ const POSTING_COST: f32 = 0.05;
 impl Chooser<'_> {
     /// Chooses for a row.
     pub(crate) fn choose(&mut self, tests: &[Test]) -> Choice {
-        let mut candidates = self.candidates(tests);
-        candidates.sort_by(|left, right| left.cost().total_cmp(&right.cost()));
-        let mut choice = match candidates.as_slice() {
-            [] => Choice::root(),
-            [first, others @ ..] => self
-                .pair(first, others)
-                .unwrap_or_else(|| Choice::single(first)),
+        self.candidates.clear();
+        for (index, test) in tests.iter().enumerate() {
+            if let Some(candidate) = self.candidate(index, test) {
+                self.candidates.push(candidate);
+            }
+        }
+        let mut choice = match self.best(|_| true) {
+            None => Choice::ROOT,
+            Some(first) => self
+                .pair(&first, tests)
+                .unwrap_or_else(|| Choice::single(&first)),
         };
-        choice.column = self.column(tests, &choice.key_tests);
+        choice.column = self.column(tests, &choice);
         choice
     }
 
-    fn candidates<'t>(&self, tests: &'t [Test]) -> Vec<Candidate<'t>> {
-        let mut candidates = Vec::with_capacity(tests.len());
-        for (index, test) in tests.iter().enumerate() {
-            let (facet, values) = match test {
-                Test::Equal(facet, value) => (*facet, core::slice::from_ref(value)),
-                Test::Among(facet, values) => (*facet, values.as_slice()),
-                Test::Inside(..) | Test::Outside(..) | Test::NotAmong(..) | Test::Residual(..) => {
-                    continue;
-                }
-            };
-            let share = values.iter().map(|&value| self.share(facet, value)).sum();
-            candidates.push(Candidate {
-                test: index,
-                facet,
-                values,
-                share,
-            });
+    /// The cheapest test that can be looked up, of those that `may` be taken.
+    fn best(&self, may: impl Fn(&Candidate) -> bool) -> Option<Candidate> {
+        let mut best: Option<Candidate> = None;
+        for candidate in self.candidates.iter() {
+            let is_better = best.is_none_or(|best| candidate.cost < best.cost);
+            if is_better && may(candidate) {
+                best = Some(*candidate);
+            }
         }
-        candidates
+        best
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a thousand at most")]
+    fn candidate(&self, index: usize, test: &Test) -> Option<Candidate> {
+        let (Test::Equal(facet, _) | Test::Among(facet, _)) = *test else {
+            return None;
+        };
+        let values = test.wanted(self.values);
+        let share = values.iter().map(|&value| self.share(facet, value));
+        let share = share.sum::<f32>();
+        Some(Candidate {
+            test: index,
+            facet,
+            values: values.len(),
+            share,
+            cost: share * (1.0 + POSTING_COST * values.len() as f32),
+        })
     }
 
     fn share(&self, facet: FacetId, value: u32) -> f32 {
@@ -88,9 +105,13 @@ impl Chooser<'_> {
     }
 
     /// A pair, where the bucket of the best single facet is no longer small.
-    fn pair(&mut self, first: &Candidate<'_>, others: &[Candidate<'_>]) -> Option<Choice> {
-        let is_crowded = first.values.iter().any(|&value| {
-            let key = first.key(value);
+    fn pair(&mut self, first: &Candidate, tests: &[Test]) -> Option<Choice> {
+        let is_crowded = tests[first.test].wanted(self.values).iter().any(|&value| {
+            let key = Key {
+                shape: Shape::single(first.facet),
+                first: value,
+                second: 0,
+            };
             self.access
                 .find(key)
                 .is_some_and(|bucket| self.buckets.len(bucket) >= PAIR_FROM)
@@ -98,49 +119,58 @@ impl Chooser<'_> {
         if !is_crowded {
             return None;
         }
-        let room = PAIR_POSTINGS_MAX / first.values.len().max(1);
-        let second = others.iter().find(|other| {
-            other.facet != first.facet && other.share < SHARE_USELESS && other.values.len() <= room
+        let room = PAIR_POSTINGS_MAX / first.values.max(1);
+        let second = self.best(|other| {
+            other.facet != first.facet && other.share < SHARE_USELESS && other.values <= room
         })?;
         let (low, high) = if first.facet < second.facet {
-            (first, second)
+            (first, &second)
         } else {
-            (second, first)
+            (&second, first)
         };
         let shape = self.access.shapes_mut().pair([low.facet, high.facet])?;
-        let mut keys = Vec::with_capacity(low.values.len() * high.values.len());
-        for &one in low.values {
-            keys.extend(high.values.iter().map(|&other| Key {
-                shape,
-                first: one,
-                second: other,
-            }));
-        }
         Some(Choice {
-            keys,
-            key_tests: [first.test, second.test].into(),
+            shape,
+            keys: [low.test, high.test],
             column: None,
             share: first.share * second.share,
         })
     }
 
-    /// The interval that lets the fewest through.
-    fn column(&self, tests: &[Test], key_tests: &[usize]) -> Option<usize> {
+    /// The interval, or the set of small values, that lets the fewest through.
+    fn column(&self, tests: &[Test], choice: &Choice) -> Option<usize> {
         let mut best = None;
         let mut best_share = f32::INFINITY;
         for (index, test) in tests.iter().enumerate() {
+            if choice.key_tests().contains(&index) {
+                continue;
+            }
             let share = match test {
-                Test::Equal(facet, value) => self.share(*facet, *value),
-                Test::Inside(facet, interval) => self.share_inside(*facet, *interval),
-                Test::Outside(..) | Test::Among(..) | Test::NotAmong(..) | Test::Residual(..) => {
-                    continue;
+                Test::Equal(..) => {
+                    let known = self.candidates.iter().find(|known| known.test == index);
+                    known.map_or(1.0, |known| known.share)
                 }
+                Test::Inside(facet, interval) => self.share_inside(*facet, *interval),
+                Test::Among(..) if self.has_bits(test) => {
+                    let known = self.candidates.iter().find(|known| known.test == index);
+                    known.map_or(1.0, |known| known.share)
+                }
+                Test::Outside(..)
+                | Test::Among(..)
+                | Test::Bits(..)
+                | Test::NotAmong(..)
+                | Test::Residual(..) => continue,
             };
-            if share < best_share && !key_tests.contains(&index) {
+            if share < best_share {
                 (best, best_share) = (Some(index), share);
             }
         }
         best
+    }
+
+    fn has_bits(&self, test: &Test) -> bool {
+        let bit_of = |facet, value| self.vocabulary.bit_of(facet, value);
+        test.bits(self.values, bit_of).is_some()
     }
 
     fn share_inside(&self, facet: FacetId, interval: Interval) -> f32 {
@@ -152,37 +182,29 @@ impl Chooser<'_> {
 }
 
 impl Choice {
-    fn root() -> Self {
-        Self {
-            keys: [Key::ROOT].into(),
-            key_tests: Vec::new(),
-            column: None,
-            share: 1.0,
-        }
+    const ROOT: Self = Self {
+        shape: Shape::ROOT,
+        keys: [0; 2],
+        column: None,
+        share: 1.0,
+    };
+
+    /// The tests that the keys stand for.
+    pub(crate) fn key_tests(&self) -> &[usize] {
+        &self.keys[..self.shape.facets()]
     }
 
-    fn single(candidate: &Candidate<'_>) -> Self {
-        let keys = candidate.values.iter().map(|&value| candidate.key(value));
+    /// Whether a test is neither in the key nor in the column.
+    pub(crate) fn leaves(&self, index: usize) -> bool {
+        self.column != Some(index) && !self.key_tests().contains(&index)
+    }
+
+    fn single(candidate: &Candidate) -> Self {
         Self {
-            keys: keys.collect(),
-            key_tests: [candidate.test].into(),
+            shape: Shape::single(candidate.facet),
+            keys: [candidate.test, 0],
             column: None,
             share: candidate.share,
-        }
-    }
-}
-
-impl Candidate<'_> {
-    #[expect(clippy::cast_precision_loss, reason = "a thousand at most")]
-    fn cost(&self) -> f32 {
-        self.share * (1.0 + POSTING_COST * self.values.len() as f32)
-    }
-
-    fn key(&self, value: u32) -> Key {
-        Key {
-            shape: Shape::single(self.facet),
-            first: value,
-            second: 0,
         }
     }
 }

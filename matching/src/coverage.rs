@@ -32,7 +32,11 @@ mod tests {
     use super::*;
 
     fn check(text: &str, expected: Coverage) {
-        let filter = Filter::parse(Dialect::Sql, text).unwrap();
+        check_in(Dialect::Sql, text, expected);
+    }
+
+    fn check_in(dialect: Dialect, text: &str, expected: Coverage) {
+        let filter = Filter::parse(dialect, text).unwrap();
         let Expression::Predicate(predicate) = filter.expression() else {
             panic!("{text} is one predicate");
         };
@@ -46,5 +50,21 @@ mod tests {
         check("a IN ('x', 'y')", Coverage::Whole);
         check("a LIKE 'x%y'", Coverage::Part);
         check("a + b > 2", Coverage::Residual);
+    }
+
+    #[test]
+    fn equalities_with_words_are_looked_up_in_every_dialect() {
+        for dialect in [
+            Dialect::Cesql,
+            Dialect::Mqtt,
+            Dialect::Jms,
+            Dialect::AmqpSql,
+        ] {
+            check_in(dialect, "a = 'door'", Coverage::Whole);
+        }
+        check_in(Dialect::Cesql, "a IN ('door', 'roof')", Coverage::Whole);
+        check_in(Dialect::Cesql, "a = '5'", Coverage::Residual);
+        check_in(Dialect::Cesql, "a = 'True'", Coverage::Residual);
+        check_in(Dialect::Mqtt, "a = 5", Coverage::Residual);
     }
 }

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use gomera_model::{OperationNumber, SLOTS, SessionId, SlotId, SubscriptionId, SubscriptionNumber};
 
 use crate::scan::fetch;
-use crate::table::{Segment, low, mix};
+use crate::table::{Segment, Vacant, low, mix};
 
 /// What a hit needs, and the way to the rest: 32 bytes, two in a cache line.
 #[derive(Clone, Copy, Debug, Default)]
@@ -42,8 +42,41 @@ pub(crate) struct Entries {
     chunks: Vec<Box<[Entry]>>,
     used: u32,
     free: Vec<u32>,
-    slots: Vec<Segment<u32>>,
+    slots: Vec<Segment<Tagged>>,
     len: usize,
+}
+
+/// A handle, and some bits of the hash of its id above it: most of what is not looked for is passed over without a look
+/// at its entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Tagged(u32);
+
+const HANDLE_BITS: u32 = 26;
+
+impl Tagged {
+    fn new(handle: u32, hash: u64) -> Self {
+        Self(handle | Self::tag(hash))
+    }
+
+    fn handle(self) -> u32 {
+        self.0 & ((1 << HANDLE_BITS) - 1)
+    }
+
+    fn has_tag(self, tag: u32) -> bool {
+        (self.0 ^ tag) >> HANDLE_BITS == 0
+    }
+
+    fn tag(hash: u64) -> u32 {
+        low(hash >> 32) & !((1 << HANDLE_BITS) - 1)
+    }
+}
+
+impl Vacant for Tagged {
+    const VACANT: Self = Self(u32::MAX);
+
+    fn is_vacant(&self) -> bool {
+        *self == Self::VACANT
+    }
 }
 
 /// Entries of a chunk: 64 KiB.
@@ -66,8 +99,9 @@ impl Entries {
         let handle = self.free.pop().unwrap_or_else(|| self.next());
         *self.get_mut(handle) = entry;
         let (seed, chunks) = (self.seed, &self.chunks);
-        let hash_of = |&handle: &u32| hash(seed, at(chunks, handle).id());
-        self.slots[entry.slot.index()].insert(handle, hash_of);
+        let hash_of = |item: &Tagged| low(hash(seed, at(chunks, item.handle()).id()));
+        let item = Tagged::new(handle, hash(seed, entry.id()));
+        self.slots[entry.slot.index()].insert(item, hash_of);
         self.len += 1;
         handle
     }
@@ -76,9 +110,10 @@ impl Entries {
     pub(crate) fn remove(&mut self, handle: u32) {
         let entry = *self.get(handle);
         let (seed, chunks) = (self.seed, &self.chunks);
-        let hash_of = |&handle: &u32| hash(seed, at(chunks, handle).id());
+        let hash_of = |item: &Tagged| low(hash(seed, at(chunks, item.handle()).id()));
         let segment = &mut self.slots[entry.slot.index()];
-        if let Some(place) = segment.find(hash_of(&handle), |other| *other == handle) {
+        let hash = low(hash(seed, entry.id()));
+        if let Some(place) = segment.find(hash, |other| other.handle() == handle) {
             segment.remove(place, hash_of);
         }
         self.get_mut(handle).record = NOWHERE;
@@ -89,8 +124,11 @@ impl Entries {
     /// The handle of a subscription.
     pub(crate) fn find(&self, id: SubscriptionId, slot: SlotId) -> Option<u32> {
         let segment = &self.slots[slot.index()];
-        let place = segment.find(hash(self.seed, id), |&handle| self.get(handle).id() == id)?;
-        Some(*segment.at(place))
+        let hash = hash(self.seed, id);
+        let tag = Tagged::tag(hash);
+        let is = |item: &Tagged| item.has_tag(tag) && self.get(item.handle()).id() == id;
+        let place = segment.find(low(hash), is)?;
+        Some(segment.at(place).handle())
     }
 
     #[inline]
@@ -112,7 +150,7 @@ impl Entries {
 
     /// The handles in a slot.
     pub(crate) fn slot(&self, slot: SlotId) -> impl Iterator<Item = u32> {
-        self.slots[slot.index()].iter().copied()
+        self.slots[slot.index()].iter().map(|item| item.handle())
     }
 
     pub(crate) fn slot_len(&self, slot: SlotId) -> usize {
@@ -132,7 +170,7 @@ impl Entries {
         self.chunks.len() * CHUNK * size_of::<Entry>()
             + self.free.capacity() * size_of::<u32>()
             + self.slots.iter().map(Segment::bytes).sum::<usize>()
-            + SLOTS * size_of::<Segment<u32>>()
+            + SLOTS * size_of::<Segment<Tagged>>()
     }
 
     fn next(&mut self) -> u32 {
@@ -142,6 +180,10 @@ impl Entries {
                 .push(alloc::vec![Entry::default(); CHUNK].into());
         }
         self.used += 1;
+        assert!(
+            self.used < 1 << HANDLE_BITS,
+            "an index holds 2^26 subscriptions"
+        );
         handle
     }
 }
@@ -152,6 +194,6 @@ fn at(chunks: &[Box<[Entry]>], handle: u32) -> &Entry {
     &chunks[handle / CHUNK][handle % CHUNK]
 }
 
-fn hash(seed: u64, id: SubscriptionId) -> u32 {
-    low(mix(seed, id.session.0, u64::from(id.number.0)))
+fn hash(seed: u64, id: SubscriptionId) -> u64 {
+    mix(seed, id.session.0, u64::from(id.number.0))
 }

@@ -13,9 +13,22 @@ impl FacetId {
     /// A facet that every notification has, with the value 1: for rows that have nothing to put into a column.
     pub(crate) const ALWAYS: Self = Self(0);
 
+    /// Set where a posting asks for a set of bits instead of an interval.
+    const BITS: u32 = 1 << 31;
+
     #[inline]
     pub(crate) fn index(self) -> usize {
-        self.0 as usize
+        (self.0 & !Self::BITS) as usize
+    }
+
+    /// The same facet, asked for a set of bits.
+    pub(crate) fn with_bits(self) -> Self {
+        Self(self.0 | Self::BITS)
+    }
+
+    #[inline]
+    pub(crate) fn has_bits(self) -> bool {
+        self.0 & Self::BITS != 0
     }
 }
 
@@ -105,48 +118,58 @@ impl Facets {
         }
     }
 
+    /// The symbol of an attribute's name, held once more.
+    pub(crate) fn acquire_name(&mut self, name: &[u8]) -> u32 {
+        self.names.acquire(name)
+    }
+
+    /// Lets go of a name once.
+    pub(crate) fn release_name(&mut self, name: u32) {
+        self.names.release(name);
+    }
+
+    /// All names.
+    pub(crate) fn names(&self) -> &Symbols {
+        &self.names
+    }
+
     /// A facet of an attribute, held once more.
     pub(crate) fn acquire(&mut self, name: &str, kind: FacetKind) -> FacetId {
         let symbol = self.names.acquire(name.as_bytes());
-        if self.attributes.len() <= symbol as usize {
-            self.attributes.resize_with(symbol as usize + 1, Vec::new);
-        }
-        if let Some(id) = self.find(symbol, kind) {
-            self.facets[id.index()].uses += 1;
-            return id;
-        }
-        let facet = Facet {
-            name: symbol,
-            kind,
-            uses: 1,
-        };
-        let id = self.put(facet);
-        self.attributes[symbol as usize].push((kind, id));
+        let id = self.of_name(symbol, kind);
+        self.hold(id);
+        self.names.release(symbol);
         id
     }
 
-    /// Holds a facet once more.
-    pub(crate) fn hold(&mut self, id: FacetId) {
-        if id != FacetId::ALWAYS {
-            let facet = &mut self.facets[id.index()];
-            facet.uses += 1;
-            self.names.hold(facet.name);
+    /// A facet of an attribute by the symbol of its name; a new one is held by nobody yet.
+    #[inline]
+    pub(crate) fn of_name(&mut self, name: u32, kind: FacetKind) -> FacetId {
+        let known = self.attributes.get(name as usize);
+        let same = |(other, _): &&(FacetKind, FacetId)| *other == kind;
+        match known.and_then(|known| known.iter().find(same)) {
+            Some((_, id)) => *id,
+            None => self.add(name, kind),
         }
     }
 
+    /// Holds a facet once more.
+    #[inline]
+    pub(crate) fn hold(&mut self, id: FacetId) {
+        self.facets[id.index()].uses += 1;
+    }
+
     /// Lets go of a facet once.
+    #[inline]
     pub(crate) fn release(&mut self, id: FacetId) {
-        if id == FacetId::ALWAYS {
-            return;
-        }
         let facet = &mut self.facets[id.index()];
         facet.uses -= 1;
         let Facet { name, uses, .. } = *facet;
         if uses == 0 {
             self.attributes[name as usize].retain(|(_, other)| *other != id);
             self.free.push(id);
+            self.names.release(name);
         }
-        self.names.release(name);
     }
 
     pub(crate) fn kind(&self, id: FacetId) -> FacetKind {
@@ -160,20 +183,22 @@ impl Facets {
 
     /// The attribute of a name, if some subscription speaks of it.
     #[inline]
-    pub(crate) fn attribute(&self, name: &str) -> Option<AttributeId> {
-        self.names.find(name.as_bytes()).map(AttributeId)
+    pub(crate) fn attribute(&self, name: &[u8]) -> Option<AttributeId> {
+        self.names.find(name).map(AttributeId)
     }
 
     /// Whether an attribute has this name, maybe without any facet left.
     #[inline]
-    pub(crate) fn is_named(&self, attribute: AttributeId, name: &str) -> bool {
-        self.names.is_text(attribute.0, name.as_bytes())
+    pub(crate) fn is_named(&self, attribute: AttributeId, name: &[u8]) -> bool {
+        self.names.is_text(attribute.0, name)
     }
 
     /// The facets of an attribute.
     #[inline]
     pub(crate) fn of(&self, attribute: AttributeId) -> &[(FacetKind, FacetId)] {
-        &self.attributes[attribute.0 as usize]
+        self.attributes
+            .get(attribute.index())
+            .map_or(&[], Vec::as_slice)
     }
 
     /// Above the number of every facet.
@@ -189,11 +214,18 @@ impl Facets {
             + self.facets.capacity() * size_of::<Facet>()
     }
 
-    fn find(&self, name: u32, kind: FacetKind) -> Option<FacetId> {
-        self.attributes[name as usize]
-            .iter()
-            .find(|(other, _)| *other == kind)
-            .map(|(_, id)| *id)
+    fn add(&mut self, name: u32, kind: FacetKind) -> FacetId {
+        if self.attributes.len() <= name as usize {
+            self.attributes.resize_with(name as usize + 1, Vec::new);
+        }
+        self.names.hold(name);
+        let id = self.put(Facet {
+            name,
+            kind,
+            uses: 0,
+        });
+        self.attributes[name as usize].push((kind, id));
+        id
     }
 
     fn put(&mut self, facet: Facet) -> FacetId {
@@ -218,14 +250,14 @@ mod tests {
         let number = facets.acquire("a", FacetKind::Number);
         let text = facets.acquire("a", FacetKind::Text);
         assert_eq!(facets.acquire("a", FacetKind::Number), number);
-        let a = facets.attribute("a").unwrap();
+        let a = facets.attribute(b"a").unwrap();
         assert_eq!(facets.of(a).len(), 2);
         facets.release(number);
         assert_eq!(facets.of(a).len(), 2);
         facets.release(number);
         assert_eq!(facets.of(a), [(FacetKind::Text, text)]);
         facets.release(text);
-        assert_eq!(facets.attribute("a"), None);
+        assert_eq!(facets.attribute(b"a"), None);
         assert_eq!(facets.acquire("b", FacetKind::Flag), text);
     }
 }

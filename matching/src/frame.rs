@@ -3,9 +3,10 @@
 use alloc::vec::Vec;
 
 use gomera_filter::evaluate::geometry::position;
+use gomera_model::attributes::RawValue;
 use gomera_model::{Attributes, ValueRef};
 
-use crate::cell::{Cell, identity_of_float, identity_of_int};
+use crate::cell::{Cell, identity_of_float, identity_of_int, identity_of_time};
 use crate::facets::{AttributeId, FacetId, FacetKind, Facets};
 use crate::symbols::Symbols;
 
@@ -26,6 +27,8 @@ pub(crate) struct Frame {
     /// order, so this spares most look-ups by name.
     followers: Vec<Option<AttributeId>>,
     first: Option<AttributeId>,
+    /// Whether every value has a 32-bit form of its own.
+    is_exact: bool,
 }
 
 impl Frame {
@@ -35,6 +38,7 @@ impl Frame {
             present: Vec::new(),
             followers: Vec::new(),
             first: None,
+            is_exact: true,
         }
     }
 
@@ -47,7 +51,8 @@ impl Frame {
             self.cells.resize(facets.bound(), Cell::MISSING);
         }
         let mut before = None;
-        for (name, value) in flat {
+        self.is_exact = true;
+        for (name, value) in flat.raw() {
             let Some(attribute) = self.attribute(before, name, facets) else {
                 continue;
             };
@@ -55,6 +60,7 @@ impl Frame {
             for &(kind, facet) in facets.of(attribute) {
                 let cell = cell_of(value, kind, symbols);
                 if cell.is_present() {
+                    self.is_exact &= cell.is_exact();
                     self.cells[facet.index()] = cell;
                     self.present.push(facet);
                 }
@@ -67,7 +73,7 @@ impl Frame {
     fn attribute(
         &mut self,
         before: Option<AttributeId>,
-        name: &str,
+        name: &[u8],
         facets: &Facets,
     ) -> Option<AttributeId> {
         let follower = match before {
@@ -87,6 +93,12 @@ impl Frame {
         let attribute = facets.attribute(name)?;
         *follower = Some(attribute);
         Some(attribute)
+    }
+
+    /// Whether every value has a 32-bit form of its own, so that no test is unsure.
+    #[inline]
+    pub(crate) fn is_exact(&self) -> bool {
+        self.is_exact
     }
 
     /// The value of each facet.
@@ -115,21 +127,41 @@ impl Frame {
 
 /// What a facet shows of a value.
 #[inline]
-fn cell_of(value: ValueRef<'_>, kind: FacetKind, symbols: &Symbols) -> Cell {
+fn cell_of(value: RawValue<'_>, kind: FacetKind, symbols: &Symbols) -> Cell {
+    match value {
+        RawValue::Text(text) => cell_of_text(text, kind, symbols),
+        RawValue::Other(value) => cell_of_other(value, kind, symbols),
+    }
+}
+
+#[inline]
+fn cell_of_text(text: &[u8], kind: FacetKind, symbols: &Symbols) -> Cell {
+    match kind {
+        FacetKind::Text | FacetKind::Member => symbol(text, symbols),
+        FacetKind::Prefix(length) => symbol_of_part(text.get(..usize::from(length)), symbols),
+        FacetKind::Suffix(length) => {
+            let start = text.len().checked_sub(usize::from(length));
+            symbol_of_part(start.map(|start| &text[start..]), symbols)
+        }
+        FacetKind::Presence => Cell::exact(THERE),
+        FacetKind::Number
+        | FacetKind::Identity
+        | FacetKind::Flag
+        | FacetKind::Time
+        | FacetKind::Longitude
+        | FacetKind::Latitude => Cell::MISSING,
+    }
+}
+
+#[inline]
+fn cell_of_other(value: ValueRef<'_>, kind: FacetKind, symbols: &Symbols) -> Cell {
     match (kind, value) {
         (FacetKind::Number, ValueRef::Int(value)) => Cell::of_int(value),
         (FacetKind::Number, ValueRef::Float(value)) => Cell::of_float(value),
         (FacetKind::Identity, ValueRef::Int(value)) => symbol(&identity_of_int(value), symbols),
         (FacetKind::Identity, ValueRef::Float(value)) => symbol(&identity_of_float(value), symbols),
-        (FacetKind::Text | FacetKind::Member, ValueRef::String(text)) => {
-            symbol(text.as_bytes(), symbols)
-        }
-        (FacetKind::Prefix(length), ValueRef::String(text)) => {
-            symbol_of_part(text.as_bytes().get(..usize::from(length)), symbols)
-        }
-        (FacetKind::Suffix(length), ValueRef::String(text)) => {
-            let start = text.len().checked_sub(usize::from(length));
-            symbol_of_part(start.map(|start| &text.as_bytes()[start..]), symbols)
+        (FacetKind::Identity, ValueRef::Timestamp(time)) => {
+            symbol(&identity_of_time(time.0), symbols)
         }
         (FacetKind::Flag, ValueRef::Bool(value)) => Cell::exact(if value { TRUE } else { FALSE }),
         (FacetKind::Time, ValueRef::Timestamp(time)) => Cell::of_int(time.0),
@@ -141,15 +173,15 @@ fn cell_of(value: ValueRef<'_>, kind: FacetKind, symbols: &Symbols) -> Cell {
         }
         (FacetKind::Presence, _) => Cell::exact(THERE),
         (FacetKind::Member, ValueRef::Null) => Cell::MISSING,
-        (FacetKind::Member, _) => Cell::exact(Symbols::OTHER),
+        (FacetKind::Member, _) => Cell::symbol(Symbols::OTHER),
         _ => Cell::MISSING,
     }
 }
 
 fn symbol(bytes: &[u8], symbols: &Symbols) -> Cell {
-    Cell::exact(symbols.find(bytes).unwrap_or(Symbols::OTHER))
+    Cell::symbol(symbols.find(bytes).unwrap_or(Symbols::OTHER))
 }
 
 fn symbol_of_part(part: Option<&[u8]>, symbols: &Symbols) -> Cell {
-    part.map_or(Cell::exact(Symbols::OTHER), |part| symbol(part, symbols))
+    part.map_or(Cell::symbol(Symbols::OTHER), |part| symbol(part, symbols))
 }

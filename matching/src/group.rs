@@ -54,6 +54,9 @@ impl Intervals {
 
     /// Adds what the row behind a posting asks for; whether that was all, and nothing but intervals.
     pub(crate) fn extend(&mut self, target: Target, rows: &Rows) -> bool {
+        if self.facets[0].has_bits() {
+            return false;
+        }
         let push = |facet, interval| self.push(facet, interval);
         target.handle().is_some() || rows.intervals(target.0, push)
     }
@@ -108,25 +111,18 @@ impl Group {
         u32::try_from(len).expect("a bucket has fewer postings than there are targets")
     }
 
-    /// Takes out what lies at a place: what its first column asked for, and what has moved there.
-    pub(crate) fn take(&mut self, place: usize) -> (Posting, Option<Moved>) {
-        let mut intervals = [Interval::ALL; COLUMNS_MAX];
-        for (column, interval) in self.columns.iter_mut().zip(&mut intervals) {
-            interval.from = column.from.swap_remove(place);
-            interval.to = column.to.swap_remove(place);
+    /// Takes out what lies at a place; what has moved there.
+    pub(crate) fn take(&mut self, place: usize) -> Option<Moved> {
+        for column in &mut self.columns {
+            column.from.swap_remove(place);
+            column.to.swap_remove(place);
         }
-        let taken = self.targets.swap_remove(place);
-        let posting = Posting {
-            facet: self.facet(),
-            interval: intervals[0],
-            target: self.target(taken),
-        };
+        self.targets.swap_remove(place);
         self.shrink();
-        let moved = self.targets.get(place).map(|&target| Moved {
+        self.targets.get(place).map(|&target| Moved {
             target: self.target(target),
             place: u32::try_from(place).expect("it was a place before"),
-        });
-        (posting, moved)
+        })
     }
 
     /// Whether its rows, by a sample, mostly ask for these facets. Asked when it has just grown to certain sizes.
@@ -196,6 +192,9 @@ impl Group {
 
     /// Collects the targets of the postings that hold.
     pub(crate) fn scan(&self, frame: &Frame, scanner: Scanner, targets: &mut Targets) {
+        if self.facet().has_bits() {
+            return self.scan_bits(frame, targets);
+        }
         match self.columns.as_slice() {
             [one] => self.scan_columns([one], frame, scanner, targets),
             [one, two] => self.scan_columns([one, two], frame, scanner, targets),
@@ -212,6 +211,16 @@ impl Group {
         let bounds = columns.map(|column| column.from.capacity() + column.to.capacity());
         (self.targets.capacity() + bounds.sum::<usize>()) * size_of::<u32>()
             + self.columns.capacity() * size_of::<Column>()
+    }
+
+    fn scan_bits(&self, frame: &Frame, targets: &mut Targets) {
+        let halves = Interval::of_bits(frame.cell(self.facet()).bit);
+        let column = &self.columns[0];
+        if halves.from != 0 {
+            targets.select_bit(&column.from, &self.targets, halves.from);
+        } else if halves.to != 0 {
+            targets.select_bit(&column.to, &self.targets, halves.to);
+        }
     }
 
     #[inline]

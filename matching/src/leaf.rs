@@ -6,10 +6,11 @@ use gomera_filter::tree::{
     Comparison, Kind, Literal, Operand, Path, Predicate, TextShape, TextTest, Unlike,
 };
 
-use crate::cell::{Cell, Identity, Interval, identity_of_float, identity_of_int};
+use crate::cell::{Cell, Identity, Interval, identity_of_float, identity_of_int, identity_of_time};
 use crate::facets::FacetKind;
 use crate::frame::{FALSE, TRUE};
 use crate::limits::AFFIX_BYTES_MAX;
+use crate::unlike::{is_plain, spells_nothing};
 
 /// A test of one facet, with texts still as texts.
 #[derive(Debug, PartialEq)]
@@ -51,6 +52,9 @@ pub(crate) enum Atom<'a> {
 impl<'a> Leaf<'a> {
     /// The leaf that is true where the predicate is (or, `negated`, where it is false); `None` if there is none.
     pub(crate) fn of(predicate: &'a Predicate, negated: bool) -> Option<Self> {
+        if let Some(leaf) = word_leaf(predicate, negated) {
+            return Some(leaf);
+        }
         match predicate {
             Predicate::Compare {
                 left,
@@ -125,13 +129,52 @@ impl<'a> Leaf<'a> {
     }
 }
 
-/// Whether values of unlike types cannot make the test true.
-fn is_plain(unlike: Unlike, negated: bool) -> bool {
-    match unlike {
-        Unlike::Unknown => true,
-        Unlike::False => !negated,
-        Unlike::FalseUnordered | Unlike::Cast | Unlike::Spelled => false,
+/// Where sides are cast, or text may spell something else: an equality with text that can be nothing but text. Where
+/// only numbers have an order: an equality, or a comparison with a number.
+fn word_leaf(predicate: &Predicate, negated: bool) -> Option<Leaf<'_>> {
+    let is_word = |literal: &Literal| match literal {
+        Literal::String(text) => spells_nothing(text.as_bytes()),
+        Literal::Null
+        | Literal::Bool(_)
+        | Literal::Int(_)
+        | Literal::Float(_)
+        | Literal::Bytes(_)
+        | Literal::Timestamp(_)
+        | Literal::Point(_) => false,
+    };
+    if let Predicate::Compare {
+        left,
+        comparison,
+        right: Operand::Literal(literal),
+        unlike: unlike @ (Unlike::FalseUnordered | Unlike::Cast | Unlike::Spelled),
+    } = predicate
+    {
+        let comparison = if negated {
+            comparison.opposite()
+        } else {
+            *comparison
+        };
+        let is_text = matches!(literal, Literal::String(_));
+        let is_number = matches!(literal, Literal::Int(_) | Literal::Float(_));
+        let is_equality = matches!(comparison, Comparison::Equal | Comparison::NotEqual);
+        let may = match unlike {
+            Unlike::Cast => comparison == Comparison::Equal && is_word(literal),
+            Unlike::Spelled => is_text,
+            Unlike::FalseUnordered => !negated && (is_equality || is_number),
+            Unlike::Unknown | Unlike::False => return None,
+        };
+        return may.then(|| comparison_leaf(left.attribute()?, comparison, literal))?;
     }
+    if let Predicate::In {
+        operand,
+        members,
+        unlike: Unlike::Cast,
+    } = predicate
+    {
+        let may = !negated && members.iter().all(is_word);
+        return may.then(|| membership_leaf(operand.attribute()?, members, false))?;
+    }
+    None
 }
 
 fn comparison_leaf<'a>(
@@ -272,11 +315,11 @@ fn identity(literal: &Literal) -> Option<Identity> {
     match literal {
         Literal::Int(value) => Some(identity_of_int(*value)),
         Literal::Float(value) => Some(identity_of_float(*value)),
+        Literal::Timestamp(time) => Some(identity_of_time(time.0)),
         Literal::Null
         | Literal::Bool(_)
         | Literal::String(_)
         | Literal::Bytes(_)
-        | Literal::Timestamp(_)
         | Literal::Point(_) => None,
     }
 }

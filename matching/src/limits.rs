@@ -9,6 +9,11 @@ pub(crate) const ARENA_RUN_ITEMS_MAX: usize = 2048;
 pub(crate) const SMALL_BUCKET_MAX: usize = 192;
 /// Postings that a column should have on average for a bucket to have columns before that.
 pub(crate) const COLUMN_WORTH: usize = 16;
+/// Postings of one facet in a large bucket from which they have a column: it is passed over as a whole where a
+/// notification does not have the facet, but getting to it costs as much as looking at some postings side by side.
+pub(crate) const COLUMN_FROM: usize = 6;
+/// Postings of a large bucket, in a block of those without columns.
+pub(crate) const LOOSE_BLOCK: usize = 128;
 /// Postings in a bucket from which a second equality is taken into the key: below, scanning them is cheaper than
 /// one more look-up.
 pub(crate) const PAIR_FROM: usize = 8;

@@ -4,9 +4,11 @@ use alloc::vec::Vec;
 
 use crate::cell::{Cell, Interval};
 use crate::facets::FacetId;
+use crate::frame::Frame;
 use crate::scan::{Columns, Scanner};
 
-/// What is asked of a notification that has the key, and where to go on where it holds.
+/// What is asked of a notification that has the key, and where to go on where it holds. Where the facet has bits, the
+/// bounds of the interval are the lower and the upper half of a set of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Posting {
     pub(crate) facet: FacetId,
@@ -36,6 +38,15 @@ pub(crate) struct Moved {
     pub(crate) place: u32,
 }
 
+/// Where a posting lies: what is known of it from outside.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Whereabouts {
+    pub(crate) facet: FacetId,
+    pub(crate) target: Target,
+    /// Its place in its group, if it is kept.
+    pub(crate) place: Option<u32>,
+}
+
 impl Target {
     const DIRECT: u32 = 1 << 31;
 
@@ -53,6 +64,17 @@ impl Target {
     #[inline]
     pub(crate) fn handle(self) -> Option<u32> {
         (self.0 & Self::DIRECT != 0).then_some(self.0 & !Self::DIRECT)
+    }
+}
+
+impl Posting {
+    /// Whether the value lies where it should, or may.
+    #[inline]
+    pub(crate) fn holds(&self, cell: Cell) -> bool {
+        let is_inside = self.interval.holds(cell);
+        let has_bit = self.interval.has_bit(cell);
+        let asks_bit = self.facet.has_bits();
+        (asks_bit & has_bit) | (!asks_bit & is_inside)
     }
 }
 
@@ -85,6 +107,7 @@ impl Targets {
         let strict = cells.map(|cell| Cell {
             low: cell.high,
             high: cell.low,
+            ..cell
         });
         let sure = if WIDTH == 1 {
             &mut self.sure
@@ -105,6 +128,50 @@ impl Targets {
                 self.unsure.push(target | direct);
             }
         }
+    }
+
+    /// Selects from postings that lie side by side.
+    #[inline]
+    pub(crate) fn select_each(&mut self, postings: &[Posting], frame: &Frame) {
+        if !frame.is_exact() {
+            return self.select_unsure(postings, frame);
+        }
+        // Without a branch on what holds, which cannot be foreseen.
+        let start = self.sure.len();
+        self.sure.resize(start + postings.len(), 0);
+        let (out, cells) = (&mut self.sure[start..], frame.cells());
+        let mut end = 0;
+        for posting in postings {
+            out[end] = posting.target.0;
+            end += usize::from(posting.holds(cells[posting.facet.index()]));
+        }
+        self.sure.truncate(start + end);
+    }
+
+    fn select_unsure(&mut self, postings: &[Posting], frame: &Frame) {
+        for posting in postings {
+            let cell = frame.cell(posting.facet);
+            if !posting.holds(cell) {
+                continue;
+            }
+            // A value that has a bit is exact.
+            if posting.interval.is_unsure(cell) {
+                self.unsure.push(posting.target.0);
+            } else {
+                self.sure.push(posting.target.0);
+            }
+        }
+    }
+
+    /// Selects the targets whose word has a bit.
+    pub(crate) fn select_bit(&mut self, words: &[u32], targets: &[u32], bit: u32) {
+        let mut end = self.sure.len();
+        self.sure.resize(end + targets.len(), 0);
+        for (word, target) in words.iter().zip(targets) {
+            self.sure[end] = *target;
+            end += usize::from(word & bit != 0);
+        }
+        self.sure.truncate(end);
     }
 
     pub(crate) fn bytes(&self) -> usize {

@@ -1,36 +1,49 @@
-//! The record of a subscription: where its postings lie, and its filter in canonical form.
+//! The record of a subscription: where its postings lie, and what is kept of its filter.
 //!
 //! ```text
-//! record := length:varint  rows:varint  row*  canonical
-//! row    := shape:varint  facet:varint  target:varint  keys:varint  (first:varint second:varint?)*
-//! target := 0 (straight to the subscription) | 1 + offset of the row
+//! record := length:varint  head:varint  whole:varint?  row*  kept
+//! head   := twice the number of rows, and 1 more where the whole filter is a condition, `whole`
+//! row    := column:varint  target:varint?  shape:varint  first:varint?  second:varint?
+//! column := 0, or 2 + twice the number of the test that is compared in the bucket; and 1 more where a target follows,
+//!           the offset of the row that the postings lead to, instead of straight to the subscription
 //! ```
 //!
-//! The second value stands only where the shape has two facets.
+//! The keys of a row are the values that its first and its second test want: as many as its shape has facets. Tests are
+//! numbered by the plan of the filter.
 
 use alloc::vec::Vec;
 
-use gomera_model::operation::CanonicalFilter;
 use gomera_model::varint;
 
-use crate::access::{Key, Shape};
+use crate::access::Shape;
 use crate::arena::Arena;
-use crate::bucket::Target;
-use crate::facets::FacetId;
+use crate::posting::Target;
 
-/// Where a posting lies.
+/// Where the postings of a row lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Location {
-    pub(crate) key: Key,
-    pub(crate) facet: FacetId,
     pub(crate) target: Target,
+    pub(crate) shape: Shape,
+    /// The test that is compared in the bucket.
+    pub(crate) column: Option<u16>,
+    /// The tests whose values are the keys, in the order of the shape.
+    pub(crate) keys: [u16; 2],
 }
 
 /// All records.
 #[derive(Debug)]
 pub(crate) struct Records {
-    bytes: Arena<u8, 8>,
+    bytes: Arena<u8, 4>,
     scratch: Vec<u8>,
+}
+
+/// A record.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Record<'a> {
+    /// The condition that asks the whole filter.
+    pub(crate) whole: Option<u32>,
+    rows: u32,
+    body: &'a [u8],
 }
 
 impl Records {
@@ -42,20 +55,29 @@ impl Records {
     }
 
     /// Puts a record; its offset.
-    pub(crate) fn insert(&mut self, locations: &[Location], canonical: &[u8]) -> u32 {
-        self.scratch.clear();
-        let rows = || locations.chunk_by(|one, other| one.is_of_row(other));
-        varint::put(&mut self.scratch, rows().count() as u64);
-        rows().for_each(|row| put_row(&mut self.scratch, row));
-        let mut head = Vec::with_capacity(4);
-        varint::put(&mut head, (self.scratch.len() + canonical.len()) as u64);
-        let (second, third) = (head.len(), head.len() + self.scratch.len());
-        let length = third + canonical.len();
+    pub(crate) fn insert(&mut self, whole: Option<u32>, rows: &[Location], kept: &[u8]) -> u32 {
+        let body = &mut self.scratch;
+        body.clear();
+        varint::put(body, 2 * rows.len() as u64 + u64::from(whole.is_some()));
+        if let Some(whole) = whole {
+            varint::put(body, whole.into());
+        }
+        for row in rows {
+            row.put(body);
+        }
+        body.extend_from_slice(kept);
+        let (mut head, mut width) = ([0; 10], 1);
+        let mut left = body.len();
+        while left >= 0x80 {
+            head[width - 1] = left.to_le_bytes()[0] | 0x80;
+            (left, width) = (left >> 7, width + 1);
+        }
+        head[width - 1] = left.to_le_bytes()[0];
+        let length = width + body.len();
         let offset = self.bytes.allocate(length);
         let bytes = self.bytes.get_mut(offset, length);
-        bytes[..second].copy_from_slice(&head);
-        bytes[second..third].copy_from_slice(&self.scratch);
-        bytes[third..].copy_from_slice(canonical);
+        bytes[..width].copy_from_slice(&head[..width]);
+        bytes[width..].copy_from_slice(body);
         offset
     }
 
@@ -66,21 +88,15 @@ impl Records {
         self.bytes.free(offset, length);
     }
 
-    /// Where the postings of a subscription's record lie.
-    pub(crate) fn locations(&self, offset: u32, handle: u32, out: &mut Vec<Location>) {
+    pub(crate) fn get(&self, offset: u32) -> Record<'_> {
         let (_, mut body) = self.split(offset);
-        for _ in 0..take(&mut body) {
-            take_row(&mut body, handle, |location| out.push(location));
+        let head = take(&mut body);
+        let whole = (head & 1 == 1).then(|| take(&mut body));
+        Record {
+            whole,
+            rows: head / 2,
+            body,
         }
-    }
-
-    /// The canonical form of the filter.
-    pub(crate) fn canonical(&self, offset: u32) -> CanonicalFilter {
-        let (_, mut body) = self.split(offset);
-        for _ in 0..take(&mut body) {
-            take_row(&mut body, 0, |_| {});
-        }
-        CanonicalFilter(body.to_vec().into())
     }
 
     pub(crate) fn bytes(&self) -> usize {
@@ -96,79 +112,114 @@ impl Records {
     }
 }
 
-impl Location {
-    /// Whether two locations differ in nothing but the values of their keys.
-    fn is_of_row(&self, other: &Self) -> bool {
-        let shape = |location: &Self| (location.key.shape, location.facet, location.target.0);
-        shape(self) == shape(other)
+impl<'a> Record<'a> {
+    /// Reads the rows into `out`; what is kept of the filter.
+    pub(crate) fn read(&self, handle: u32, out: &mut Vec<Location>) -> &'a [u8] {
+        let mut body = self.body;
+        for _ in 0..self.rows {
+            out.push(Location::take(&mut body, handle));
+        }
+        body
+    }
+
+    /// What is kept of the filter.
+    pub(crate) fn kept(&self) -> &'a [u8] {
+        let mut body = self.body;
+        for _ in 0..self.rows {
+            Location::take(&mut body, 0);
+        }
+        body
     }
 }
 
-fn put_row(out: &mut Vec<u8>, row: &[Location]) {
-    let Location { key, facet, target } = row[0];
-    let offset = match target.handle() {
-        Some(_) => 0,
-        None => u64::from(target.0) + 1,
-    };
-    let head = [key.shape.0.into(), facet.0.into(), offset, row.len() as u64];
-    head.into_iter().for_each(|number| varint::put(out, number));
-    for Location { key, .. } in row {
-        varint::put(out, key.first.into());
-        if key.shape.is_pair() {
-            varint::put(out, key.second.into());
+impl Location {
+    fn put(&self, out: &mut Vec<u8>) {
+        let column = self.column.map_or(0, |column| u64::from(column) + 1);
+        let is_row = self.target.handle().is_none();
+        varint::put(out, 2 * column + u64::from(is_row));
+        if is_row {
+            varint::put(out, self.target.0.into());
+        }
+        varint::put(out, self.shape.0.into());
+        for key in &self.keys[..self.shape.facets()] {
+            varint::put(out, (*key).into());
+        }
+    }
+
+    fn take(body: &mut &[u8], handle: u32) -> Self {
+        let head = take(body);
+        let target = if head & 1 == 1 {
+            Target::row(take(body))
+        } else {
+            Target::subscription(handle)
+        };
+        let column = (head / 2).checked_sub(1).map(test);
+        let shape = Shape(take(body));
+        let mut keys = [0; 2];
+        for key in &mut keys[..shape.facets()] {
+            *key = test(take(body));
+        }
+        Self {
+            target,
+            shape,
+            column,
+            keys,
         }
     }
 }
 
-fn take_row(body: &mut &[u8], handle: u32, mut out: impl FnMut(Location)) {
-    let shape = Shape(take(body));
-    let facet = FacetId(take(body));
-    let target = match take(body) {
-        0 => Target::subscription(handle),
-        offset => Target::row(offset - 1),
-    };
-    for _ in 0..take(body) {
-        let first = take(body);
-        let second = if shape.is_pair() { take(body) } else { 0 };
-        let key = Key {
-            shape,
-            first,
-            second,
-        };
-        out(Location { key, facet, target });
-    }
+fn test(number: u32) -> u16 {
+    u16::try_from(number).expect(WRITTEN)
 }
 
 fn take(body: &mut &[u8]) -> u32 {
+    if let [byte @ ..0x80, rest @ ..] = *body {
+        *body = rest;
+        return u32::from(*byte);
+    }
     varint::take(body)
         .and_then(|number| u32::try_from(number).ok())
-        .expect("a record reads as it was written")
+        .expect(WRITTEN)
 }
+
+const WRITTEN: &str = "a record reads as it was written";
 
 #[cfg(test)]
 mod tests {
+    use std::vec;
+
     use super::*;
 
     #[test]
     fn records_read_as_they_were_written() {
         let mut records = Records::new();
         let location = Location {
-            key: Key {
-                shape: Shape(7),
-                first: 300,
-                second: u32::MAX,
-            },
-            facet: FacetId(9),
             target: Target::subscription(5),
+            shape: Shape(7),
+            column: Some(3),
+            keys: [300, 0],
+        };
+        let row = Location {
+            target: Target::row(70_000),
+            shape: Shape::ROOT,
+            column: None,
+            keys: [0, 0],
         };
         let long = [3; 100_000];
-        let some = [(0, &b""[..]), (1, b"abc"), (3, &long[..])];
-        let offsets = some.map(|(count, bytes)| records.insert(&[location].repeat(count), bytes));
-        for ((count, bytes), offset) in some.into_iter().zip(offsets) {
-            let mut locations = Vec::new();
-            records.locations(offset, 5, &mut locations);
-            assert_eq!(locations, [location].repeat(count));
-            assert_eq!(records.canonical(offset).0, bytes);
+        let some = [
+            (None, vec![], &b""[..]),
+            (Some(900), vec![location], b"abc"),
+            (None, vec![location, row, location], &long[..]),
+        ];
+        let offsets = some
+            .each_ref()
+            .map(|(whole, rows, kept)| records.insert(*whole, rows, kept));
+        for ((whole, rows, kept), offset) in some.iter().zip(offsets) {
+            let record = records.get(offset);
+            let mut read = Vec::new();
+            assert_eq!(record.whole, *whole);
+            assert_eq!(record.read(5, &mut read), *kept);
+            assert_eq!((&read, record.kept()), (rows, *kept));
             records.remove(offset);
         }
     }

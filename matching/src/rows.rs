@@ -6,6 +6,7 @@
 //!   inside, outside      from, to of the interval
 //!   among, not among     offset and length of the sorted list of values
 //!   residual, not so     number of the condition, 0
+//!   bits                 the lower and the upper half of a set of small values
 //! ```
 
 use alloc::vec::Vec;
@@ -17,8 +18,8 @@ use crate::cell::{Cell, Interval};
 use crate::facets::FacetId;
 use crate::posting::Target;
 
-/// One test, as it is put into a row. A row gives an equality back as an interval.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One test. Its list, if it has one, lies among the values of whoever has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Test {
     /// The value is this one. (Not the same as lying in an interval from it to it, which may have been rounded.)
     Equal(FacetId, u32),
@@ -27,12 +28,25 @@ pub(crate) enum Test {
     /// There is a value, and it lies outside.
     Outside(FacetId, Interval),
     /// The value is one of these, which are sorted.
-    Among(FacetId, Vec<u32>),
+    Among(FacetId, Span),
+    /// The value is one of these small ones.
+    Bits(FacetId, u64),
     /// There is a value, and it is none of these, which are sorted.
-    NotAmong(FacetId, Vec<u32>),
+    NotAmong(FacetId, Span),
     /// A condition beyond the facets has this truth value.
     Residual(u32, Truth),
 }
+
+/// A run of values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span {
+    start: u32,
+    len: u32,
+}
+
+/// The lists of some tests, one behind the other.
+#[derive(Debug, Default)]
+pub(crate) struct Lists(Vec<u32>);
 
 /// What a row says of a notification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +71,7 @@ const AMONG: u32 = 2;
 const NOT_AMONG: u32 = 3;
 const RESIDUAL: u32 = 4;
 const RESIDUAL_NOT: u32 = 5;
+const BITS: u32 = 6;
 
 /// Words of a row before its tests.
 const HEAD: usize = 2;
@@ -71,31 +86,24 @@ impl Rows {
         }
     }
 
-    /// Puts a row; its offset.
-    pub(crate) fn insert(&mut self, handle: u32, tests: &[Test]) -> u32 {
+    /// Puts a row; its offset. The lists of the tests lie among `values`.
+    pub(crate) fn insert(&mut self, handle: u32, tests: &[Test], values: &[u32]) -> u32 {
         let offset = self.words.allocate(HEAD + TEST * tests.len());
         let count = u32::try_from(tests.len()).expect("a filter has few predicates");
         self.words
             .get_mut(offset, HEAD)
             .copy_from_slice(&[handle, count]);
         for (index, test) in tests.iter().enumerate() {
-            let words = self.encode(test);
+            let words = self.encode(test, values);
             let end = HEAD + TEST * (index + 1);
             self.words.get_mut(offset, end)[end - TEST..].copy_from_slice(&words);
         }
         offset
     }
 
-    /// Takes a row out; its tests.
-    pub(crate) fn remove(&mut self, offset: u32) -> Vec<Test> {
+    /// Takes a row out.
+    pub(crate) fn remove(&mut self, offset: u32) {
         let count = self.words.get(offset, HEAD)[1] as usize;
-        let tests = (0..count)
-            .map(|index| {
-                let end = HEAD + TEST * (index + 1);
-                let words = &self.words.get(offset, end)[end - TEST..];
-                self.decode([words[0], words[1], words[2]])
-            })
-            .collect::<Vec<_>>();
         for index in 0..count {
             let end = HEAD + TEST * (index + 1);
             let words = &self.words.get(offset, end)[end - TEST..];
@@ -105,7 +113,6 @@ impl Rows {
             }
         }
         self.words.free(offset, HEAD + TEST * count);
-        tests
     }
 
     /// Whose posting leads there.
@@ -178,6 +185,7 @@ impl Rows {
                 }
                 AMONG => self.is_among(test[1], test[2], cell),
                 NOT_AMONG => cell.is_present() && !self.is_among(test[1], test[2], cell),
+                BITS => interval.has_bit(cell),
                 RESIDUAL => residual(test[1]) == Truth::True,
                 _ => residual(test[1]) == Truth::False,
             };
@@ -201,20 +209,24 @@ impl Rows {
         cell.is_exact() && values.binary_search(&cell.low).is_ok()
     }
 
-    fn encode(&mut self, test: &Test) -> [u32; TEST] {
-        match test {
-            Test::Equal(facet, value) => word(INSIDE, *facet, *value, *value),
-            Test::Inside(facet, interval) => word(INSIDE, *facet, interval.from, interval.to),
-            Test::Outside(facet, interval) => word(OUTSIDE, *facet, interval.from, interval.to),
-            Test::Among(facet, values) => self.encode_list(AMONG, *facet, values),
-            Test::NotAmong(facet, values) => self.encode_list(NOT_AMONG, *facet, values),
+    fn encode(&mut self, test: &Test, values: &[u32]) -> [u32; TEST] {
+        match *test {
+            Test::Equal(facet, value) => word(INSIDE, facet, value, value),
+            Test::Inside(facet, interval) => word(INSIDE, facet, interval.from, interval.to),
+            Test::Outside(facet, interval) => word(OUTSIDE, facet, interval.from, interval.to),
+            Test::Among(facet, span) => self.encode_list(AMONG, facet, span.of(values)),
+            Test::Bits(facet, bits) => {
+                let halves = Interval::of_bits(bits);
+                word(BITS, facet, halves.from, halves.to)
+            }
+            Test::NotAmong(facet, span) => self.encode_list(NOT_AMONG, facet, span.of(values)),
             Test::Residual(condition, truth) => {
-                let kind = if *truth == Truth::True {
+                let kind = if truth == Truth::True {
                     RESIDUAL
                 } else {
                     RESIDUAL_NOT
                 };
-                word(kind, FacetId::ALWAYS, *condition, 0)
+                word(kind, FacetId::ALWAYS, condition, 0)
             }
         }
     }
@@ -227,22 +239,146 @@ impl Rows {
         let len = u32::try_from(values.len()).expect("a list has a thousand members at most");
         word(kind, facet, list, len)
     }
+}
 
-    fn decode(&self, [head, first, second]: [u32; TEST]) -> Test {
-        let facet = FacetId(head & ((1 << FACET_BITS) - 1));
-        let interval = Interval {
-            from: first,
-            to: second,
-        };
-        let list = || self.words.get(first, second as usize).into();
-        match head >> FACET_BITS {
-            INSIDE => Test::Inside(facet, interval),
-            OUTSIDE => Test::Outside(facet, interval),
-            AMONG => Test::Among(facet, list()),
-            NOT_AMONG => Test::NotAmong(facet, list()),
-            RESIDUAL => Test::Residual(first, Truth::True),
-            _ => Test::Residual(first, Truth::False),
+impl Test {
+    /// The facet that it looks at.
+    pub(crate) fn facet(&self) -> Option<FacetId> {
+        match *self {
+            Self::Equal(facet, _)
+            | Self::Inside(facet, _)
+            | Self::Outside(facet, _)
+            | Self::Among(facet, _)
+            | Self::Bits(facet, _)
+            | Self::NotAmong(facet, _) => Some(facet),
+            Self::Residual(..) => None,
         }
+    }
+
+    /// The values that it wants, if it is a test for equality; its list lies among `values`.
+    pub(crate) fn wanted<'a>(&'a self, values: &'a [u32]) -> &'a [u32] {
+        match self {
+            Self::Equal(_, value) => core::slice::from_ref(value),
+            Self::Among(_, span) => span.of(values),
+            Self::Inside(..)
+            | Self::Outside(..)
+            | Self::Bits(..)
+            | Self::NotAmong(..)
+            | Self::Residual(..) => &[],
+        }
+    }
+
+    /// The values that it speaks of one by one, wanted or not.
+    pub(crate) fn list<'a>(&'a self, values: &'a [u32]) -> &'a [u32] {
+        match self {
+            Self::NotAmong(_, span) => span.of(values),
+            Self::Equal(..)
+            | Self::Among(..)
+            | Self::Inside(..)
+            | Self::Outside(..)
+            | Self::Bits(..)
+            | Self::Residual(..) => self.wanted(values),
+        }
+    }
+
+    /// The set of bits that its list is, if all of its values are small; `bit_of` knows the bit of a value.
+    pub(crate) fn bits(
+        &self,
+        values: &[u32],
+        bit_of: impl Fn(FacetId, u32) -> Option<u32>,
+    ) -> Option<(FacetId, u64)> {
+        let Self::Among(facet, span) = *self else {
+            return None;
+        };
+        let mut bits = 0;
+        for &value in span.of(values) {
+            bits |= 1 << bit_of(facet, value)?;
+        }
+        Some((facet, bits))
+    }
+
+    /// Whether two tests with lists among the same values are the same.
+    pub(crate) fn is_same(&self, other: &Self, values: &[u32]) -> bool {
+        match (self, other) {
+            (Self::Among(facet, span), Self::Among(other, other_span))
+            | (Self::NotAmong(facet, span), Self::NotAmong(other, other_span)) => {
+                facet == other && span.of(values) == other_span.of(values)
+            }
+            _ => self == other,
+        }
+    }
+
+    /// The test with its list among other values.
+    pub(crate) fn moved(&self, from: &[u32], to: &mut Lists) -> Self {
+        let mut moved = |span: Span| {
+            let start = to.0.len();
+            to.0.extend_from_slice(span.of(from));
+            Span::new(start, span.len as usize)
+        };
+        match *self {
+            Self::Among(facet, span) => Self::Among(facet, moved(span)),
+            Self::NotAmong(facet, span) => Self::NotAmong(facet, moved(span)),
+            Self::Equal(..)
+            | Self::Inside(..)
+            | Self::Outside(..)
+            | Self::Bits(..)
+            | Self::Residual(..) => *self,
+        }
+    }
+
+    /// Cheap tests come first.
+    pub(crate) fn rank(&self) -> u8 {
+        match self {
+            Self::Equal(..) | Self::Inside(..) | Self::Bits(..) => 0,
+            Self::Among(..) => 1,
+            Self::Outside(..) | Self::NotAmong(..) => 2,
+            Self::Residual(..) => 3,
+        }
+    }
+}
+
+impl Lists {
+    /// Puts the values of a list, sorted, each once.
+    pub(crate) fn put(&mut self, values: impl IntoIterator<Item = u32>) -> Span {
+        let start = self.0.len();
+        self.0.extend(values);
+        let list = &mut self.0[start..];
+        list.sort_unstable();
+        let mut len = 0;
+        for at in 0..list.len() {
+            if len == 0 || list[at] != list[len - 1] {
+                list[len] = list[at];
+                len += 1;
+            }
+        }
+        self.0.truncate(start + len);
+        Span::new(start, len)
+    }
+
+    pub(crate) fn all(&self) -> &[u32] {
+        &self.0
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.0.capacity() * size_of::<u32>()
+    }
+}
+
+impl Span {
+    pub(crate) fn new(start: usize, len: usize) -> Self {
+        let word = |number| u32::try_from(number).expect("a filter is a page of text");
+        Self {
+            start: word(start),
+            len: word(len),
+        }
+    }
+
+    pub(crate) fn of(self, values: &[u32]) -> &[u32] {
+        &values[self.start as usize..][..self.len as usize]
     }
 }
 

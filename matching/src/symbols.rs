@@ -13,15 +13,17 @@ use crate::table::{Table, Vacant, low};
 pub(crate) struct Symbols {
     hasher: SeedableRandomState,
     table: Table<Place>,
-    texts: Vec<Text>,
+    /// In chunks, so that none is copied when there are more.
+    texts: Vec<Vec<Text>>,
     free: Vec<u32>,
     text_bytes: usize,
 }
 
-#[derive(Clone, Copy)]
-struct Place {
-    hash: u32,
-    symbol: u32,
+/// Where a table says which number some bytes have.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    pub(crate) hash: u32,
+    pub(crate) symbol: u32,
 }
 
 struct Text {
@@ -36,6 +38,8 @@ enum Bytes {
 }
 
 const SHORT_MAX: usize = 15;
+/// Texts of a chunk.
+const CHUNK: usize = 1024;
 
 impl Bytes {
     fn new(bytes: &[u8]) -> Self {
@@ -97,7 +101,7 @@ impl Symbols {
     pub(crate) fn acquire(&mut self, bytes: &[u8]) -> u32 {
         let hash = self.hash(bytes);
         if let Some(symbol) = self.find_hashed(hash, bytes) {
-            self.texts[index(symbol)].uses += 1;
+            self.get_mut(symbol).uses += 1;
             return symbol;
         }
         let text = Text {
@@ -118,12 +122,12 @@ impl Symbols {
 
     /// Holds a symbol once more.
     pub(crate) fn hold(&mut self, symbol: u32) {
-        self.texts[index(symbol)].uses += 1;
+        self.get_mut(symbol).uses += 1;
     }
 
     /// Lets go of a symbol once; whether that was the last.
     pub(crate) fn release(&mut self, symbol: u32) -> bool {
-        let text = &mut self.texts[index(symbol)];
+        let text = self.get_mut(symbol);
         text.uses -= 1;
         if text.uses > 0 {
             return false;
@@ -145,32 +149,56 @@ impl Symbols {
         self.find_hashed(self.hash(bytes), bytes)
     }
 
+    /// The text of a symbol that somebody holds.
+    #[inline]
+    pub(crate) fn text(&self, symbol: u32) -> &[u8] {
+        self.get(symbol).bytes.as_slice()
+    }
+
     /// How many hold a symbol.
     pub(crate) fn uses(&self, symbol: u32) -> u32 {
-        self.texts[index(symbol)].uses
+        self.get(symbol).uses
     }
 
     pub(crate) fn bytes(&self) -> usize {
         self.table.bytes()
-            + self.texts.capacity() * size_of::<Text>()
+            + self.texts.len() * CHUNK * size_of::<Text>()
+            + self.texts.capacity() * size_of::<Vec<Text>>()
             + self.free.capacity() * size_of::<u32>()
             + self.text_bytes
     }
 
     fn put(&mut self, text: Text) -> u32 {
         if let Some(symbol) = self.free.pop() {
-            self.texts[index(symbol)] = text;
+            *self.get_mut(symbol) = text;
             return symbol;
         }
-        self.texts.push(text);
-        let count = u32::try_from(self.texts.len()).expect("fewer than 2^32 texts fit the memory");
+        if self.texts.last().is_none_or(|chunk| chunk.len() == CHUNK) {
+            self.texts.push(Vec::with_capacity(CHUNK));
+        }
+        let before = (self.texts.len() - 1) * CHUNK;
+        let chunk = self.texts.last_mut().expect("it was put right before");
+        chunk.push(text);
+        let count = u32::try_from(before + chunk.len()).expect("fewer than 2^32 texts");
         count - 1 + Self::FIRST
+    }
+
+    #[inline]
+    fn get(&self, symbol: u32) -> &Text {
+        let index = index(symbol);
+        &self.texts[index / CHUNK][index % CHUNK]
+    }
+
+    #[inline]
+    fn get_mut(&mut self, symbol: u32) -> &mut Text {
+        let index = index(symbol);
+        &mut self.texts[index / CHUNK][index % CHUNK]
     }
 
     /// Whether a symbol that somebody holds, or once held, stands for this text.
     #[inline]
     pub(crate) fn is_text(&self, symbol: u32, bytes: &[u8]) -> bool {
-        same(self.texts[index(symbol)].bytes.as_slice(), bytes)
+        same(self.get(symbol).bytes.as_slice(), bytes)
     }
 
     #[inline]
@@ -192,7 +220,8 @@ impl Symbols {
 
 impl core::fmt::Debug for Symbols {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "Symbols({})", self.texts.len() - self.free.len())
+        let texts = self.texts.iter().map(Vec::len).sum::<usize>();
+        write!(f, "Symbols({})", texts - self.free.len())
     }
 }
 

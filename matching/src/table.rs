@@ -71,7 +71,7 @@ impl<T: Vacant> Segment<T> {
 
     /// Puts an item that is not there. `hash_of` must give the hash of every item.
     pub(crate) fn insert(&mut self, item: T, hash_of: impl Fn(&T) -> u32) -> usize {
-        if (self.len as usize + 1) * 4 > self.places.len() * 3 {
+        if (self.len as usize + 1) * 8 > self.places.len() * 7 {
             self.grow(&hash_of);
         }
         self.len += 1;
@@ -143,7 +143,7 @@ impl<T: Vacant> Segment<T> {
     }
 
     fn grow(&mut self, hash_of: &impl Fn(&T) -> u32) {
-        let len = (self.places.len() + self.places.len() / 2).max(4);
+        let len = (self.places.len() + self.places.len() / 4).max(self.places.len() + 4);
         let wider = alloc::vec![T::VACANT; len].into();
         let before = core::mem::replace(&mut self.places, wider);
         for item in before.iter().filter(|item| !item.is_vacant()) {

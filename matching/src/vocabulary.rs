@@ -1,22 +1,27 @@
-//! What subscriptions speak of: facets, symbols and conditions, each held as often as it stands somewhere.
+//! What subscriptions speak of: names, texts, facets and conditions, each held as often as it stands somewhere.
+//!
+//! Names, texts and conditions are held by what is kept of a filter; facets by its plan.
 
 use alloc::vec::Vec;
 
-use gomera_filter::normalise::{self, Row};
+use gomera_filter::normalise;
+use gomera_filter::pieces::{self, Joint, Piece, Pieces, Writer};
 use gomera_filter::tree::Operand;
-use gomera_filter::{Expression, Filter, Predicate, Truth};
+use gomera_filter::{Expression, Filter, MalformedFilter, Predicate, Truth};
+use gomera_model::operation::CanonicalFilter;
 
 use crate::area;
-use crate::cell::Interval;
-use crate::facets::{FacetId, Facets};
+use crate::cell::{BITS, Interval, bit_of_number};
+use crate::compact::{self, Kept, Reader, Scalar};
+use crate::facets::{FacetId, FacetKind, Facets};
 use crate::leaf::{Atom, Leaf, Values};
-use crate::limits::ALTERNATIVES_MAX;
-use crate::residuals::{Condition, Residuals};
-use crate::rows::Test;
+use crate::plain::{self, Form, Polarity, Want};
+use crate::residuals::{Condition, Residuals, Sides};
+use crate::rows::{Lists, Span, Test};
 use crate::sketch::Sketch;
 use crate::symbols::Symbols;
 
-/// Facets, symbols and conditions.
+/// Names, texts, facets and conditions.
 #[derive(Debug)]
 pub(crate) struct Vocabulary {
     pub(crate) facets: Facets,
@@ -24,6 +29,8 @@ pub(crate) struct Vocabulary {
     pub(crate) residuals: Residuals,
     /// How often values that are no symbols were asked for.
     asked: Sketch,
+    /// Members of the list at hand.
+    members: Vec<Scalar>,
 }
 
 impl Vocabulary {
@@ -33,52 +40,119 @@ impl Vocabulary {
             symbols: Symbols::new(seed),
             residuals: Residuals::new(seed),
             asked: Sketch::new(),
+            members: Vec::new(),
         }
     }
 
-    /// The rows of a filter: it is true exactly where all tests of one row hold. Everything in them is held once.
-    pub(crate) fn acquire(&mut self, filter: &Filter) -> Vec<Vec<Test>> {
-        if let Some(tests) = self.acquire_conjunction(filter.expression()) {
-            return [tests].into();
+    /// Puts into `out`, which is empty, what is kept of a filter. All that it speaks of is held.
+    /// Where the canonical form is malformed, nothing is held.
+    pub(crate) fn acquire(
+        &mut self,
+        canonical: &CanonicalFilter,
+        out: &mut Vec<u8>,
+    ) -> Result<(), MalformedFilter> {
+        let Some(mut pieces) = Pieces::new(&canonical.0) else {
+            return Err(MalformedFilter);
+        };
+        compact::put_head(out, pieces.dialect());
+        let whole = self.acquire_expression(&mut pieces, Polarity::Truth, 0, out);
+        if whole.is_some() && pieces.is_at_end() {
+            return Ok(());
         }
-        match normalise::rows(filter.expression()) {
-            Some(rows) => rows.iter().map(|row| self.acquire_row(row)).collect(),
-            None => self.acquire_program(filter),
-        }
+        self.release(out);
+        Err(MalformedFilter)
     }
 
-    /// Holds a value of a facet once more.
-    pub(crate) fn hold(&mut self, facet: FacetId, interval: Interval) {
-        self.facets.hold(facet);
-        if let Some(symbol) = self.symbol_in(facet, interval) {
-            self.symbols.hold(symbol);
-        }
-    }
-
-    /// Lets go of a value of a facet once.
-    pub(crate) fn release_value(&mut self, facet: FacetId, interval: Interval) {
-        if let Some(symbol) = self.symbol_in(facet, interval) {
-            self.symbols.release(symbol);
-        }
-        self.facets.release(facet);
-    }
-
-    /// Lets go of all that a test speaks of.
-    pub(crate) fn release(&mut self, test: &Test) {
-        match test {
-            Test::Equal(facet, value) => self.release_value(*facet, Interval::only(*value)),
-            Test::Inside(facet, interval) | Test::Outside(facet, interval) => {
-                self.release_value(*facet, *interval);
-            }
-            Test::Among(facet, values) | Test::NotAmong(facet, values) => {
-                if self.facets.kind(*facet).has_symbols() {
-                    for &symbol in values {
+    /// Lets go of all that is kept of a filter.
+    pub(crate) fn release(&mut self, kept: &[u8]) {
+        let mut reader = Reader::new(kept);
+        while !reader.is_at_end() {
+            match reader.next() {
+                Kept::Constant(_) | Kept::Not | Kept::Joint(..) => {}
+                Kept::Other(condition) => self.release_condition(condition),
+                Kept::Plain(plain) => {
+                    self.facets.release_name(plain.name);
+                    plain::symbols(plain, |symbol| {
                         self.symbols.release(symbol);
-                    }
+                    });
                 }
-                self.facets.release(*facet);
             }
-            Test::Residual(condition, _) => self.residuals.release(*condition),
+        }
+    }
+
+    /// The canonical form of what is kept.
+    pub(crate) fn canonical(&self, kept: &[u8]) -> CanonicalFilter {
+        let mut writer = Writer::new(compact::dialect(kept));
+        let mut reader = Reader::new(kept);
+        while !reader.is_at_end() {
+            match reader.next() {
+                Kept::Constant(truth) => writer.constant(truth),
+                Kept::Not => writer.not(),
+                Kept::Joint(joint, count) => writer.joint(joint, count),
+                Kept::Other(condition) => writer.other(self.residuals.canonical(condition)),
+                Kept::Plain(plain) => {
+                    compact::write_plain(&mut writer, plain, self.facets.names(), &self.symbols);
+                }
+            }
+        }
+        writer.finish()
+    }
+
+    /// A condition that asks the whole filter.
+    pub(crate) fn acquire_whole(&mut self, filter: Filter) -> u32 {
+        self.residuals.insert(Condition::Filter(filter), &[])
+    }
+
+    /// Holds the facets of tests, and counts the values that are asked for where their symbols do not.
+    pub(crate) fn hold(&mut self, tests: &[Test], values: &[u32]) {
+        for test in tests {
+            let Some(facet) = test.facet() else {
+                continue;
+            };
+            self.facets.hold(facet);
+            let wanted = test.wanted(values);
+            if !wanted.is_empty() && !self.facets.kind(facet).has_symbols() {
+                self.asked.add(facet, ANY);
+                wanted
+                    .iter()
+                    .for_each(|&value| self.asked.add(facet, value));
+            }
+        }
+    }
+
+    /// Lets go of the facets of tests.
+    pub(crate) fn let_go(&mut self, tests: &[Test]) {
+        for facet in tests.iter().filter_map(Test::facet) {
+            self.facets.release(facet);
+        }
+    }
+
+    /// The test that is true where a plain test is (or, `negated`, where it is false).
+    #[inline]
+    pub(crate) fn test(
+        &mut self,
+        plain: compact::Plain<'_>,
+        negated: bool,
+        lists: &mut Lists,
+    ) -> Test {
+        let (kind, want) = plain::wanted(plain, negated, &self.symbols);
+        let facet = self.facets.of_name(plain.name, kind);
+        match want {
+            Want::Inside(interval) => Test::Inside(facet, interval),
+            Want::Outside(interval) => Test::Outside(facet, interval),
+            Want::One(value) => Test::Equal(facet, value),
+            Want::NotOne(value) => Test::Outside(facet, Interval::only(value)),
+            Want::OneOf(members) => {
+                let list = lists.put(members.iter().filter_map(plain::atom));
+                match list.of(lists.all()) {
+                    [value] => Test::Equal(facet, *value),
+                    _ => Test::Among(facet, list),
+                }
+            }
+            Want::NoneOf(members) => {
+                let list = lists.put(members.iter().filter_map(plain::atom));
+                Test::NotAmong(facet, list)
+            }
         }
     }
 
@@ -89,167 +163,206 @@ impl Vocabulary {
         if facet == FacetId::ALWAYS {
             return 1.0;
         }
-        let (times, of) = match self.symbol_in(facet, Interval::only(value)) {
-            Some(symbol) => (self.symbols.uses(symbol), self.facets.uses(facet)),
-            None => (self.asked.count(facet, value), self.asked.count(facet, ANY)),
+        let is_symbol = self.facets.kind(facet).has_symbols() && value > Symbols::OTHER;
+        let (times, of) = if is_symbol {
+            (self.symbols.uses(value), self.facets.uses(facet))
+        } else {
+            (self.asked.count(facet, value), self.asked.count(facet, ANY))
         };
         ((times as f32 + 1.0) / (of as f32 + 16.0)).min(1.0)
     }
 
+    /// The bit of a value in a set of small ones, if it has one.
+    pub(crate) fn bit_of(&self, facet: FacetId, value: u32) -> Option<u32> {
+        let kind = self.facets.kind(facet);
+        match kind {
+            FacetKind::Number => bit_of_number(value),
+            FacetKind::Identity
+            | FacetKind::Text
+            | FacetKind::Member
+            | FacetKind::Prefix(_)
+            | FacetKind::Suffix(_) => (value < BITS).then_some(value),
+            FacetKind::Flag
+            | FacetKind::Time
+            | FacetKind::Presence
+            | FacetKind::Longitude
+            | FacetKind::Latitude => None,
+        }
+    }
+
     pub(crate) fn bytes(&self) -> usize {
-        self.facets.bytes() + self.symbols.bytes() + self.residuals.bytes() + self.asked.bytes()
+        self.facets.bytes()
+            + self.symbols.bytes()
+            + self.residuals.bytes()
+            + self.asked.bytes()
+            + self.members.capacity() * size_of::<Scalar>()
     }
 
-    /// The only row of an AND of predicates, which most filters are; nothing is copied for it.
-    fn acquire_conjunction(&mut self, expression: &Expression) -> Option<Vec<Test>> {
-        let parts = match expression {
-            Expression::And(parts) => parts.as_slice(),
-            Expression::Predicate(_) => core::slice::from_ref(expression),
-            Expression::Constant(_)
-            | Expression::Not(_)
-            | Expression::Or(_)
-            | Expression::AndThen(_)
-            | Expression::OrElse(_) => return None,
-        };
-        let is_plain = |part: &Expression| match part {
-            // A box around `POINT(lon lat)` becomes bounds of the two only among the rows.
-            Expression::Predicate(Predicate::InBox(Operand::Position(_), _)) => false,
-            Expression::Predicate(_) => true,
-            Expression::Constant(_)
-            | Expression::Not(_)
-            | Expression::And(_)
-            | Expression::Or(_)
-            | Expression::AndThen(_)
-            | Expression::OrElse(_) => false,
-        };
-        if !parts.iter().all(is_plain) {
-            return None;
-        }
-        let mut tests = Vec::with_capacity(parts.len());
-        for part in parts {
-            if let Expression::Predicate(predicate) = part {
-                self.acquire_test(predicate, false, &mut tests);
+    /// The next expression; `None` where it is malformed.
+    fn acquire_expression(
+        &mut self,
+        pieces: &mut Pieces<'_>,
+        polarity: Polarity,
+        depth: usize,
+        out: &mut Vec<u8>,
+    ) -> Option<()> {
+        match pieces.next(depth)? {
+            Piece::Constant(truth) => compact::put_constant(out, truth),
+            Piece::Not => {
+                compact::put_not(out);
+                self.acquire_expression(pieces, polarity.opposite(), depth + 1, out)?;
             }
-        }
-        tests.sort_by_key(rank);
-        Some(tests)
-    }
-
-    fn acquire_row(&mut self, row: &Row) -> Vec<Test> {
-        let mut tests = Vec::with_capacity(row.len());
-        for test in row {
-            self.acquire_test(&test.predicate, test.negated, &mut tests);
-        }
-        tests.sort_by_key(rank);
-        tests
-    }
-
-    /// Rows for a filter with too many: each asks the whole filter, behind what it implies. Where the filter is an OR,
-    /// a row for each side; else one.
-    fn acquire_program(&mut self, filter: &Filter) -> Vec<Vec<Test>> {
-        let normal = normalise::negation_normal(filter.expression());
-        let sides = match &normal {
-            Expression::Or(sides) if sides.len() <= ALTERNATIVES_MAX => sides.as_slice(),
-            Expression::Or(_)
-            | Expression::Constant(_)
-            | Expression::Predicate(_)
-            | Expression::Not(_)
-            | Expression::And(_)
-            | Expression::AndThen(_)
-            | Expression::OrElse(_) => core::slice::from_ref(&normal),
-        };
-        let program = || Condition::Filter(filter.clone());
-        let whole = self.residuals.acquire(program());
-        let mut rows = Vec::with_capacity(sides.len());
-        for (index, side) in sides.iter().enumerate() {
-            let mut tests = Vec::new();
-            self.acquire_implied(side, &mut tests);
-            if index > 0 {
-                self.residuals.hold(whole);
-            }
-            tests.push(Test::Residual(whole, Truth::True));
-            rows.push(tests);
-        }
-        rows
-    }
-
-    /// What must hold where an expression is true, as far as facets show it.
-    fn acquire_implied(&mut self, expression: &Expression, tests: &mut Vec<Test>) {
-        match expression {
-            Expression::Predicate(predicate) => self.acquire_leaf(predicate, false, tests),
-            Expression::Not(inner) => {
-                if let Expression::Predicate(predicate) = &**inner {
-                    self.acquire_leaf(predicate, true, tests);
+            Piece::Joint(joint, count) => {
+                compact::put_joint(out, joint, count);
+                let polarity = match joint {
+                    Joint::And | Joint::Or => polarity,
+                    Joint::AndThen | Joint::OrElse => Polarity::Both,
+                };
+                for _ in 0..count {
+                    self.acquire_expression(pieces, polarity, depth + 1, out)?;
                 }
             }
-            Expression::And(parts) | Expression::AndThen(parts) => {
-                for part in parts {
-                    self.acquire_implied(part, tests);
+            Piece::Plain(plain) => match plain::form(&plain, polarity) {
+                Some(form) => self.acquire_plain(&plain, form, out),
+                None => self.acquire_condition(pieces.taken(), out)?,
+            },
+            Piece::Other => self.acquire_condition(pieces.taken(), out)?,
+        }
+        Some(())
+    }
+
+    fn acquire_plain(&mut self, plain: &pieces::Plain<'_>, form: Form, out: &mut Vec<u8>) {
+        let name = (self.facets.acquire_name(plain.name), plain.unlike);
+        let symbols = &mut self.symbols;
+        match plain.test {
+            pieces::PlainTest::Compare(comparison, value) => {
+                let value = plain::acquire(value, form == Form::Identity, symbols);
+                compact::put_compare(out, name, comparison, value);
+            }
+            pieces::PlainTest::Between(low, high) => {
+                let [low, high] = [low, high].map(|value| plain::acquire(value, false, symbols));
+                compact::put_between(out, name, low, high);
+            }
+            pieces::PlainTest::In(members) => {
+                let acquire = |value| plain::acquire(value, form == Form::Identity, symbols);
+                self.members.clear();
+                self.members.extend(members.iter().map(acquire));
+                compact::put_members(out, name, &self.members);
+            }
+            pieces::PlainTest::Text(affix, text) => {
+                let text = symbols.acquire(text);
+                compact::put_text(out, name, affix, text);
+            }
+            pieces::PlainTest::Holds => compact::put_holds(out, name),
+        }
+    }
+
+    fn acquire_condition(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Option<()> {
+        let number = match self.residuals.acquire(bytes) {
+            Some(number) => number,
+            None => self.add_condition(bytes)?,
+        };
+        compact::put_other(out, number);
+        Some(())
+    }
+
+    fn add_condition(&mut self, bytes: &[u8]) -> Option<u32> {
+        let predicate = pieces::predicate(bytes)?;
+        let sides = [false, true].map(|negated| self.sides_of(&predicate, negated));
+        let condition = Condition::Predicate(predicate);
+        let number = self.residuals.insert(condition, bytes);
+        let [truth, falsehood] = sides;
+        let finish = |(mut sides, is_whole): (Sides, bool), truth| {
+            if !is_whole {
+                for row in &mut sides.rows {
+                    row.push(Test::Residual(number, truth));
                 }
             }
-            Expression::Constant(_) | Expression::Or(_) | Expression::OrElse(_) => {}
+            sides
+        };
+        let sides = [finish(truth, Truth::True), finish(falsehood, Truth::False)];
+        self.residuals.set_sides(number, sides);
+        Some(number)
+    }
+
+    fn release_condition(&mut self, number: u32) {
+        let Some(residual) = self.residuals.release(number) else {
+            return;
+        };
+        for Sides { rows, values } in &residual.sides {
+            for test in rows.iter().flatten() {
+                self.release_test(test, values);
+            }
         }
     }
 
-    fn acquire_leaf(&mut self, predicate: &Predicate, negated: bool, tests: &mut Vec<Test>) {
-        if let Some(leaf) = Leaf::of(predicate, negated) {
-            let test = self.acquire_values(&leaf);
-            self.put(test, tests);
+    /// Lets go of a test of a condition.
+    fn release_test(&mut self, test: &Test, values: &[u32]) {
+        let Some(facet) = test.facet() else {
+            return;
+        };
+        if self.facets.kind(facet).has_symbols() {
+            let one = match test {
+                Test::Outside(_, interval) => interval.single(),
+                Test::Equal(..)
+                | Test::Inside(..)
+                | Test::Among(..)
+                | Test::Bits(..)
+                | Test::NotAmong(..)
+                | Test::Residual(..) => None,
+            };
+            for &symbol in test.list(values).iter().chain(&one) {
+                self.symbols.release(symbol);
+            }
         }
-        self.acquire_box(predicate, negated, tests);
+        self.facets.release(facet);
     }
 
-    fn acquire_test(&mut self, predicate: &Predicate, negated: bool, tests: &mut Vec<Test>) {
-        let leaf = Leaf::of(predicate, negated);
-        self.acquire_box(predicate, negated, tests);
-        if let Some(leaf) = &leaf {
-            let test = self.acquire_values(leaf);
-            self.put(test, tests);
+    /// The rows in which a predicate is true (or, `negated`, false), as far as facets show it, and whether they show all.
+    fn sides_of(&mut self, predicate: &Predicate, negated: bool) -> (Sides, bool) {
+        let mut sides = Sides::default();
+        if let (Predicate::InBox(Operand::Position(_), _), false) = (predicate, negated) {
+            let expression = Expression::Predicate(predicate.clone());
+            for row in normalise::rows(&expression).unwrap_or_default() {
+                let leaves = row
+                    .iter()
+                    .filter_map(|test| Leaf::of(&test.predicate, test.negated));
+                let tests = leaves.map(|leaf| self.acquire_leaf(&leaf, &mut sides.values));
+                let tests = tests.collect();
+                sides.rows.push(tests);
+            }
+            return (sides, true);
         }
-        if !leaf.is_some_and(|leaf| leaf.is_whole) {
-            let condition = Condition::Predicate(predicate.clone());
-            let number = self.residuals.acquire(condition);
-            tests.push(Test::Residual(number, Truth::from(!negated)));
-        }
-    }
-
-    /// The box around an area, which must be asked for itself too.
-    fn acquire_box(&mut self, predicate: &Predicate, negated: bool, tests: &mut Vec<Test>) {
+        let mut row = Vec::new();
         for (name, kind, interval) in area::bounds(predicate, negated).into_iter().flatten() {
-            let facet = self.facets.acquire(name, kind);
-            self.put(Test::Inside(facet, interval), tests);
+            row.push(Test::Inside(self.facets.acquire(name, kind), interval));
         }
+        let leaf = Leaf::of(predicate, negated);
+        if let Some(leaf) = &leaf {
+            row.push(self.acquire_leaf(leaf, &mut sides.values));
+        }
+        sides.rows.push(row);
+        (sides, leaf.is_some_and(|leaf| leaf.is_whole))
     }
 
-    fn acquire_values(&mut self, leaf: &Leaf<'_>) -> Test {
+    fn acquire_leaf(&mut self, leaf: &Leaf<'_>, lists: &mut Vec<u32>) -> Test {
         let facet = self.facets.acquire(leaf.name, leaf.kind);
+        let mut list = |values: &[u32]| {
+            let start = lists.len();
+            lists.extend_from_slice(values);
+            Span::new(start, values.len())
+        };
         match &leaf.values {
             Values::Inside(interval) => Test::Inside(facet, *interval),
             Values::Outside(interval) => Test::Outside(facet, *interval),
             Values::OneOf(atoms) => match self.acquire_atoms(atoms).as_slice() {
-                [value] => {
-                    self.ask(facet, &[*value]);
-                    Test::Equal(facet, *value)
-                }
-                values => {
-                    self.ask(facet, values);
-                    Test::Among(facet, values.into())
-                }
+                [value] => Test::Equal(facet, *value),
+                values => Test::Among(facet, list(values)),
             },
             Values::NoneOf(atoms) => match self.acquire_atoms(atoms).as_slice() {
                 [value] => Test::Outside(facet, Interval::only(*value)),
-                values => Test::NotAmong(facet, values.into()),
+                values => Test::NotAmong(facet, list(values)),
             },
-        }
-    }
-
-    /// Counts values that are asked for, where their symbols do not.
-    fn ask(&mut self, facet: FacetId, values: &[u32]) {
-        if !self.facets.kind(facet).has_symbols() {
-            self.asked.add(facet, ANY);
-            values
-                .iter()
-                .for_each(|&value| self.asked.add(facet, value));
         }
     }
 
@@ -275,42 +388,7 @@ impl Vocabulary {
         });
         values
     }
-
-    /// Adds a test; intervals of one facet become one.
-    fn put(&mut self, test: Test, tests: &mut Vec<Test>) {
-        let Test::Inside(facet, interval) = test else {
-            return tests.push(test);
-        };
-        let may_merge = !self.facets.kind(facet).has_symbols();
-        for other in tests.iter_mut() {
-            if let Test::Inside(other_facet, other) = other
-                && *other_facet == facet
-                && may_merge
-            {
-                *other = other.and(interval);
-                self.facets.release(facet);
-                return;
-            }
-        }
-        tests.push(test);
-    }
-
-    /// The symbol that a single value of a facet is, if its values are symbols.
-    fn symbol_in(&self, facet: FacetId, interval: Interval) -> Option<u32> {
-        let symbol = interval.single()?;
-        self.facets.kind(facet).has_symbols().then_some(symbol)
-    }
 }
 
 /// Stands for all values of a facet: no cell has it.
 const ANY: u32 = 0;
-
-/// Cheap tests come first.
-fn rank(test: &Test) -> u8 {
-    match test {
-        Test::Equal(..) | Test::Inside(..) => 0,
-        Test::Among(..) => 1,
-        Test::Outside(..) | Test::NotAmong(..) => 2,
-        Test::Residual(..) => 3,
-    }
-}

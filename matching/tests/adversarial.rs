@@ -5,6 +5,7 @@
 use gomera_matching::{CpuLevel, SlotSet};
 use gomera_model::{Attributes, AttributesBuilder};
 
+#[allow(dead_code, reason = "other tests need more of it")]
 mod support;
 
 use support::random::{self, Random};

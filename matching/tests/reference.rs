@@ -9,7 +9,7 @@ use gomera_model::SlotId;
 mod support;
 
 use support::random::{self, Random};
-use support::{Pair, id, parse};
+use support::{Pair, fuzz, id, parse};
 
 fn levels() -> Vec<CpuLevel> {
     let mut levels = vec![CpuLevel::Scalar];
@@ -62,7 +62,7 @@ fn a_hundred_thousand_random_changes_agree() {
             let batch = batch.collect::<Vec<_>>();
             let visible = SlotId::all().filter(|_| random.chance(70)).collect();
             pair.check(&batch, &visible);
-            check_slots(&pair);
+            pair.check_slots();
         }
     }
     let left = pair.model.keys().copied().collect::<Vec<_>>();
@@ -70,23 +70,12 @@ fn a_hundred_thousand_random_changes_agree() {
     assert!(pair.index.is_empty());
 }
 
-fn check_slots(pair: &Pair) {
-    let Pair { index, model } = pair;
-    assert_eq!(index.len(), model.len());
-    let mut listed = Vec::new();
-    for slot in SlotId::all() {
-        let before = listed.len();
-        index.slot(slot, &mut listed);
-        assert_eq!(listed.len() - before, index.slot_len(slot));
-        assert!(listed[before..].iter().all(|id| id.slot() == slot));
-    }
-    listed.sort();
-    assert!(listed.iter().eq(model.keys()));
-    for (id, (operation, filter)) in model {
-        assert!(index.contains(*id));
-        assert_eq!(index.operation(*id), Some(*operation));
-        let stored = index.stored(*id).unwrap();
-        assert_eq!((stored.id, stored.operation), (*id, *operation));
-        assert_eq!(stored.filter, filter.canonical());
+#[test]
+fn random_input_of_the_fuzz_target_is_harmless() {
+    let mut random = Random::new(17);
+    for _ in 0..8000 {
+        let length = random.below(300);
+        let bytes = (0..length).map(|_| random.next().to_le_bytes()[0]);
+        fuzz::changes(&bytes.collect::<Vec<_>>());
     }
 }

@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 pub use crate::content_error::ContentError;
 use crate::limits::{ATTRIBUTES_MAX, CONTENT_BYTES_MAX, NAME_BYTES_MAX, NESTING_MAX};
-pub use crate::value::{ArrayRef, Fields, Members, ObjectRef};
+pub use crate::value::{ArrayRef, Fields, Members, ObjectRef, RawFields, RawValue};
 use crate::value::{
     Point, Value, ValueRef, put_bytes, put_value, put_value_ref, take_text, take_value,
 };
@@ -75,6 +75,12 @@ impl Attributes {
     #[must_use]
     pub fn iter(&self) -> Fields<'_> {
         self.fields().iter()
+    }
+
+    /// The same with names and texts as bytes.
+    #[must_use]
+    pub fn raw(&self) -> RawFields<'_> {
+        self.fields().raw()
     }
 
     /// How many attributes there are.

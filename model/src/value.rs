@@ -197,6 +197,15 @@ impl<'a> ObjectRef<'a> {
         }
     }
 
+    /// The fields, in order, names and texts as bytes.
+    #[must_use]
+    pub fn raw(self) -> RawFields<'a> {
+        RawFields {
+            left: self.count,
+            rest: self.rest,
+        }
+    }
+
     /// How many fields there are.
     #[must_use]
     pub fn len(self) -> usize {
@@ -242,6 +251,40 @@ impl<'a> Iterator for Fields<'a> {
     }
 }
 
+/// A value with its text as bytes: they are UTF-8, which was checked when the content was decoded.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum RawValue<'a> {
+    /// Text.
+    Text(&'a [u8]),
+    /// Anything else.
+    Other(ValueRef<'a>),
+}
+
+/// The fields of an object, one after the other, names and texts as bytes: for those who compare bytes anyway, once a
+/// notification.
+#[derive(Clone, Debug)]
+pub struct RawFields<'a> {
+    left: u64,
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for RawFields<'a> {
+    type Item = (&'a [u8], RawValue<'a>);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        self.left = self.left.checked_sub(1)?;
+        let name = take_bytes(&mut self.rest).expect("checked when decoded");
+        if let [STRING, rest @ ..] = self.rest {
+            self.rest = rest;
+            let text = take_bytes(&mut self.rest).expect("checked when decoded");
+            return Some((name, RawValue::Text(text)));
+        }
+        let value = take_value(&mut self.rest).expect("checked when decoded");
+        Some((name, RawValue::Other(value)))
+    }
+}
+
 /// The members of an array, one after the other.
 #[derive(Clone, Debug)]
 pub struct Members<'a> {
@@ -270,6 +313,7 @@ const POINT: u8 = 8;
 const ARRAY: u8 = 9;
 const OBJECT: u8 = 10;
 
+#[inline]
 fn take_bytes<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], ContentError> {
     let length = varint::take(rest).ok_or(ContentError::Malformed)?;
     let length = usize::try_from(length).map_err(|_| ContentError::Malformed)?;

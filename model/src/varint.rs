@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 /// Appends `value`, seven bits a byte, lowest first; at most ten bytes.
+#[inline]
 pub fn put(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(value.to_le_bytes()[0] | 0x80);
@@ -12,7 +13,17 @@ pub fn put(out: &mut Vec<u8>, mut value: u64) {
 }
 
 /// Takes a number from the front of `input`; `None` if it is cut short, too long, or not in its shortest form.
+#[inline]
 pub fn take(input: &mut &[u8]) -> Option<u64> {
+    // Most are one byte.
+    if let [byte @ ..0x80, rest @ ..] = *input {
+        *input = rest;
+        return Some(u64::from(*byte));
+    }
+    take_long(input)
+}
+
+fn take_long(input: &mut &[u8]) -> Option<u64> {
     let mut value = 0_u64;
     for (index, &byte) in input.iter().enumerate().take(10) {
         let bits = u64::from(byte & 0x7f);

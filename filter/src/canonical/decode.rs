@@ -16,12 +16,7 @@ use crate::tree::{
 
 /// The dialect and the tree of canonical bytes; `None` if they are malformed.
 pub(crate) fn decode(bytes: &[u8]) -> Option<(Dialect, Expression)> {
-    let mut reader = Reader {
-        rest: bytes,
-        depth: 0,
-        variables: 0,
-        expressions: 0,
-    };
+    let mut reader = Reader::new(bytes);
     if reader.byte()? != tag::VERSION {
         return None;
     }
@@ -31,16 +26,27 @@ pub(crate) fn decode(bytes: &[u8]) -> Option<(Dialect, Expression)> {
 }
 
 /// A parsed tree is at most this deep: an expression, its predicate and the operand below it count one each here.
-const LEVELS_MAX: usize = 2 * DEPTH_MAX;
+pub(super) const LEVELS_MAX: usize = 2 * DEPTH_MAX;
 
-struct Reader<'b> {
-    rest: &'b [u8],
-    depth: usize,
+#[derive(Debug)]
+pub(super) struct Reader<'b> {
+    pub(super) rest: &'b [u8],
+    /// Expressions and operands that are being read.
+    pub(super) depth: usize,
     variables: u8,
     expressions: usize,
 }
 
 impl<'b> Reader<'b> {
+    pub(super) fn new(bytes: &'b [u8]) -> Self {
+        Self {
+            rest: bytes,
+            depth: 0,
+            variables: 0,
+            expressions: 0,
+        }
+    }
+
     fn expression(&mut self) -> Option<Expression> {
         self.deeper(|reader| {
             Some(match reader.byte()? {
@@ -62,7 +68,7 @@ impl<'b> Reader<'b> {
         (parts.len() > 1).then_some(parts)
     }
 
-    fn predicate(&mut self, tag: u8) -> Option<Predicate> {
+    pub(super) fn predicate(&mut self, tag: u8) -> Option<Predicate> {
         Some(match tag {
             tag::COMPARE => {
                 let packed = self.byte()?;
@@ -248,11 +254,12 @@ impl<'b> Reader<'b> {
         })
     }
 
-    fn unlike(&mut self) -> Option<Unlike> {
+    pub(super) fn unlike(&mut self) -> Option<Unlike> {
         self.known(&tag::UNLIKES)
     }
 
-    fn known<T: Copy>(&mut self, table: &[T]) -> Option<T> {
+    #[inline]
+    pub(super) fn known<T: Copy>(&mut self, table: &[T]) -> Option<T> {
         table.get(usize::from(self.byte()?)).copied()
     }
 
@@ -284,17 +291,19 @@ impl<'b> Reader<'b> {
         on_earth.then_some(Point { lon, lat })
     }
 
-    fn float(&mut self) -> Option<f64> {
+    pub(super) fn float(&mut self) -> Option<f64> {
         let (bytes, rest) = self.rest.split_first_chunk()?;
         self.rest = rest;
         Some(f64::from_le_bytes(*bytes)).filter(|value| value.is_finite())
     }
 
-    fn signed(&mut self) -> Option<i64> {
+    #[inline]
+    pub(super) fn signed(&mut self) -> Option<i64> {
         self.number().map(varint::unzigzag)
     }
 
-    fn number(&mut self) -> Option<u64> {
+    #[inline]
+    pub(super) fn number(&mut self) -> Option<u64> {
         varint::take(&mut self.rest)
     }
 
@@ -302,14 +311,16 @@ impl<'b> Reader<'b> {
         core::str::from_utf8(self.bytes()?).ok().map(SmolStr::new)
     }
 
-    fn bytes(&mut self) -> Option<&'b [u8]> {
+    #[inline]
+    pub(super) fn bytes(&mut self) -> Option<&'b [u8]> {
         let length = usize::try_from(self.number()?).ok()?;
         let (bytes, rest) = self.rest.split_at_checked(length)?;
         self.rest = rest;
         Some(bytes)
     }
 
-    fn byte(&mut self) -> Option<u8> {
+    #[inline]
+    pub(super) fn byte(&mut self) -> Option<u8> {
         let (byte, rest) = self.rest.split_first()?;
         self.rest = rest;
         Some(*byte)

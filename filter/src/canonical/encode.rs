@@ -283,17 +283,17 @@ fn put_items<T>(out: &mut Vec<u8>, items: &[T], put: impl Fn(&mut Vec<u8>, &T)) 
     items.iter().for_each(|item| put(out, item));
 }
 
-fn put_tagged(out: &mut Vec<u8>, tag: u8, bytes: &[u8]) {
+pub(super) fn put_tagged(out: &mut Vec<u8>, tag: u8, bytes: &[u8]) {
     out.push(tag);
     put_bytes(out, bytes);
 }
 
-fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+pub(super) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     varint::put(out, bytes.len() as u64);
     out.extend_from_slice(bytes);
 }
 
-fn put_float(out: &mut Vec<u8>, value: f64) {
+pub(super) fn put_float(out: &mut Vec<u8>, value: f64) {
     out.extend_from_slice(&value.to_le_bytes());
 }
 

@@ -13,6 +13,7 @@
 
 mod decode;
 mod encode;
+pub mod pieces;
 mod tag;
 
 pub(crate) use decode::decode;

@@ -14,7 +14,7 @@ pub(crate) fn generate(count: usize, random: &mut Random) -> Workload {
     let profiles = (0..PROFILES)
         .map(|_| attributes.draw_distinct(OF_PROFILE, random))
         .collect::<Vec<_>>();
-    let values = Zipf::new(VALUES, 1.2);
+    let values = Zipf::new(VALUES, 1.5);
     let subscriptions = (0..count).map(|_| subscription(&profiles, &values, random));
     Workload {
         kind: Kind::Wide,

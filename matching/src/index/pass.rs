@@ -162,9 +162,10 @@ impl Pass {
 
     /// Asks the whole filter where a bound is touched by a value that has no 32-bit form of its own.
     fn test_unsure(&mut self, index: &mut Index, flat: &Attributes) {
-        let (rows, residuals) = (&index.rows, &mut index.vocabulary.residuals);
+        let (rows, vocabulary) = (&index.rows, &mut index.vocabulary);
         for &target in &self.targets.unsure {
             let cells = self.frame.cells();
+            let residuals = &mut vocabulary.residuals;
             let may_hold = Target(target).handle().is_some()
                 || rows.verdict(target, cells, |number| residuals.truth(number, flat))
                     != Verdict::No;
@@ -172,8 +173,8 @@ impl Pass {
                 continue;
             }
             let handle = rows.handle_of(Target(target));
-            let record = index.entries.get(handle).record;
-            let canonical = index.records.canonical(record);
+            let kept = index.records.get(index.entries.get(handle).record).kept();
+            let canonical = vocabulary.canonical(kept);
             if Filter::from_canonical(&canonical)
                 .is_ok_and(|filter| reference::evaluate(&filter, flat).is_true())
             {

@@ -1,17 +1,21 @@
 //! What the tests share: random filters and notifications, and a model to compare the index with.
 
+pub(crate) mod fuzz;
 pub(crate) mod random;
 
 use std::collections::BTreeMap;
 
 use gomera_filter::{Dialect, Filter, reference};
 use gomera_matching::{CpuLevel, Hits, Index, SlotSet};
-use gomera_model::{Attributes, OperationNumber, SessionId, SubscriptionId, SubscriptionNumber};
+use gomera_model::operation::CanonicalFilter;
+use gomera_model::{
+    Attributes, OperationNumber, SessionId, SlotId, SubscriptionId, SubscriptionNumber,
+};
 
 /// An index, and what it should hold.
 pub(crate) struct Pair {
     pub(crate) index: Index,
-    pub(crate) model: BTreeMap<SubscriptionId, (OperationNumber, Filter)>,
+    pub(crate) model: BTreeMap<SubscriptionId, (OperationNumber, Filter, CanonicalFilter)>,
 }
 
 type Match = (SubscriptionId, OperationNumber);
@@ -27,11 +31,26 @@ impl Pair {
     pub(crate) fn insert(&mut self, id: SubscriptionId, operation: u64, filter: &Filter) {
         let operation = OperationNumber(operation);
         self.index.insert(id, operation, filter);
-        self.model.insert(id, (operation, filter.clone()));
+        let canonical = filter.canonical();
+        self.model
+            .insert(id, (operation, filter.clone(), canonical));
+    }
+
+    /// Inserts bytes as a filter from elsewhere: the index takes what the language takes, and nothing else.
+    pub(crate) fn insert_canonical(&mut self, id: SubscriptionId, operation: u64, bytes: &[u8]) {
+        let operation = OperationNumber(operation);
+        let canonical = CanonicalFilter(bytes.to_vec().into());
+        let taken = self.index.insert_canonical(id, operation, &canonical);
+        self.model.remove(&id);
+        let filter = Filter::from_canonical(&canonical);
+        assert_eq!(taken.is_ok(), filter.is_ok(), "{bytes:?}");
+        if let Ok(filter) = filter {
+            self.model.insert(id, (operation, filter, canonical));
+        }
     }
 
     pub(crate) fn remove(&mut self, id: SubscriptionId) {
-        let removed = self.model.remove(&id).map(|(operation, _)| operation);
+        let removed = self.model.remove(&id).map(|(operation, ..)| operation);
         assert_eq!(self.index.remove(id), removed);
     }
 
@@ -49,17 +68,39 @@ impl Pair {
         }
     }
 
+    /// Compares all that can be listed.
+    pub(crate) fn check_slots(&self) {
+        let Self { index, model } = self;
+        assert_eq!(index.len(), model.len());
+        let mut listed = Vec::new();
+        for slot in SlotId::all() {
+            let before = listed.len();
+            index.slot(slot, &mut listed);
+            assert_eq!(listed.len() - before, index.slot_len(slot));
+            assert!(listed[before..].iter().all(|id| id.slot() == slot));
+        }
+        listed.sort();
+        assert!(listed.iter().eq(model.keys()));
+        for (id, (operation, _, canonical)) in model {
+            assert!(index.contains(*id));
+            assert_eq!(index.operation(*id), Some(*operation));
+            let stored = index.stored(*id).unwrap();
+            assert_eq!((stored.id, stored.operation), (*id, *operation));
+            assert_eq!(stored.filter, *canonical);
+        }
+    }
+
     fn expected(&self, flat: &Attributes, visible: &SlotSet) -> Vec<Match> {
         let asked = self.model.iter();
         let asked = asked.filter(|(id, _)| visible.contains(id.slot()));
-        let holds = asked.filter(|(_, (_, filter))| reference::evaluate(filter, flat).is_true());
+        let holds = asked.filter(|(_, (_, filter, _))| reference::evaluate(filter, flat).is_true());
         holds
-            .map(|(id, (operation, _))| (*id, *operation))
+            .map(|(id, (operation, ..))| (*id, *operation))
             .collect()
     }
 
     fn explain(&self, found: &[Match], expected: &[Match], flat: &Attributes) {
-        for (id, (_, filter)) in &self.model {
+        for (id, (_, filter, _)) in &self.model {
             let is_found = found.iter().any(|(other, _)| other == id);
             let is_expected = expected.iter().any(|(other, _)| other == id);
             assert_eq!(is_found, is_expected, "{filter:?} on {flat:?}");

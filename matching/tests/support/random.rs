@@ -6,16 +6,39 @@ use gomera_model::{Attributes, AttributesBuilder, Point, Timestamp, Value};
 
 /// A small generator; the same numbers everywhere.
 #[derive(Clone, Debug)]
-pub(crate) struct Random(u64);
+pub(crate) struct Random {
+    state: u64,
+    /// What it says first, a byte at a time, backwards.
+    script: Vec<u8>,
+}
 
 impl Random {
     pub(crate) fn new(seed: u64) -> Self {
-        Self(seed)
+        Self {
+            state: seed,
+            script: Vec::new(),
+        }
+    }
+
+    /// One that says these bytes first, so that whoever changes a byte changes one decision.
+    pub(crate) fn scripted(bytes: &[u8]) -> Self {
+        Self {
+            state: bytes.len() as u64,
+            script: bytes.iter().rev().copied().collect(),
+        }
+    }
+
+    /// Whether the script has come to its end.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.script.is_empty()
     }
 
     pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
+        if let Some(byte) = self.script.pop() {
+            return byte.into();
+        }
+        self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.state;
         mixed = (mixed ^ mixed >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
         mixed ^ mixed >> 31

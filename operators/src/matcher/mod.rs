@@ -27,7 +27,6 @@ use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use gomera_filter::Filter;
 use gomera_matching::{CpuLevel, Hits, Index, SlotSet};
 use gomera_model::control::{Control, Plan};
 use gomera_model::lane::{ExitPointFrame, LaneFrame, Matched, MatcherFrame};
@@ -274,10 +273,9 @@ impl Matcher {
         }
         match &operation.change {
             Change::Set(filter) => {
-                let filter = Filter::from_canonical(filter)
-                    .expect("an access point made the canonical form from a filter");
                 self.index
-                    .insert(operation.subscription, operation.number, &filter);
+                    .insert_canonical(operation.subscription, operation.number, filter)
+                    .expect("an access point made the canonical form from a filter");
             }
             Change::Unset => {
                 self.index.remove(operation.subscription);

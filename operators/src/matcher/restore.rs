@@ -1,7 +1,6 @@
 //! A slot whose owner was lost: the exit points send what their sessions have there, and until all have done so nothing
 //! of the new epoch is matched and no operation is taken.
 
-use gomera_filter::Filter;
 use gomera_model::lane::MatcherFrame;
 use gomera_model::operation::StoredSubscription;
 use gomera_model::{Epoch, Incarnation, Time};
@@ -61,9 +60,9 @@ impl Matcher {
         for stored in subscriptions {
             let known = self.index.operation(stored.id);
             if known.is_none_or(|known| known < stored.operation) {
-                let filter = Filter::from_canonical(&stored.filter)
+                self.index
+                    .insert_canonical(stored.id, stored.operation, &stored.filter)
                     .expect("an access point made the canonical form from a filter");
-                self.index.insert(stored.id, stored.operation, &filter);
             }
         }
     }

@@ -1,0 +1,425 @@
+//! How a filter comes into the index, and out of it again.
+//!
+//! ```text
+//! canonical -> kept -> plan -> rows -> choice -> postings
+//! record    -> kept -> plan -> the same postings
+//! ```
+
+use alloc::vec::Vec;
+
+use gomera_filter::{Filter, MalformedFilter};
+use gomera_model::operation::CanonicalFilter;
+
+use super::Index;
+use crate::access::Key;
+use crate::bucket::{Moved, Posting, Target, Whereabouts};
+use crate::cell::Interval;
+use crate::choice::{Candidate, Choice, Chooser};
+use crate::entries::{Entries, Entry, NOWHERE};
+use crate::facets::FacetId;
+use crate::plan::{Plan, TooMany};
+use crate::record::Location;
+use crate::rows::{Rows, Test};
+
+/// What is used again from one change to the next.
+#[derive(Debug, Default)]
+pub(super) struct Scratch {
+    kept: Vec<u8>,
+    plan: Plan,
+    locations: Vec<Location>,
+    row: Row,
+    choices: Vec<Choice>,
+    keys: Vec<Key>,
+    candidates: Vec<Candidate>,
+}
+
+/// The tests of a row, intervals of one facet as one, and their numbers in the plan.
+#[derive(Debug, Default)]
+struct Row {
+    tests: Vec<Test>,
+    numbers: Vec<u16>,
+    /// Those that are neither key nor column.
+    left: Vec<Test>,
+}
+
+impl Scratch {
+    pub(super) fn bytes(&self) -> usize {
+        self.kept.capacity()
+            + self.plan.bytes()
+            + self.locations.capacity() * size_of::<Location>()
+            + (self.row.tests.capacity() + self.row.left.capacity()) * size_of::<Test>()
+            + self.row.numbers.capacity() * size_of::<u16>()
+            + self.choices.capacity() * size_of::<Choice>()
+            + self.keys.capacity() * size_of::<Key>()
+            + self.candidates.capacity() * size_of::<Candidate>()
+    }
+}
+
+impl Row {
+    fn fill(&mut self, plan: &Plan, index: usize, has_symbols: impl Fn(FacetId) -> bool) {
+        self.tests.clear();
+        self.numbers.clear();
+        for &number in plan.row(index) {
+            let test = plan.test(number);
+            if !self.merge(test, &has_symbols) {
+                self.tests.push(test);
+                self.numbers.push(number);
+            }
+        }
+    }
+
+    /// Narrows the interval of the same facet, if there is one.
+    fn merge(&mut self, test: Test, has_symbols: impl Fn(FacetId) -> bool) -> bool {
+        let Test::Inside(facet, interval) = test else {
+            return false;
+        };
+        for other in &mut self.tests {
+            if let Test::Inside(same, known) = other
+                && *same == facet
+                && !has_symbols(facet)
+            {
+                *known = known.and(interval);
+                return true;
+            }
+        }
+        false
+    }
+}
+
+impl Index {
+    /// Puts what a filter asks for under a handle. Where it is malformed, nothing is put.
+    pub(super) fn install(
+        &mut self,
+        handle: u32,
+        canonical: &CanonicalFilter,
+    ) -> Result<(), MalformedFilter> {
+        let mut scratch = self.scratch.take().unwrap_or_default();
+        scratch.kept.clear();
+        let acquired = self.vocabulary.acquire(canonical, &mut scratch.kept);
+        if acquired.is_ok() {
+            self.install_kept(handle, &mut scratch);
+        }
+        self.scratch = Some(scratch);
+        acquired
+    }
+
+    /// Takes everything that is under a handle out, but not the entry; what was kept of the filter goes too.
+    pub(super) fn uninstall(&mut self, handle: u32) {
+        let mut scratch = self.scratch.take().unwrap_or_default();
+        let whole = self.withdraw_all(handle, &mut scratch);
+        self.vocabulary.release(&scratch.kept);
+        if let Some(whole) = whole {
+            self.vocabulary.residuals.release(whole);
+        }
+        self.scratch = Some(scratch);
+    }
+
+    /// Puts a filter under the keys that are the best now, if they are much better than those that it has.
+    pub(super) fn improve(&mut self, handle: u32, share: f32) {
+        let mut scratch = self.scratch.take().unwrap_or_default();
+        let record = self.records.get(self.entries.get(handle).record);
+        let kept = record.kept();
+        scratch.kept.clear();
+        scratch.kept.extend_from_slice(kept);
+        let whole = record.whole;
+        self.plan(&mut scratch, whole);
+        if self.best_share(&mut scratch) * 2.0 < share {
+            let whole = self.withdraw_all(handle, &mut scratch);
+            self.plan(&mut scratch, whole);
+            let plan = &scratch.plan;
+            self.vocabulary.hold(plan.tests(), plan.values());
+            self.place(handle, &mut scratch, whole);
+        }
+        self.scratch = Some(scratch);
+    }
+
+    /// What part of the notifications has one of the keys of a subscription, by estimate.
+    pub(super) fn share_of(&mut self, handle: u32) -> f32 {
+        let mut scratch = self.scratch.take().unwrap_or_default();
+        self.read(handle, &mut scratch);
+        let Scratch {
+            plan,
+            locations,
+            keys,
+            ..
+        } = &mut *scratch;
+        let mut share = 0.0;
+        for location in locations.iter() {
+            keys_of(location, plan, keys);
+            share += keys.iter().map(|key| self.share(*key)).sum::<f32>();
+        }
+        self.scratch = Some(scratch);
+        share
+    }
+
+    fn install_kept(&mut self, handle: u32, scratch: &mut Scratch) {
+        let whole = match scratch.plan.expand(&scratch.kept, &mut self.vocabulary) {
+            Ok(()) => None,
+            Err(TooMany) => {
+                let canonical = self.vocabulary.canonical(&scratch.kept);
+                let filter = Filter::from_canonical(&canonical)
+                    .expect("its pieces were read, and they were written again");
+                let whole = self.vocabulary.acquire_whole(filter);
+                self.plan(scratch, Some(whole));
+                Some(whole)
+            }
+        };
+        let plan = &scratch.plan;
+        self.vocabulary.hold(plan.tests(), plan.values());
+        self.place(handle, scratch, whole);
+    }
+
+    /// Plans what is kept of a filter that is known.
+    fn plan(&mut self, scratch: &mut Scratch, whole: Option<u32>) {
+        let kept = &scratch.kept;
+        match whole {
+            None => {
+                let planned = scratch.plan.expand(kept, &mut self.vocabulary);
+                assert_eq!(planned, Ok(()), "a plan does not change");
+            }
+            Some(whole) => scratch.plan.ask_whole(kept, whole, &mut self.vocabulary),
+        }
+    }
+
+    /// Reads a record, and plans its filter.
+    fn read(&mut self, handle: u32, scratch: &mut Scratch) -> Option<u32> {
+        let record = self.records.get(self.entries.get(handle).record);
+        scratch.locations.clear();
+        scratch.kept.clear();
+        let kept = record.read(handle, &mut scratch.locations);
+        scratch.kept.extend_from_slice(kept);
+        let whole = record.whole;
+        self.plan(scratch, whole);
+        whole
+    }
+
+    /// Chooses keys for all rows of the plan, and puts the postings and the record.
+    fn place(&mut self, handle: u32, scratch: &mut Scratch, whole: Option<u32>) {
+        scratch.locations.clear();
+        scratch.choices.clear();
+        let mut postings = 0;
+        for index in 0..scratch.plan.len() {
+            let choice = self.choose(scratch, index);
+            let wanted = |&at: &usize| scratch.plan.wanted(&scratch.row.tests[at]).len();
+            let count = choice.key_tests().iter().map(wanted).product::<usize>();
+            postings += count;
+            scratch.choices.push(choice);
+        }
+        self.entries.get_mut(handle).is_alone = postings == 1;
+        for index in 0..scratch.plan.len() {
+            let choice = scratch.choices[index];
+            if scratch.choices.len() > 1 {
+                self.fill(scratch, index);
+            }
+            self.place_row(handle, scratch, &choice);
+            self.access.shapes_mut().release(choice.shape);
+        }
+        let record = self
+            .records
+            .insert(whole, &scratch.locations, &scratch.kept);
+        self.entries.get_mut(handle).record = record;
+    }
+
+    fn fill(&self, scratch: &mut Scratch, index: usize) {
+        let facets = &self.vocabulary.facets;
+        let has_symbols = |facet| facets.kind(facet).has_symbols();
+        scratch.row.fill(&scratch.plan, index, has_symbols);
+    }
+
+    /// Chooses for a row. The shape is held, so that it is there when the postings come.
+    fn choose(&mut self, scratch: &mut Scratch, index: usize) -> Choice {
+        self.fill(scratch, index);
+        let mut chooser = Chooser {
+            vocabulary: &self.vocabulary,
+            statistics: &self.statistics,
+            access: &mut self.access,
+            buckets: &self.buckets,
+            values: scratch.plan.values(),
+            candidates: &mut scratch.candidates,
+        };
+        let choice = chooser.choose(&scratch.row.tests);
+        self.access.shapes_mut().acquire(choice.shape);
+        choice
+    }
+
+    fn place_row(&mut self, handle: u32, scratch: &mut Scratch, choice: &Choice) {
+        let Scratch {
+            plan,
+            row,
+            locations,
+            keys,
+            ..
+        } = scratch;
+        let bit_of = |facet, value| self.vocabulary.bit_of(facet, value);
+        let (facet, interval) = match choice.column.map(|at| row.tests[at]) {
+            Some(Test::Equal(facet, value)) => (facet, Interval::only(value)),
+            Some(Test::Inside(facet, interval)) => (facet, interval),
+            Some(test) => match test.bits(plan.values(), bit_of) {
+                Some((facet, bits)) => (facet.with_bits(), Interval::of_bits(bits)),
+                None => (FacetId::ALWAYS, Interval::ALL),
+            },
+            None => (FacetId::ALWAYS, Interval::ALL),
+        };
+        let mut location = Location {
+            target: Target::subscription(handle),
+            shape: choice.shape,
+            column: choice.column.map(|at| row.numbers[at]),
+            keys: choice
+                .keys
+                .map(|at| row.numbers.get(at).copied().unwrap_or(0)),
+        };
+        keys_of(&location, plan, keys);
+        if keys.is_empty() {
+            return;
+        }
+        let left = row.tests.iter().enumerate();
+        let left = left.filter(|(index, _)| choice.leaves(*index));
+        row.left.clear();
+        row.left.extend(left.map(|(_, test)| {
+            let bits = test.bits(plan.values(), bit_of);
+            bits.map_or(*test, |(facet, bits)| Test::Bits(facet, bits))
+        }));
+        if !row.left.is_empty() {
+            row.left.sort_by_key(Test::rank);
+            let offset = self.rows.insert(handle, &row.left, plan.values());
+            location.target = Target::row(offset);
+        }
+        locations.push(location);
+        let posting = Posting {
+            facet,
+            interval,
+            target: location.target,
+        };
+        for &key in keys.iter() {
+            self.access.shapes_mut().acquire(key.shape);
+            self.post(key, posting);
+        }
+    }
+
+    fn post(&mut self, key: Key, posting: Posting) {
+        let (rows, entries, buckets) = (&self.rows, &mut self.entries, &mut self.buckets);
+        self.access.change(key, |bucket| {
+            let Some(mut bucket) = bucket else {
+                return Some(buckets.create(posting));
+            };
+            buckets.add(&mut bucket, posting, rows, |moved| {
+                remember(rows, entries, moved);
+            });
+            Some(bucket)
+        });
+    }
+
+    /// What part of the notifications would have one of the keys that were chosen now.
+    fn best_share(&mut self, scratch: &mut Scratch) -> f32 {
+        let mut share = 0.0;
+        for index in 0..scratch.plan.len() {
+            let choice = self.choose(scratch, index);
+            self.access.shapes_mut().release(choice.shape);
+            share += choice.share;
+        }
+        share
+    }
+
+    /// What part of the notifications has a key, by estimate.
+    fn share(&self, key: Key) -> f32 {
+        let values = [key.first, key.second];
+        let facets = self.access.shapes().facets(key.shape).zip(values);
+        let shares = facets.map(|(facet, value)| {
+            let prior = self.vocabulary.popularity(facet, value);
+            self.statistics.share(facet, value, prior)
+        });
+        shares.product()
+    }
+
+    /// Takes postings, rows and record out; what was kept of the filter is still held. The condition that asks the
+    /// whole of it, if there is one.
+    fn withdraw_all(&mut self, handle: u32, scratch: &mut Scratch) -> Option<u32> {
+        let whole = self.read(handle, scratch);
+        let Entry {
+            record,
+            place,
+            is_alone,
+            ..
+        } = *self.entries.get(handle);
+        let place = Some(place).filter(|&place| is_alone && place != NOWHERE);
+        let Scratch {
+            plan,
+            locations,
+            keys,
+            ..
+        } = scratch;
+        for location in locations.iter() {
+            keys_of(location, plan, keys);
+            let column = location.column.map(|column| plan.test(column));
+            let bit_of = |facet, value| self.vocabulary.bit_of(facet, value);
+            let facet = column.and_then(|test| match test.bits(plan.values(), bit_of) {
+                Some((facet, _)) => Some(facet.with_bits()),
+                None => test.facet(),
+            });
+            let posting = Whereabouts {
+                facet: facet.unwrap_or(FacetId::ALWAYS),
+                target: location.target,
+                place,
+            };
+            for &key in keys.iter() {
+                self.withdraw(key, posting);
+            }
+            if location.target.handle().is_none() {
+                self.rows.remove(location.target.0);
+            }
+        }
+        self.records.remove(record);
+        self.vocabulary.let_go(plan.tests());
+        whole
+    }
+
+    fn withdraw(&mut self, key: Key, posting: Whereabouts) {
+        let (rows, entries, buckets) = (&self.rows, &mut self.entries, &mut self.buckets);
+        self.access.change(key, |bucket| {
+            let mut bucket = bucket.expect("what is recorded of a subscription has a bucket");
+            let removed = buckets.remove(&mut bucket, posting, rows);
+            if let Some(moved) = removed.moved {
+                remember(rows, entries, moved);
+            }
+            (!removed.is_last).then_some(bucket)
+        });
+        self.access.shapes_mut().release(key.shape);
+    }
+}
+
+/// All keys of a row: each value of the first test with each of the second.
+fn keys_of(location: &Location, plan: &Plan, keys: &mut Vec<Key>) {
+    let shape = location.shape;
+    keys.clear();
+    let [first, second] = location
+        .keys
+        .map(|number| plan.tests().get(usize::from(number)));
+    match (shape.facets(), first, second) {
+        (2, Some(first), Some(second)) => {
+            for &first in plan.wanted(first) {
+                keys.extend(plan.wanted(second).iter().map(|&second| Key {
+                    shape,
+                    first,
+                    second,
+                }));
+            }
+        }
+        (1, Some(first), _) => {
+            let second = 0;
+            keys.extend(plan.wanted(first).iter().map(|&first| Key {
+                shape,
+                first,
+                second,
+            }));
+        }
+        _ => keys.push(Key::ROOT),
+    }
+}
+
+/// Keeps the place of a subscription's only posting.
+fn remember(rows: &Rows, entries: &mut Entries, moved: Moved) {
+    let entry = entries.get_mut(rows.handle_of(moved.target));
+    if entry.is_alone {
+        entry.place = moved.place;
+    }
+}

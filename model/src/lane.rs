@@ -5,6 +5,8 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use serde::{Deserialize, Serialize};
+
 use crate::id::{
     Epoch, Incarnation, OperationId, OperationNumber, PublisherId, PublisherSeq, Seq, SessionId,
 };
@@ -15,7 +17,7 @@ use crate::session::{Cursor, Gap, Generation, SessionToken};
 use crate::silbo::{Acknowledgement, Refusal, RefusalCode};
 
 /// A frame on its way to an instance of any layer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LaneFrame {
     /// To a connection point.
     ConnectionPoint(ConnectionPointFrame),
@@ -28,7 +30,7 @@ pub enum LaneFrame {
 }
 
 /// The first frame of a lane: the receiver waits for nothing below `next`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Open {
     /// The epoch that the sender knows.
     pub epoch: Epoch,
@@ -37,7 +39,7 @@ pub struct Open {
 }
 
 /// What an access point receives.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AccessPointFrame {
     /// From a connection point: a publisher wants to begin or to go on.
     OpenPublisher {
@@ -103,7 +105,7 @@ pub enum AccessPointFrame {
 }
 
 /// What a matcher receives.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MatcherFrame {
     /// From an access point: its lane begins.
     Open(Open),
@@ -141,7 +143,7 @@ pub enum MatcherFrame {
 }
 
 /// What an exit point receives.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ExitPointFrame {
     /// From a matcher: hits of a batch, then "done up to".
     Hits {
@@ -191,7 +193,7 @@ pub enum ExitPointFrame {
 }
 
 /// The hits of one notification at one exit point.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Matched {
     /// What matched.
     pub notification: Arc<Notification>,
@@ -200,7 +202,7 @@ pub struct Matched {
 }
 
 /// A client shows up at the exit point of its session.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attach {
     /// The session.
     pub session: SessionId,
@@ -217,7 +219,7 @@ pub struct Attach {
 }
 
 /// What a connection point receives.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ConnectionPointFrame {
     /// From an access point: the publisher may publish.
     PublisherOpened {
@@ -297,7 +299,7 @@ pub enum ConnectionPointFrame {
 }
 
 /// How much of one publisher may be admitted and not released. One publication may always be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Share {
     /// Publications.
     pub publications: u32,
@@ -306,7 +308,7 @@ pub struct Share {
 }
 
 /// What goes to one session.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {
     /// Whose.
     pub session: SessionId,
@@ -317,7 +319,7 @@ pub struct Delivery {
 }
 
 /// One item of a session's ordered output.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DeliveryItem {
     /// A notification with the session's subscriptions that matched.
     Notification {

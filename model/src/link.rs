@@ -28,6 +28,9 @@ pub const ALPN: &[u8] = b"silbo-operator/1";
 /// The UDP port of hosts.
 pub const PORT: u16 = 7456;
 
+/// How contents are packed by this build. Raise it with every change of what travels between hosts.
+pub const FORMAT: u32 = 1;
+
 /// Position of a parcel in one life of a link, from 1.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
@@ -59,6 +62,8 @@ pub struct Hello {
     pub to: HostId,
     /// Which life of the link.
     pub life: LinkLife,
+    /// How contents are packed: [`FORMAT`].
+    pub format: u32,
 }
 
 /// From the sending host.
@@ -93,6 +98,8 @@ pub enum LinkRefusal {
     Stranger,
     /// A higher life of the link has begun.
     Outlived,
+    /// It packs contents in another way: it is of another version.
+    OtherFormat,
 }
 
 impl Frame for SenderFrame {

@@ -41,6 +41,7 @@ fn frames_of_a_link_survive() {
         from: HostId(1),
         to: HostId(300),
         life: LinkLife(7),
+        format: 1,
     };
     let content = Bytes::from_static(b"anything");
     let number = ParcelNumber(u64::MAX);
@@ -54,6 +55,7 @@ fn frames_of_a_link_survive() {
         ReceiverFrame::Welcome(ParcelNumber(0)),
         ReceiverFrame::Refused(LinkRefusal::Stranger),
         ReceiverFrame::Refused(LinkRefusal::Outlived),
+        ReceiverFrame::Refused(LinkRefusal::OtherFormat),
         ReceiverFrame::Taken(number),
     ] {
         check_frame(&frame);

@@ -380,7 +380,7 @@ impl Drop for Sockets {
 const LOOKS_AT_REST: u32 = 5;
 
 fn settings(config: &Config) -> Settings {
-    let mut layout = Layout::of_each(ONLY_HOST, 1);
+    let mut layout = Layout::of_each(1);
     layout.counts.extend(&config.counts);
     Settings {
         layout,

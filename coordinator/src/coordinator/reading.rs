@@ -152,7 +152,7 @@ impl Coordinator {
         self.settle(now, settled, effects);
     }
 
-    /// First start: lays everything out, as soon as the host for it exists.
+    /// First start: lays everything out, as soon as the hosts for it exist.
     fn found(&mut self, effects: &mut Effects) {
         let Some(topology) = plan::first(&self.settings.layout, &self.hosts) else {
             return;

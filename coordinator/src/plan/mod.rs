@@ -66,22 +66,18 @@ pub(crate) fn resize_matchers(
     })
 }
 
-/// The topology of a first start; `None` if the layout's host is not among the hosts.
+/// The topology of a first start, spread over the hosts; `None` if there are fewer than the layout wants, or none for
+/// a layer.
 pub(crate) fn first(layout: &Layout, hosts: &BTreeMap<HostId, HostEntry>) -> Option<Topology> {
-    let host = hosts.get(&layout.host)?;
+    if hosts.len() < layout.hosts_min {
+        return None;
+    }
+    let mut placement = Placement::empty(hosts);
     let mut instances = Vec::new();
     for layer in Layer::ALL {
         let count = layout.counts.get(&layer).copied().unwrap_or(0);
         for id in 0..count {
-            let last = instances.last().map(|i: &Instance| i.incarnation);
-            instances.push(Instance {
-                id: InstanceId(id),
-                incarnation: last.unwrap_or_default().next(),
-                layer,
-                host: host.id,
-                zone: host.zone.clone(),
-                leaving: false,
-            });
+            instances.push(placement.instance(layer, InstanceId(id))?);
         }
     }
     let exit_points = slots::spread(&incarnations(&instances, Layer::ExitPoints));
@@ -119,9 +115,20 @@ struct Placement<'a> {
 }
 
 impl<'a> Placement<'a> {
+    /// Of a cluster in which nothing runs yet.
+    fn empty(hosts: &'a BTreeMap<HostId, HostEntry>) -> Self {
+        Self {
+            hosts,
+            load: BTreeMap::new(),
+            last: Incarnation::default(),
+        }
+    }
+
     fn of(topology: &Topology, hosts: &'a BTreeMap<HostId, HostEntry>, last: Incarnation) -> Self {
-        let load = BTreeMap::new();
-        let mut placement = Self { hosts, load, last };
+        let mut placement = Self {
+            last,
+            ..Self::empty(hosts)
+        };
         for instance in &topology.instances {
             placement.count(instance.host, instance.layer);
         }

@@ -296,7 +296,10 @@ fn settings(scenario: &Scenario) -> Settings {
         (Layer::ExitPoints, scenario.exit_points),
     ]);
     Settings {
-        layout: Layout { host: HOST, counts },
+        layout: Layout {
+            hosts_min: 1,
+            counts,
+        },
         buffered: true,
     }
 }

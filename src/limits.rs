@@ -41,3 +41,21 @@ pub const STOP_WITHIN: Duration = Duration::from_secs(5);
 pub const MEASURE_WITHIN: Duration = Duration::from_millis(500);
 /// Bytes of a request's body at the admin port: a scale request has some hundred.
 pub const ADMIN_BODY_BYTES_MAX: usize = 16 * 1024;
+
+/// How long a session with ZooKeeper outlives its connection: a host that is gone is noticed after this, one that was
+/// stopped for a moment is not. ZooKeeper keeps it between 2 and 20 of its ticks.
+pub const STORE_SESSION: Duration = Duration::from_secs(8);
+/// A host that starts waits this long for ZooKeeper; whoever supervises it starts it again.
+pub const STORE_JOIN_WITHIN: Duration = Duration::from_secs(30);
+/// A reading takes some milliseconds; a new leader of the ensemble is there after some seconds.
+pub const STORE_READ_WITHIN: Duration = Duration::from_secs(3);
+/// A write is answered within some milliseconds, or nobody knows its outcome: after this, nobody waits for it.
+pub const STORE_WRITE_WITHIN: Duration = Duration::from_secs(4);
+/// Everything is read so often without a hint that it has changed: hints can be lost.
+pub const STORE_READ_EVERY: Duration = Duration::from_secs(5);
+/// The same when the last reading has failed.
+pub const STORE_RETRY_EVERY: Duration = Duration::from_millis(500);
+/// A host that stops takes back its entries within this time; else they go with its session.
+pub const STORE_LEAVE_WITHIN: Duration = Duration::from_secs(1);
+/// Bytes of the documents of one transaction: ZooKeeper drops connections that write a megabyte.
+pub const STORE_DOCUMENTS_BYTES_MAX: usize = 900_000;

@@ -5,6 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use gomera_model::{HostId, Layer};
+use serde::{Deserialize, Serialize};
 
 /// A host that exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +50,7 @@ pub struct Settings {
 }
 
 /// What an instance holds; for expectations only, decisions never depend on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Load {
     /// Subscriptions.
     pub subscriptions: u64,

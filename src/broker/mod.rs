@@ -2,8 +2,9 @@
 //!
 //! ```text
 //! clients ⇄ quic ⇄ ┌ instance ┐ ⇄ router ⇄ ┌ instance ┐ …      one thread each, batches between them
-//!                  └──── ▲ ───┘            └──── ▲ ───┘
-//!                        └──── coordination ─────┘              one thread, the embedded store
+//!                  └──── ▲ ───┘     ⇅      └──── ▲ ───┘
+//!                        │        hosts ⇄ …      │              links to other hosts, in a cluster
+//!                        └──── coordination ─────┘              one thread; the embedded store, or ZooKeeper
 //! ```
 //!
 //! Every thread has the same loop: wait, feed what is there to its machine, carry out the effects. All decisions are
@@ -18,8 +19,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use gomera_coordinator::limits::RETRY_AFTER;
-use gomera_coordinator::{Answer, HostEntry, Layout, OperationRecord, ScaleRequest, Settings};
-use gomera_model::{Layer, OperationId, Topology};
+use gomera_coordinator::{Answer, Layout, OperationRecord, ScaleRequest, Settings};
+use gomera_model::{HostId, Layer, OperationId, Topology};
 use tokio::runtime::{self, Runtime};
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
@@ -29,32 +30,42 @@ use crate::certificates::{CertificateError, Certificates};
 use crate::limits::{
     CLOSE_WITHIN, FRAME_WITHIN, MEASURE_WITHIN, SOCKET_THREADS, START_WITHIN, STOP_WITHIN,
 };
+use crate::zookeeper::ZooKeeperError;
 
 mod clients;
 mod clock;
 mod coordination;
 mod gauge;
+mod host_frame;
+mod hosts;
 mod inbox;
 mod input;
 mod instance;
 mod link;
 mod measured;
+mod membership;
+mod outbox;
 mod quic;
 mod random;
 mod router;
+mod view;
 
 pub use clock::wall_clock;
-pub use coordination::View;
 pub use measured::{ClientsStats, Counts, Measured, Spread};
+pub use membership::ClusterConfig;
 pub use quic::EndpointError;
+pub use view::View;
 
 use clock::Clock;
-use coordination::{ONLY_HOST, Office, Window};
+use coordination::Office;
+use host_frame::Question;
+use hosts::OperatorEndpoint;
 use inbox::Inbox;
 use input::{CoordinatorInput, Input};
 use instance::Surroundings;
 use quic::{Doors, Endpoint};
 use router::Router;
+use view::Window;
 
 /// How a broker starts.
 #[derive(Clone, Debug)]
@@ -67,6 +78,8 @@ pub struct Config {
     pub counts: BTreeMap<Layer, u32>,
     /// Within what time a client that has begun a frame must have finished it, and a new connection say its first word.
     pub frame_within: Duration,
+    /// The cluster that it belongs to; alone without one.
+    pub cluster: Option<ClusterConfig>,
 }
 
 impl Config {
@@ -78,6 +91,7 @@ impl Config {
             data_directory: data_directory.into(),
             counts: BTreeMap::new(),
             frame_within: FRAME_WITHIN,
+            cluster: None,
         }
     }
 }
@@ -92,6 +106,12 @@ pub enum StartError {
     /// It cannot listen.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
+    /// It cannot join its cluster.
+    #[error(transparent)]
+    ZooKeeper(#[from] ZooKeeperError),
+    /// Its address is none that others can reach.
+    #[error("other hosts cannot reach {0}: say at which address they can (--operator-address)")]
+    Unreachable(SocketAddr),
     /// The system gives no threads.
     #[error("cannot start a thread: {0}")]
     Threads(#[from] io::Error),
@@ -114,6 +134,7 @@ struct Shared {
     doors: Arc<Doors>,
     window: Arc<Window>,
     listening: SocketAddr,
+    own: HostId,
     made: Vec<PathBuf>,
     began: Instant,
     /// Taken by whoever stops it.
@@ -124,6 +145,7 @@ struct Shared {
 #[derive(Debug)]
 struct Running {
     endpoint: Endpoint,
+    operators: Option<OperatorEndpoint>,
     sockets: Sockets,
     coordination: JoinHandle<()>,
 }
@@ -138,51 +160,93 @@ impl Broker {
         let certificates = Certificates::open(&config.data_directory)?;
         let sockets = Sockets::start()?;
         let doors = Arc::new(Doors::default());
-        let endpoint = {
-            let _context = sockets.0.as_ref().map(Runtime::enter);
-            let doors = Arc::clone(&doors);
-            let (listen, within) = (config.listen, config.frame_within);
-            Endpoint::listen((listen, within), &certificates, doors)
-        };
-        let endpoint = endpoint?;
-        let listening = endpoint.address();
-        let surroundings = Surroundings {
+        let context = sockets.0.as_ref().map(Runtime::enter);
+        let (listen, within) = (config.listen, config.frame_within);
+        let endpoint = Endpoint::listen((listen, within), &certificates, Arc::clone(&doors))?;
+        tokio::spawn(endpoint.keep_certificates(config.data_directory.clone()));
+        let mut made = certificates.made;
+        let mut surroundings = Surroundings {
             clock: Clock::start(),
             router: Arc::new(Router::default()),
             coordinator: Arc::new(Inbox::new()),
+            hosts: None,
         };
+        let mut host = membership::alone(endpoint.address());
+        let membership = match &config.cluster {
+            None => None,
+            Some(cluster) => {
+                let joined = cluster.join(&config.data_directory, &mut host, &mut surroundings)?;
+                made.extend(joined.1);
+                Some(joined.0)
+            }
+        };
+        let operators = membership.as_ref().map(|m| m.hosts.endpoint().clone());
         let window = Arc::new(Window::default());
+        let own = host.id;
         let coordination = coordination::start(Office {
             settings: settings(config),
-            host: HostEntry {
-                id: ONLY_HOST,
-                zone: String::new(),
-                layers: Layer::ALL.to_vec(),
-            },
+            host,
             surroundings: surroundings.clone(),
             doors: Arc::clone(&doors),
             window: Arc::clone(&window),
+            membership,
         })?;
+        let listening = endpoint.address();
+        drop(context);
         let broker = Self {
             shared: Arc::new(Shared {
                 surroundings,
                 doors,
                 window,
                 listening,
-                made: certificates.made,
+                own,
+                made,
                 began: Instant::now(),
                 running: Mutex::new(Some(Running {
                     endpoint,
+                    operators,
                     sockets,
                     coordination,
                 })),
             }),
         };
-        let ready = broker
-            .shared
-            .window
-            .wait_for(|view| view.is_ready, START_WITHIN);
+        // The hosts of a cluster wait for each other, and say how far they are.
+        let wish = |view: &View| view.is_ready || config.cluster.is_some();
+        let ready = broker.shared.window.wait_for(wish, START_WITHIN);
         ready.map(|_| broker).ok_or(StartError::NotReady)
+    }
+
+    /// Which host of its cluster this is.
+    #[must_use]
+    pub fn host(&self) -> HostId {
+        self.shared.own
+    }
+
+    /// Whether it belongs to a cluster.
+    #[must_use]
+    pub fn is_clustered(&self) -> bool {
+        self.shared.surroundings.hosts.is_some()
+    }
+
+    /// The links to the other hosts, by host.
+    #[must_use]
+    pub fn links(&self) -> Vec<LinkState> {
+        let hosts = self.shared.surroundings.hosts.iter();
+        let peers = hosts.flat_map(|hosts| hosts.peers());
+        peers
+            .map(|peer| LinkState {
+                host: peer.host(),
+                is_connected: peer.is_together(),
+                waiting_bytes: peer.waiting_bytes(),
+            })
+            .collect()
+    }
+
+    /// Where other hosts connect, in a cluster.
+    #[must_use]
+    pub fn operator_address(&self) -> Option<SocketAddr> {
+        let hosts = self.shared.surroundings.hosts.as_ref()?;
+        Some(hosts.endpoint().address())
     }
 
     /// Where clients connect.
@@ -240,14 +304,12 @@ impl Broker {
 
     /// Asks for another number of instances; answered when the operation is under way, or refused.
     pub async fn scale(&self, request: ScaleRequest) -> Answer {
-        self.ask(|asker| CoordinatorInput::Scale(request, asker))
-            .await
+        self.ask(Question::Scale(request)).await
     }
 
     /// Asks to give an operation up.
     pub async fn abort(&self, operation: OperationId) -> Answer {
-        self.ask(|asker| CoordinatorInput::Abort(operation, asker))
-            .await
+        self.ask(Question::Abort(operation)).await
     }
 
     /// What every instance of this host has done, ordered by incarnation. One that does not answer in time is left out.
@@ -296,6 +358,9 @@ impl Broker {
         let step = CLOSE_WITHIN / 2;
         let _ = timeout(step, stopped).await;
         running.endpoint.close(step).await;
+        if let Some(operators) = &running.operators {
+            operators.close(step).await;
+        }
         // With these two the address is free again.
         drop(running.endpoint);
         let _ = spawn_blocking(move || running.sockets.stop(step)).await;
@@ -313,9 +378,10 @@ impl Broker {
         }
     }
 
-    async fn ask(&self, input: impl FnOnce(oneshot::Sender<Answer>) -> CoordinatorInput) -> Answer {
+    async fn ask(&self, question: Question) -> Answer {
         let (asker, answer) = oneshot::channel();
-        self.shared.surroundings.coordinator.push(input(asker));
+        let question = CoordinatorInput::Ask(question, asker);
+        self.shared.surroundings.coordinator.push(question);
         // A coordinator that is stopping answers nobody.
         let retry_after = RETRY_AFTER;
         answer.await.unwrap_or(Answer::Unavailable { retry_after })
@@ -382,8 +448,23 @@ const LOOKS_AT_REST: u32 = 5;
 fn settings(config: &Config) -> Settings {
     let mut layout = Layout::of_each(1);
     layout.counts.extend(&config.counts);
+    layout.hosts_min = config
+        .cluster
+        .as_ref()
+        .map_or(1, |cluster| cluster.hosts_min);
     Settings {
         layout,
         buffered: true,
     }
+}
+
+/// A link to another host.
+#[derive(Clone, Copy, Debug)]
+pub struct LinkState {
+    /// Which.
+    pub host: HostId,
+    /// Whether it is connected.
+    pub is_connected: bool,
+    /// Bytes that the other host is not known to have taken.
+    pub waiting_bytes: usize,
 }

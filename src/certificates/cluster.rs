@@ -7,7 +7,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use rcgen::ExtendedKeyUsagePurpose;
 use rustls::pki_types::pem;
@@ -94,18 +93,12 @@ impl ClusterCertificates {
         Ok(config)
     }
 
-    /// When the files were last changed, for noticing that they were replaced.
+    /// The files that are read.
     #[must_use]
-    pub fn changed(directory: &Path) -> Option<SystemTime> {
-        let files = [
-            Files::new(directory, "cluster-ca"),
-            Files::new(directory, OPERATOR.name),
-        ];
-        let paths = files
-            .into_iter()
-            .flat_map(|files| [files.certificate, files.key]);
-        let changed = |path: PathBuf| fs::metadata(path).and_then(|file| file.modified()).ok();
-        paths.filter_map(changed).max()
+    pub fn files(directory: &Path) -> Vec<PathBuf> {
+        let authority = Files::new(directory, "cluster-ca");
+        let operator = Files::new(directory, OPERATOR.name);
+        vec![authority.certificate, operator.certificate, operator.key]
     }
 }
 

@@ -24,9 +24,11 @@ mod cluster;
 mod error;
 mod files;
 mod making;
+mod replaced;
 
 pub use cluster::ClusterCertificates;
 pub use error::CertificateError;
+pub use replaced::Replaced;
 
 use files::{Files, make_directory, read_certificates, read_key, refuse_incomplete};
 use making::{Authority, Leaf};
@@ -67,6 +69,13 @@ impl Certificates {
             server_key: read_key(&server.key)?,
             made,
         })
+    }
+
+    /// The files that are read.
+    #[must_use]
+    pub fn files(directory: &Path) -> Vec<PathBuf> {
+        let server = Files::new(directory, "server");
+        vec![directory.join("ca.pem"), server.certificate, server.key]
     }
 
     /// How connections of clients are encrypted: TLS 1.3, a client's certificate is welcome but not asked for.

@@ -61,6 +61,12 @@ impl Receiving {
         Ok(true)
     }
 
+    /// The present life of the link; zero before the first.
+    #[must_use]
+    pub fn life(&self) -> LinkLife {
+        self.life
+    }
+
     /// What the sender is told from time to time: it may forget everything up to here.
     #[must_use]
     pub fn taken(&self) -> ReceiverFrame {

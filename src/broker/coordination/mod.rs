@@ -352,35 +352,47 @@ impl Working {
     }
 
     fn show(&mut self, now: Time) {
-        let view = match (&self.leading, &self.cluster) {
-            (Some(leading), cluster) => {
-                let (coordinator, is_connected, hosts) = match cluster {
-                    None => (&leading.coordinator, true, vec![self.host.clone()]),
-                    Some(cluster) => (
-                        &leading.coordinator,
-                        cluster.is_connected,
-                        cluster.documents().cloned().collect(),
-                    ),
-                };
-                View {
-                    topology: coordinator.topology().cloned(),
-                    operations: coordinator.operations().cloned().collect(),
-                    under_way: coordinator.under_way().map(|record| record.id),
-                    is_ready: coordinator.is_ready(),
-                    is_available: coordinator.is_available() && is_connected,
-                    hosts,
-                    leader: Some(self.host.id),
-                }
-            }
-            (None, Some(cluster)) => cluster.view(),
-            (None, None) => View::default(),
-        };
+        let view = self.view();
         if let (Some(leading), Some(cluster)) = (&self.leading, &mut self.cluster) {
             let is_urgent = !leading.answers.is_empty();
             self.is_shown = cluster.tell_view(now, &view, is_urgent);
+            // Whoever leads next will say what is new; until then this is what is known.
+            cluster.take_view(view.clone());
         }
         if *self.window.look() != view {
             self.window.show(view);
+        }
+    }
+
+    fn view(&self) -> View {
+        let own = View {
+            hosts: vec![self.host.clone()],
+            ..View::default()
+        };
+        let known = self.cluster.as_ref().map_or(own, Cluster::view);
+        let Some(leading) = &self.leading else {
+            return known;
+        };
+        let coordinator = &leading.coordinator;
+        let leader = Some(self.host.id);
+        if coordinator.topology().is_none() {
+            // A new leader reads first; what was known before is still true.
+            let is_available = false;
+            return View {
+                leader,
+                is_available,
+                ..known
+            };
+        }
+        let is_connected = self.cluster.as_ref().is_none_or(|c| c.is_connected);
+        View {
+            topology: coordinator.topology().cloned(),
+            operations: coordinator.operations().cloned().collect(),
+            under_way: coordinator.under_way().map(|record| record.id),
+            is_ready: coordinator.is_ready(),
+            is_available: coordinator.is_available() && is_connected,
+            hosts: known.hosts,
+            leader,
         }
     }
 

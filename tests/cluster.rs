@@ -1,13 +1,14 @@
 //! Several `gomera serve` on one ZooKeeper: across hosts, without their leader, without their store.
 
 #![allow(
-    dead_code,
-    unreachable_pub,
-    reason = "modules of a test have nobody above them, and each test uses a part of them"
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test may fail where it stands"
 )]
 
 mod ensemble;
 mod process;
+mod relay;
 
 use std::fs;
 use std::net::SocketAddr;
@@ -17,11 +18,13 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ensemble::Ensemble;
+use ensemble::{Ensemble, free_ports};
 use gomera::certificates::{Certificates, ClusterCertificates};
+use gomera::limits::LINK_IDLE_MAX;
 use gomera_model::{link, silbo};
 use process::{Broker, Directory, PATIENCE, Process};
 use quinn::crypto::rustls::QuicClientConfig;
+use relay::Relay;
 use rustls::ClientConfig;
 use rustls::pki_types::CertificateDer;
 use serde_json::Value;
@@ -49,7 +52,10 @@ impl Cluster {
                 share_authorities(first, &directory);
             }
             let mut all = vec!["--zookeeper", &zookeeper, "--zookeeper-session", "2"];
-            all.extend(["--hosts", &count, "--operator-listen", "127.0.0.1:0"]);
+            all.extend(["--hosts", &count]);
+            if !further.contains(&"--operator-listen") {
+                all.extend(["--operator-listen", "127.0.0.1:0"]);
+            }
             all.extend(*further);
             let host = Broker::start_with(directory.path(), "127.0.0.1:0", &all);
             hosts.push((host, directory));
@@ -269,6 +275,33 @@ fn without_its_store_everything_flows_and_nothing_changes() {
     }
     cluster.scale(0, 2);
     check(&mut third, &mut second);
+}
+
+#[test]
+fn a_cut_between_two_hosts_costs_time_and_nothing_else() {
+    let [port] = free_ports();
+    let relay = Relay::to(port);
+    let (listen, reached) = (format!("127.0.0.1:{port}"), relay.address.to_string());
+    let behind = ["--operator-listen", &listen, "--operator-address", &reached];
+    let layout = [
+        "--connection-points",
+        "2",
+        "--access-points",
+        "2",
+        "--exit-points",
+        "2",
+    ];
+    let cluster = Cluster::start("cut", &[&layout, &behind]);
+    let mut subscriber = cluster.subscribe(0, "it");
+    let mut publisher = cluster.publish(1, "it");
+    thread::sleep(Duration::from_secs(1));
+    relay.cut();
+    // The connection must end, not only be late.
+    thread::sleep(LINK_IDLE_MAX + Duration::from_secs(1));
+    relay.mend();
+    check(&mut publisher, &mut subscriber);
+    assert!(relay.passed() > 0, "the link must have gone this way");
+    cluster.scale(0, 2);
 }
 
 #[test]

@@ -1,6 +1,10 @@
 //! The store of a cluster against a real ZooKeeper, which is killed, stopped and cut off.
 
-#![allow(unreachable_pub, reason = "modules of a test have nobody above them")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test may fail where it stands"
+)]
 
 mod ensemble;
 

@@ -347,13 +347,12 @@ async fn within<T>(
 
 /// Only what says that a condition did not hold is known not to have been applied.
 fn outcome(error: MultiWriteError) -> WriteError {
-    match Error::from(error) {
-        Error::BadVersion | Error::NodeExists | Error::NoNode => WriteError::Conflict,
-        error => {
-            tracing::warn!(%error, "the outcome of a write is not known");
-            WriteError::Unknown
-        }
+    let error = Error::from(error);
+    if matches!(error, Error::BadVersion | Error::NodeExists | Error::NoNode) {
+        return WriteError::Conflict;
     }
+    tracing::warn!(%error, "the outcome of a write is not known");
+    WriteError::Unknown
 }
 
 /// What a successful write leads to. The answer itself cannot be relied upon: within a transaction the server fills in

@@ -1,5 +1,12 @@
 //! A real ZooKeeper of a test's own: on free ports, with a directory of its own, ended with the test.
 
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "each test uses a part of it, nobody is above it, and a test may fail where it stands"
+)]
+
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -175,7 +182,7 @@ fn configure(directory: &Path, port: u16, (id, peers): (usize, &[String])) {
 }
 
 /// Ports that nobody had a moment ago.
-fn free_ports<const N: usize>() -> [u16; N] {
+pub fn free_ports<const N: usize>() -> [u16; N] {
     let holders = [(); N].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
     holders.map(|holder| holder.local_addr().unwrap().port())
 }

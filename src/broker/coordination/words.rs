@@ -40,10 +40,10 @@ impl Working {
             }
             HostFrame::View(view) => {
                 let is_leader = |leader: Leader| leader.host == from;
-                if let Some(cluster) = &mut self.cluster {
-                    if cluster.leader().is_some_and(is_leader) {
-                        cluster.take_view(*view);
-                    }
+                if let Some(cluster) = &mut self.cluster
+                    && cluster.leader().is_some_and(is_leader)
+                {
+                    cluster.take_view(*view);
                 }
             }
             HostFrame::Answer { number, answer } => {

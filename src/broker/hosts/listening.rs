@@ -58,9 +58,10 @@ async fn serve(incoming: Incoming, hosts: Weak<Hosts>) {
         Err(_) => return tracing::debug!(%from, "handshake took too long"),
     };
     let Err(parted) = converse(&connection, &hosts).await;
-    match parted {
-        Parted::Packed(_) | Parted::Misplaced => tracing::error!(%from, %parted, "not understood"),
-        parted => tracing::debug!(%from, %parted, "parted"),
+    if matches!(parted, Parted::Packed(_) | Parted::Misplaced) {
+        tracing::error!(%from, %parted, "another host is not understood");
+    } else {
+        tracing::debug!(%from, %parted, "parted");
     }
     connection.close(VarInt::from_u32(1), b"");
 }

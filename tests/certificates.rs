@@ -5,6 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use gomera::certificates::{CertificateError, Certificates, ClusterCertificates};
+use rustls::client::verify_server_name;
+use rustls::server::ParsedCertificate;
 
 /// A directory of this test's own.
 struct Directory(PathBuf);
@@ -142,4 +144,28 @@ fn a_host_without_the_key_of_the_authority_needs_its_own_certificate() {
         matches!(error, CertificateError::Foreign { .. }),
         "{error:?}"
     );
+}
+
+#[test]
+fn a_second_host_signs_its_own_for_clients_too() {
+    let (first, second) = (Directory::new("clients-1"), Directory::new("clients-2"));
+    let made = Certificates::open(&first.0).unwrap();
+    fs::create_dir_all(&second.0).unwrap();
+    for file in ["ca.pem", "ca.key"] {
+        fs::copy(first.0.join(file), second.0.join(file)).unwrap();
+    }
+    let names = ["10.1.2.3".to_owned()];
+    let joined = Certificates::open_for(&second.0, &names).unwrap();
+    assert_eq!(joined.made.len(), 4, "{:?}", joined.made);
+    assert_eq!(joined.authorities, made.authorities);
+    let is_for = |certificates: &Certificates, name: &str| {
+        let certificate = ParsedCertificate::try_from(&certificates.server[0]).unwrap();
+        verify_server_name(&certificate, &name.try_into().unwrap()).is_ok()
+    };
+    for name in ["localhost", "127.0.0.1", "10.1.2.3"] {
+        assert!(is_for(&joined, name), "{name}");
+    }
+    assert!(!is_for(&made, "10.1.2.3"));
+    fs::remove_file(second.0.join("ca.key")).unwrap();
+    Certificates::open(&second.0).unwrap();
 }

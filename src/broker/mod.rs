@@ -12,7 +12,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -72,6 +72,8 @@ use view::Window;
 pub struct Config {
     /// Where clients connect; port 0 takes any that is free.
     pub listen: SocketAddr,
+    /// At which address clients reach that, if it is another one.
+    pub reached: Option<SocketAddr>,
     /// Where its certificates are, or are made.
     pub data_directory: PathBuf,
     /// How many instances of each layer it starts with; one of each that is not named.
@@ -88,6 +90,7 @@ impl Config {
     pub fn local(data_directory: impl Into<PathBuf>) -> Self {
         Self {
             listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            reached: None,
             data_directory: data_directory.into(),
             counts: BTreeMap::new(),
             frame_within: FRAME_WITHIN,
@@ -157,7 +160,7 @@ impl Broker {
     ///
     /// See [`StartError`]; nothing is left running then.
     pub fn start(config: &Config) -> Result<Self, StartError> {
-        let certificates = Certificates::open(&config.data_directory)?;
+        let certificates = Certificates::open_for(&config.data_directory, &names(config))?;
         let sockets = Sockets::start()?;
         let doors = Arc::new(Doors::default());
         let context = sockets.0.as_ref().map(Runtime::enter);
@@ -171,7 +174,8 @@ impl Broker {
             coordinator: Arc::new(Inbox::new()),
             hosts: None,
         };
-        let mut host = membership::alone(endpoint.address());
+        let reached = config.reached.unwrap_or(endpoint.address());
+        let mut host = membership::alone(reached);
         let membership = match &config.cluster {
             None => None,
             Some(cluster) => {
@@ -444,6 +448,15 @@ impl Drop for Sockets {
 
 /// So many looks in a row must find nothing waiting: what lies between two instances is seen by neither.
 const LOOKS_AT_REST: u32 = 5;
+
+/// The addresses that a certificate made now is for, besides those of this machine alone.
+fn names(config: &Config) -> Vec<String> {
+    let addresses = [Some(config.listen), config.reached].into_iter().flatten();
+    let outside = addresses.map(|address| address.ip()).filter(|ip| {
+        !ip.is_unspecified() && *ip != Ipv4Addr::LOCALHOST && *ip != Ipv6Addr::LOCALHOST
+    });
+    outside.map(|ip| ip.to_string()).collect()
+}
 
 fn settings(config: &Config) -> Settings {
     let mut layout = Layout::of_each(1);

@@ -4,12 +4,10 @@
 //! The first host makes it all. Another one is given `cluster-ca.pem` and `cluster-ca.key`, and signs its own; or it is
 //! given a certificate signed elsewhere, for [`ClusterCertificates::NAME`], and no key of the authority.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rcgen::ExtendedKeyUsagePurpose;
-use rustls::pki_types::pem;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{ClientConfig, ServerConfig};
@@ -104,7 +102,7 @@ impl ClusterCertificates {
 
 const AUTHORITY: &str = "Gomera cluster authority";
 
-const OPERATOR: Leaf = Leaf {
+const OPERATOR: Leaf<'_> = Leaf {
     name: "operator",
     alternative_names: &[ClusterCertificates::NAME],
     usages: &[
@@ -125,31 +123,15 @@ fn make_missing(
     }
     let issuer = match (authority.certificate.exists(), authority.key.exists()) {
         (false, false) => Authority::make(AUTHORITY, authority, &mut made)?,
-        (true, true) => known(authority)?,
+        (true, true) => {
+            let foreign = || CertificateError::Foreign {
+                authority: authority.certificate.clone(),
+                name: ClusterCertificates::NAME,
+            };
+            Authority::known(AUTHORITY, authority)?.ok_or_else(foreign)?
+        }
         (true, false) | (false, true) => return Ok(made),
     };
     issuer.sign(&OPERATOR, directory, &mut made)?;
     Ok(made)
-}
-
-/// The authority that another host made.
-fn known(authority: &Files) -> Result<Authority, CertificateError> {
-    let certificates = read_certificates(&authority.certificate)?;
-    let name = AUTHORITY.as_bytes();
-    let is_ours = |certificate: &CertificateDer<'_>| {
-        let mut parts = certificate.as_ref().windows(name.len());
-        parts.any(|part| part == name)
-    };
-    if !certificates.iter().all(is_ours) {
-        return Err(CertificateError::Foreign {
-            authority: authority.certificate.clone(),
-            name: ClusterCertificates::NAME,
-        });
-    }
-    let key =
-        fs::read_to_string(&authority.key).map_err(|source| CertificateError::Unreadable {
-            path: authority.key.clone(),
-            source: pem::Error::Io(source),
-        })?;
-    Authority::remade(AUTHORITY, authority, &key)
 }

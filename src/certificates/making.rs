@@ -1,22 +1,25 @@
 //! Authorities and what they sign.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose,
 };
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem;
 
 use super::error::CertificateError;
-use super::files::{Files, write_both};
+use super::files::{Files, read_certificates, write_both};
 
 /// An authority that can sign.
 pub(super) struct Authority(Issuer<'static, KeyPair>);
 
 /// A certificate that an authority signs.
-pub(super) struct Leaf {
+pub(super) struct Leaf<'a> {
     pub(super) name: &'static str,
-    pub(super) alternative_names: &'static [&'static str],
+    pub(super) alternative_names: &'a [&'a str],
     pub(super) usages: &'static [ExtendedKeyUsagePurpose],
 }
 
@@ -35,20 +38,32 @@ impl Authority {
         Ok(Self(Issuer::new(params, key)))
     }
 
-    /// One that was made before under this name.
-    pub(super) fn remade(
+    /// One that was made before under this name; `None` if it has another.
+    pub(super) fn known(
         common_name: &str,
         files: &Files,
-        key_pem: &str,
-    ) -> Result<Self, CertificateError> {
-        let key = KeyPair::from_pem(key_pem).map_err(|source| not_made(&files.key, source))?;
-        Ok(Self(Issuer::new(authority_params(common_name), key)))
+    ) -> Result<Option<Self>, CertificateError> {
+        let name = common_name.as_bytes();
+        let is_named = |certificate: &CertificateDer<'_>| {
+            let mut parts = certificate.as_ref().windows(name.len());
+            parts.any(|part| part == name)
+        };
+        if !read_certificates(&files.certificate)?.iter().all(is_named) {
+            return Ok(None);
+        }
+        let key =
+            fs::read_to_string(&files.key).map_err(|source| CertificateError::Unreadable {
+                path: files.key.clone(),
+                source: pem::Error::Io(source),
+            })?;
+        let key = KeyPair::from_pem(&key).map_err(|source| not_made(&files.key, source))?;
+        Ok(Some(Self(Issuer::new(authority_params(common_name), key))))
     }
 
     /// Signs a new certificate.
     pub(super) fn sign(
         &self,
-        leaf: &Leaf,
+        leaf: &Leaf<'_>,
         directory: &Path,
         made: &mut Vec<PathBuf>,
     ) -> Result<(), CertificateError> {

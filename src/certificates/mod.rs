@@ -9,8 +9,9 @@
 //! operator.pem, operator.key      shown by this host to the others
 //! ```
 //!
-//! Who has an authority puts its `ca.pem`, `server.pem` and `server.key` there instead: where anything is, nothing is
-//! made. The lower part is made for hosts of a cluster only.
+//! Who has an authority puts its `ca.pem`, `server.pem` and `server.key` there instead: beside what was
+//! brought nothing is made. A second host is given the authority's two files and signs its own. The lower part is made
+//! for hosts of a cluster only.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -47,22 +48,28 @@ pub struct Certificates {
 }
 
 impl Certificates {
-    /// Reads what is in the directory; makes all if there is none.
+    /// Reads what is in the directory; makes what can be made.
     ///
     /// # Errors
     ///
     /// With the path of the file that is to blame.
     pub fn open(directory: &Path) -> Result<Self, CertificateError> {
+        Self::open_for(directory, &[])
+    }
+
+    /// The same for a host that clients know by these names and addresses too.
+    ///
+    /// # Errors
+    ///
+    /// With the path of the file that is to blame.
+    pub fn open_for(directory: &Path, names: &[String]) -> Result<Self, CertificateError> {
         make_directory(directory)?;
         let authority = directory.join("ca.pem");
         let server = Files::new(directory, "server");
-        let made = match present(directory) {
-            Some(present) => {
-                refuse_incomplete(&present, [&authority, &server.certificate, &server.key])?;
-                Vec::new()
-            }
-            None => make_all(directory)?,
-        };
+        let made = make_missing(directory, names)?;
+        if let Some(present) = present(directory) {
+            refuse_incomplete(&present, [&authority, &server.certificate, &server.key])?;
+        }
         Ok(Self {
             authorities: read_certificates(&authority)?,
             server: read_certificates(&server.certificate)?,
@@ -99,25 +106,13 @@ impl Certificates {
     }
 }
 
-const SELF: &[&str] = &["localhost", "127.0.0.1", "::1"];
-
-const LEAVES: [Leaf; 2] = [
-    Leaf {
-        name: "server",
-        alternative_names: SELF,
-        usages: &[ExtendedKeyUsagePurpose::ServerAuth],
-    },
-    Leaf {
-        name: "client",
-        alternative_names: &[],
-        usages: &[ExtendedKeyUsagePurpose::ClientAuth],
-    },
-];
+const AUTHORITY: &str = "Gomera development authority";
+const SELF: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
+const NAMES: [&str; 3] = ["ca", "server", "client"];
 
 /// The first certificate's file that is there.
 fn present(directory: &Path) -> Option<PathBuf> {
-    let names = std::iter::once("ca").chain(LEAVES.iter().map(|leaf| leaf.name));
-    let mut files = names.map(|name| Files::new(directory, name));
+    let mut files = NAMES.iter().map(|name| Files::new(directory, name));
     files.find_map(|files| {
         [files.certificate, files.key]
             .into_iter()
@@ -125,14 +120,44 @@ fn present(directory: &Path) -> Option<PathBuf> {
     })
 }
 
-fn make_all(directory: &Path) -> Result<Vec<PathBuf>, CertificateError> {
+/// Everything where nothing is; this host's own where there is nothing but an authority made by another one.
+fn make_missing(directory: &Path, names: &[String]) -> Result<Vec<PathBuf>, CertificateError> {
+    let [authority, server, client] = NAMES.map(|name| Files::new(directory, name));
     let mut made = Vec::new();
-    let files = Files::new(directory, "ca");
-    let authority = Authority::make("Gomera development authority", &files, &mut made)?;
-    for leaf in LEAVES {
-        authority.sign(&leaf, directory, &mut made)?;
+    let is_there = |files: &Files| files.certificate.exists() || files.key.exists();
+    if is_there(&server) || is_there(&client) {
+        return Ok(made);
+    }
+    let issuer = match (authority.certificate.exists(), authority.key.exists()) {
+        (false, false) => Some(Authority::make(AUTHORITY, &authority, &mut made)?),
+        (true, true) => Authority::known(AUTHORITY, &authority)?,
+        (true, false) | (false, true) => None,
+    };
+    if let Some(issuer) = issuer {
+        let names: Vec<&str> = SELF
+            .into_iter()
+            .chain(names.iter().map(String::as_str))
+            .collect();
+        let [server, client] = leaves(&names);
+        issuer.sign(&server, directory, &mut made)?;
+        issuer.sign(&client, directory, &mut made)?;
     }
     Ok(made)
+}
+
+fn leaves<'a>(names: &'a [&'a str]) -> [Leaf<'a>; 2] {
+    [
+        Leaf {
+            name: "server",
+            alternative_names: names,
+            usages: &[ExtendedKeyUsagePurpose::ServerAuth],
+        },
+        Leaf {
+            name: "client",
+            alternative_names: &[],
+            usages: &[ExtendedKeyUsagePurpose::ClientAuth],
+        },
+    ]
 }
 
 fn roots(authorities: &[CertificateDer<'static>]) -> Result<Arc<RootCertStore>, rustls::Error> {

@@ -24,6 +24,9 @@ pub(super) struct Arguments {
     /// Where clients connect, UDP; port 0 takes any that is free.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7454")]
     listen: SocketAddr,
+    /// The address at which clients reach that, where it is another one.
+    #[arg(long, value_name = "ADDRESS")]
+    client_address: Option<SocketAddr>,
     /// Where the admin's HTTP is. It is not encrypted: keep it on loopback, or behind what protects it.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7455")]
     admin_listen: SocketAddr,
@@ -188,6 +191,7 @@ async fn tell_loads(broker: Broker) {
 fn config(arguments: &Arguments, admin: SocketAddr) -> Config {
     Config {
         listen: arguments.listen,
+        reached: arguments.client_address,
         data_directory: arguments.common.data_directory(),
         counts: BTreeMap::from([
             (Layer::ConnectionPoints, arguments.connection_points),

@@ -203,6 +203,18 @@ fn exit_point_frame() -> impl Strategy<Value = ExitPointFrame> {
     ]
 }
 
+fn request() -> impl Strategy<Value = SubscriptionRequest> {
+    (any::<u64>(), any::<Option<String>>()).prop_map(|(operation, text)| SubscriptionRequest {
+        operation: OperationNumber(operation),
+        unanswered_from: OperationNumber(operation / 2),
+        number: SubscriptionNumber(3),
+        filter: text.map(|text| FilterText {
+            dialect: "sql".into(),
+            text,
+        }),
+    })
+}
+
 fn access_point_frame() -> impl Strategy<Value = AccessPointFrame> {
     let publisher = any::<u64>().prop_map(PublisherId);
     let generation = any::<u32>().prop_map(Generation);
@@ -215,16 +227,6 @@ fn access_point_frame() -> impl Strategy<Value = AccessPointFrame> {
             content,
         }
     });
-    let request =
-        (any::<u64>(), any::<Option<String>>()).prop_map(|(operation, text)| SubscriptionRequest {
-            operation: OperationNumber(operation),
-            unanswered_from: OperationNumber(operation / 2),
-            number: SubscriptionNumber(3),
-            filter: text.map(|text| FilterText {
-                dialect: "sql".into(),
-                text,
-            }),
-        });
     prop_oneof![
         (publisher.clone(), generation.clone()).prop_map(|(publisher, generation)| {
             AccessPointFrame::OpenPublisher {
@@ -253,7 +255,7 @@ fn access_point_frame() -> impl Strategy<Value = AccessPointFrame> {
                 refusal,
             }
         }),
-        (any::<u64>(), generation, request).prop_map(|(session, generation, request)| {
+        (any::<u64>(), generation, request()).prop_map(|(session, generation, request)| {
             let session = SessionId(session);
             AccessPointFrame::Request {
                 session,

@@ -279,7 +279,7 @@ impl Display for Greeting {
         if !self.made.is_empty() {
             writeln!(
                 f,
-                "made a development authority and certificates in {directory}:"
+                "made certificates for development in {directory}:"
             )?;
             for path in &self.made {
                 writeln!(f, "  {}", path.display())?;

@@ -9,7 +9,7 @@
 //! frame := length:u32 (little-endian, of what follows)  type:u8  payload
 //! ```
 //!
-//! A parcel's content is [packed](crate::packed); every other payload is numbers.
+//! A parcel's content is in the form of [`crate::packed`]; every other payload is numbers.
 
 use alloc::vec::Vec;
 

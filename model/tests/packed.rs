@@ -379,7 +379,7 @@ fn content() -> impl Strategy<Value = Content> {
         for (index, value) in values.iter().enumerate() {
             attributes.push(&format!("name{index}"), value);
         }
-        let attributes = attributes.build().unwrap();
+        let attributes = attributes.build().expect("a few small values can be built");
         Content { attributes, body }
     })
 }

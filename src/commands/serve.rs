@@ -277,10 +277,7 @@ impl Display for Greeting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let directory = self.data_dir.display();
         if !self.made.is_empty() {
-            writeln!(
-                f,
-                "made certificates for development in {directory}:"
-            )?;
+            writeln!(f, "made certificates for development in {directory}:")?;
             for path in &self.made {
                 writeln!(f, "  {}", path.display())?;
             }

@@ -82,6 +82,7 @@ impl Coordinator {
         }
         self.step(now, effects);
         self.plan_again(now, effects);
+        self.found_anew(effects);
     }
 
     /// Gives the operation up, if it is settled and can be.

@@ -69,10 +69,39 @@ pub(crate) fn resize_matchers(
 /// The topology of a first start, spread over the hosts; `None` if there are fewer than the layout wants, or none for
 /// a layer.
 pub(crate) fn first(layout: &Layout, hosts: &BTreeMap<HostId, HostEntry>) -> Option<Topology> {
+    lay_out(layout, hosts, Incarnation::default())
+}
+
+/// The topology that follows one of which nothing is left; `None` as for the first. `last` is the last incarnation given
+/// so far, `ended` those that ended and are not retired yet.
+pub(crate) fn anew(
+    layout: &Layout,
+    hosts: &BTreeMap<HostId, HostEntry>,
+    before: &Topology,
+    last: Incarnation,
+    ended: &[Incarnation],
+) -> Option<Topology> {
+    let gone = before.instances.iter().map(|instance| instance.incarnation);
+    let gone: Vec<_> = gone.chain(ended.iter().copied()).collect();
+    Some(Topology {
+        epoch: before.epoch.next(),
+        retired: retire(&before.retired, &gone),
+        ..lay_out(layout, hosts, last)?
+    })
+}
+
+fn lay_out(
+    layout: &Layout,
+    hosts: &BTreeMap<HostId, HostEntry>,
+    last: Incarnation,
+) -> Option<Topology> {
     if hosts.len() < layout.hosts_min {
         return None;
     }
-    let mut placement = Placement::empty(hosts);
+    let mut placement = Placement {
+        last,
+        ..Placement::empty(hosts)
+    };
     let mut instances = Vec::new();
     for layer in Layer::ALL {
         let count = layout.counts.get(&layer).copied().unwrap_or(0);

@@ -27,6 +27,8 @@ pub(super) struct Cluster {
     documents: BTreeMap<HostId, HostDocument>,
     /// Hosts in no list, and when they are given up.
     away: BTreeMap<HostId, Time>,
+    /// Hosts that are not reached, and since when.
+    unreached: BTreeMap<HostId, Time>,
     questions: BTreeMap<u64, (oneshot::Sender<Answer>, Time)>,
     last_question: u64,
     /// What the leader shows.
@@ -54,6 +56,7 @@ impl Cluster {
             term: Term::default(),
             documents: BTreeMap::new(),
             away: BTreeMap::new(),
+            unreached: BTreeMap::new(),
             questions: BTreeMap::new(),
             last_question: 0,
             shown: View::default(),
@@ -86,10 +89,21 @@ impl Cluster {
         Changes { changed, came }
     }
 
-    /// A host is needed, or was there: if it is in no list, it is given up after some time.
+    /// A host is needed, or was there: if it is in no list, and not reached for some time, it is given up.
     pub(super) fn miss(&mut self, now: Time, host: HostId) {
         if host != self.own && !self.documents.contains_key(&host) {
-            self.away.entry(host).or_insert(now + HOST_AWAY_MAX);
+            let since = self.unreached.get(&host).copied().unwrap_or(now);
+            self.away.entry(host).or_insert(since + HOST_AWAY_MAX);
+        }
+    }
+
+    /// Whether a host is reached has changed, or is as it was.
+    pub(super) fn reached(&mut self, now: Time, host: HostId, is_reached: bool) {
+        if is_reached {
+            self.unreached.remove(&host);
+        } else {
+            self.unreached.entry(host).or_insert(now);
+            self.miss(now, host);
         }
     }
 

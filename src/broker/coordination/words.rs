@@ -64,12 +64,11 @@ impl Working {
     }
 
     pub(super) fn link(&mut self, now: Time, host: HostId, news: LinkNews) {
-        tracing::info!(%host, ?news, "link");
+        tracing::debug!(%host, ?news, "link");
         match news {
-            LinkNews::Up => {}
-            LinkNews::Down => {
+            LinkNews::Up | LinkNews::Down => {
                 if let Some(cluster) = &mut self.cluster {
-                    cluster.miss(now, host);
+                    cluster.reached(now, host, news == LinkNews::Up);
                 }
             }
             LinkNews::Broken => {

@@ -51,13 +51,7 @@ impl Cluster {
             if let Some((_, first)) = hosts.first() {
                 share_authorities(first, &directory);
             }
-            let mut all = vec!["--zookeeper", &zookeeper, "--zookeeper-session", "2"];
-            all.extend(["--hosts", &count]);
-            if !further.contains(&"--operator-listen") {
-                all.extend(["--operator-listen", "127.0.0.1:0"]);
-            }
-            all.extend(*further);
-            let host = Broker::start_with(directory.path(), "127.0.0.1:0", &all);
+            let host = start_host(&directory, &zookeeper, &count, further);
             hosts.push((host, directory));
         }
         let cluster = Self { ensemble, hosts };
@@ -136,10 +130,20 @@ impl Cluster {
     }
 }
 
+fn start_host(directory: &Directory, zookeeper: &str, count: &str, further: &[&str]) -> Broker {
+    let mut all = vec!["--zookeeper", zookeeper, "--zookeeper-session", "2"];
+    all.extend(["--hosts", count]);
+    if !further.contains(&"--operator-listen") {
+        all.extend(["--operator-listen", "127.0.0.1:0"]);
+    }
+    all.extend(further);
+    Broker::start_with(directory.path(), "127.0.0.1:0", &all)
+}
+
 fn share_authorities(from: &Directory, to: &Directory) {
     let [from, to] = [from, to].map(|directory| directory.path().join("gomera"));
     fs::create_dir_all(&to).unwrap();
-    for name in ["ca", "server", "client", "cluster-ca"] {
+    for name in ["ca", "cluster-ca"] {
         for file in [format!("{name}.pem"), format!("{name}.key")] {
             fs::copy(from.join(&file), to.join(&file)).unwrap();
         }
@@ -275,6 +279,40 @@ fn without_its_store_everything_flows_and_nothing_changes() {
     }
     cluster.scale(0, 2);
     check(&mut third, &mut second);
+}
+
+#[test]
+fn a_cluster_that_was_stopped_begins_anew() {
+    let layout = ["--connection-points", "2", "--exit-points", "2"];
+    let mut cluster = Cluster::start("anew", &[layout.as_slice(); 2]);
+    cluster.scale(1, 2);
+    for (host, _) in &cluster.hosts {
+        host.process.signal("-TERM");
+    }
+    for (host, _) in &mut cluster.hosts {
+        assert!(host.process.end().0.success());
+    }
+    let zookeeper = cluster.ensemble.address("/gomera");
+    for (host, directory) in &mut cluster.hosts {
+        *host = start_host(directory, &zookeeper, "2", &layout);
+    }
+    let topology = cluster.wait_for(0, |topology| topology["ready"] == true);
+    assert_eq!(topology["epoch"], 3, "behind the scaling of before");
+    let hosts = topology["hosts"].as_array().unwrap();
+    let ids: Vec<_> = hosts
+        .iter()
+        .map(|host| host["id"].as_u64().unwrap())
+        .collect();
+    assert_eq!(
+        ids,
+        [3, 4],
+        "a process that is started again is another host"
+    );
+    cluster.wait_for(1, |topology| topology["ready"] == true);
+    let mut subscriber = cluster.subscribe(1, "it");
+    let mut publisher = cluster.publish(0, "it");
+    cluster.scale(0, 2);
+    check(&mut publisher, &mut subscriber);
 }
 
 #[test]

@@ -2,11 +2,11 @@
 
 use gomera_coordinator::{Answer, Load, ScaleRequest};
 use gomera_model::control::{Control, Report};
-use gomera_model::lane::LaneFrame;
 use gomera_model::packed::as_document;
 use gomera_model::{HostId, Incarnation, Instance, OperationId};
 use serde::{Deserialize, Serialize};
 
+use super::shared::SharedFrame;
 use super::view::View;
 use crate::zookeeper::Term;
 
@@ -17,7 +17,7 @@ pub(crate) enum HostFrame {
     Batch {
         from: Incarnation,
         to: Vec<Incarnation>,
-        frames: Vec<LaneFrame>,
+        frames: Vec<SharedFrame>,
     },
     /// From a leader: it leads since this term.
     Lead(Term),

@@ -48,6 +48,7 @@ mod outbox;
 mod quic;
 mod random;
 mod router;
+mod shared;
 mod view;
 
 pub use clock::wall_clock;

@@ -11,6 +11,7 @@ use super::hosts::{Hosts, Peer};
 use super::inbox::Inbox;
 use super::input::Input;
 use super::router::Router;
+use super::shared::SharedFrame;
 
 /// The outbox.
 #[derive(Debug)]
@@ -109,10 +110,11 @@ impl Outbox {
                 }
             }
             let count = lane.frames.len() * to.len();
+            let frames = std::mem::take(&mut lane.frames);
             let batch = HostFrame::Batch {
                 from: self.from,
                 to,
-                frames: std::mem::take(&mut lane.frames),
+                frames: frames.into_iter().map(SharedFrame::from).collect(),
             };
             if !peer.send(&batch) {
                 self.router.count_dropped(self.from, count);

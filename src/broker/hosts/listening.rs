@@ -4,7 +4,8 @@ use std::sync::{Mutex, PoisonError, Weak};
 
 use bytes::Bytes;
 use gomera_model::HostId;
-use gomera_model::link::{Hello, ReceiverFrame, SenderFrame};
+use gomera_model::lane::LaneFrame;
+use gomera_model::link::{Hello, LinkRefusal, ReceiverFrame, SenderFrame};
 use gomera_model::packed::PackedError;
 use gomera_model::silbo::codec::{FrameError, FrameReader, FrameWriter};
 use gomera_operators::link::LinkFault;
@@ -13,6 +14,7 @@ use tokio::time::timeout;
 
 use super::super::host_frame::HostFrame;
 use super::super::input::CoordinatorInput;
+use super::super::shared::NotThere;
 use super::endpoint::OperatorEndpoint;
 use super::{Arriving, Hosts};
 use crate::limits::{LINK_CONNECT_WITHIN, READ_CHUNKS_MAX};
@@ -32,6 +34,8 @@ enum Parted {
     Link(#[from] LinkFault),
     #[error("{0}")]
     Packed(#[from] PackedError),
+    #[error("{0}")]
+    NotThere(#[from] NotThere),
     #[error("no greeting in time")]
     Silent,
     #[error("it does not begin with a greeting, or greets twice")]
@@ -58,7 +62,10 @@ async fn serve(incoming: Incoming, hosts: Weak<Hosts>) {
         Err(_) => return tracing::debug!(%from, "handshake took too long"),
     };
     let Err(parted) = converse(&connection, &hosts).await;
-    if matches!(parted, Parted::Packed(_) | Parted::Misplaced) {
+    if matches!(
+        parted,
+        Parted::Packed(_) | Parted::NotThere(_) | Parted::Misplaced
+    ) {
         tracing::error!(%from, %parted, "another host is not understood");
     } else {
         tracing::debug!(%from, %parted, "parted");
@@ -104,6 +111,9 @@ async fn converse(
 
 fn greet(arriving: &Mutex<Arriving>, hello: Hello) -> ReceiverFrame {
     let mut arriving = arriving.lock().unwrap_or_else(PoisonError::into_inner);
+    if arriving.is_lost {
+        return ReceiverFrame::Refused(LinkRefusal::OtherFormat);
+    }
     let is_new = arriving.receiving.life() != hello.life;
     let answer = arriving.receiving.hello(hello);
     if is_new && matches!(answer, ReceiverFrame::Welcome(_)) {
@@ -126,9 +136,11 @@ fn take(
         let mut arriving = arriving.lock().unwrap_or_else(PoisonError::into_inner);
         if arriving.receiving.parcel(hello.life, number)? {
             // Under the lock, so that an older connection of this link cannot get in between.
+            arriving.is_lost = true;
             if let Some(frame) = arriving.unpacking.take(&content)? {
-                hosts.hand_on(hello.from, frame);
+                hosts.hand_on(hello.from, frame)?;
             }
+            arriving.is_lost = false;
         }
         taken = Some(arriving.receiving.taken());
     }
@@ -136,12 +148,14 @@ fn take(
 }
 
 impl Hosts {
-    fn hand_on(&self, host: HostId, frame: HostFrame) {
+    fn hand_on(&self, host: HostId, frame: HostFrame) -> Result<(), NotThere> {
         match frame {
             HostFrame::Batch { from, to, frames } => {
                 self.learn_place(from, host);
+                let frames = frames.into_iter().map(LaneFrame::try_from);
+                let frames: Vec<LaneFrame> = frames.collect::<Result<_, _>>()?;
                 let Some((last, others)) = to.split_last() else {
-                    return;
+                    return Ok(());
                 };
                 for to in others {
                     self.router.deliver(from, *to, frames.clone());
@@ -164,6 +178,7 @@ impl Hosts {
                     .push(CoordinatorInput::FromHost(host, Box::new(frame)));
             }
         }
+        Ok(())
     }
 }
 

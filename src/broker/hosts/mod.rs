@@ -54,6 +54,8 @@ pub(crate) struct Hosts {
 struct Arriving {
     receiving: Receiving,
     unpacking: Unpacking,
+    /// A parcel was taken of which nothing could be made: something is lost, and the link is of no use any more.
+    is_lost: bool,
 }
 
 impl Hosts {
@@ -160,6 +162,7 @@ impl Hosts {
             Arc::new(Mutex::new(Arriving {
                 receiving: Receiving::new(self.own),
                 unpacking: Unpacking::default(),
+                is_lost: false,
             }))
         });
         Arc::clone(end)

@@ -59,6 +59,7 @@ mod tests {
     use gomera_model::operation::{CanonicalFilter, Change, SubscriptionOperation};
     use gomera_model::{OperationNumber, SessionId, SubscriptionId, SubscriptionNumber};
 
+    use super::super::super::shared::SharedFrame;
     use super::*;
 
     fn check(filter_bytes: usize, parcels: usize) {
@@ -77,7 +78,7 @@ mod tests {
         let packed = pack(&HostFrame::Batch {
             from: Incarnation(1),
             to: vec![Incarnation(2)],
-            frames: sent.clone(),
+            frames: sent.iter().cloned().map(SharedFrame::from).collect(),
         });
         assert_eq!(packed.len(), parcels);
         let mut unpacking = Unpacking::default();
@@ -85,7 +86,8 @@ mod tests {
         for parcel in packed {
             assert!(parcel.len() <= PARCEL_BYTES_MAX);
             if let Some(HostFrame::Batch { frames, .. }) = unpacking.take(&parcel).unwrap() {
-                came = frames;
+                let frames = frames.into_iter().map(LaneFrame::try_from);
+                came = frames.collect::<Result<Vec<_>, _>>().unwrap();
             }
         }
         assert_eq!(came, sent);

@@ -9,7 +9,9 @@ use gomera_model::lane::{
     FilterText, LaneFrame, Matched, MatcherFrame, Open, OverflowPolicy, Publication, Share,
     SubscriptionRequest,
 };
-use gomera_model::link::{Hello, LinkLife, LinkRefusal, ParcelNumber, ReceiverFrame, SenderFrame};
+use gomera_model::link::{
+    self, Hello, LinkLife, LinkRefusal, ParcelNumber, ReceiverFrame, SenderFrame,
+};
 use gomera_model::operation::{
     CanonicalFilter, Change, Hit, StoredSubscription, SubscriptionOperation,
 };
@@ -80,9 +82,15 @@ proptest! {
 
     #[test]
     fn any_bytes_are_read_or_refused(bytes in vec(any::<u8>(), 0..200)) {
-        drop(packed::take::<LaneFrame>(&bytes));
-        drop(packed::take::<Control>(&bytes));
-        drop(packed::take::<Report>(&bytes));
+        link::fuzz::decode(&bytes);
+    }
+
+    #[test]
+    fn streams_of_a_link_are_read_or_refused(kind in any::<u8>(), payload in vec(any::<u8>(), 0..40)) {
+        let mut bytes = u32::try_from(payload.len() + 1).expect("short").to_le_bytes().to_vec();
+        bytes.push(kind % 0x84);
+        bytes.extend(payload);
+        link::fuzz::decode(&bytes);
     }
 
     #[test]
@@ -96,7 +104,7 @@ proptest! {
         let at = cut.index(bytes.len());
         assert!(packed::take::<LaneFrame>(&bytes[..at]).is_err());
         bytes[at] = byte;
-        drop(packed::take::<LaneFrame>(&bytes));
+        link::fuzz::decode(&bytes);
     }
 }
 

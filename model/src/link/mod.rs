@@ -11,6 +11,8 @@
 //!
 //! A parcel's content is in the form of [`crate::packed`]; every other payload is numbers.
 
+pub mod fuzz;
+
 use alloc::vec::Vec;
 
 use bytes::Bytes;

@@ -41,3 +41,52 @@ pub const STOP_WITHIN: Duration = Duration::from_secs(5);
 pub const MEASURE_WITHIN: Duration = Duration::from_millis(500);
 /// Bytes of a request's body at the admin port: a scale request has some hundred.
 pub const ADMIN_BODY_BYTES_MAX: usize = 16 * 1024;
+
+/// How long a session with ZooKeeper outlives its connection: a host that is gone is noticed after this, one that was
+/// stopped for a moment is not. ZooKeeper keeps it between 2 and 20 of its ticks.
+pub const STORE_SESSION: Duration = Duration::from_secs(8);
+/// A host that starts waits this long for ZooKeeper; whoever supervises it starts it again.
+pub const STORE_JOIN_WITHIN: Duration = Duration::from_secs(30);
+/// A reading takes some milliseconds; a new leader of the ensemble is there after some seconds.
+pub const STORE_READ_WITHIN: Duration = Duration::from_secs(3);
+/// A write is answered within some milliseconds, or nobody knows its outcome: after this, nobody waits for it.
+pub const STORE_WRITE_WITHIN: Duration = Duration::from_secs(4);
+/// Everything is read so often without a hint that it has changed: hints can be lost.
+pub const STORE_READ_EVERY: Duration = Duration::from_secs(5);
+/// The same when the last reading has failed.
+pub const STORE_RETRY_EVERY: Duration = Duration::from_millis(500);
+/// A host that stops takes back its entries within this time; else they go with its session.
+pub const STORE_LEAVE_WITHIN: Duration = Duration::from_secs(1);
+/// Bytes of the documents of one transaction: ZooKeeper drops connections that write a megabyte.
+pub const STORE_DOCUMENTS_BYTES_MAX: usize = 900_000;
+/// Frames for instances of this host that are not started yet. At the first start some hundred come early; more means
+/// that somebody is never started.
+pub const PARKED_FRAMES_MAX: usize = 65_536;
+
+/// Bytes that wait for another host. What instances have outstanding is bounded by their windows; a host for which this
+/// much waits has been away for many seconds under full load, and is given up.
+pub const LINK_WAITING_BYTES_MAX: usize = 1024 * 1024 * 1024;
+/// Bytes handed to a link's connection at once.
+pub const LINK_WRITE_BYTES: usize = 1024 * 1024;
+/// A connection between hosts that is silent for so long is gone: they keep it alive every second.
+pub const LINK_IDLE_MAX: Duration = Duration::from_secs(4);
+/// How often a host says over an idle connection that it is there.
+pub const LINK_KEEP_ALIVE_EVERY: Duration = Duration::from_secs(1);
+/// A connection to another host stands, with its greeting, within this time.
+pub const LINK_CONNECT_WITHIN: Duration = Duration::from_secs(4);
+/// The pause before a connection is tried again, at first and at most.
+pub const LINK_RETRY_MIN: Duration = Duration::from_millis(50);
+/// See [`LINK_RETRY_MIN`].
+pub const LINK_RETRY_MAX: Duration = Duration::from_secs(1);
+/// Bytes of one link that the receiver has not taken yet: 160 MiB a second at 100 ms.
+pub const LINK_WINDOW_BYTES: u32 = 16 * 1024 * 1024;
+/// How often the files of the certificates are looked at for having been replaced.
+pub const CERTIFICATES_LOOK_EVERY: Duration = Duration::from_secs(2);
+/// A host that is in no list and not reached for so long is gone: it may be between two sessions with the store.
+pub const HOST_AWAY_MAX: Duration = Duration::from_secs(5);
+/// How often the other hosts are shown what has changed.
+pub const VIEW_EVERY: Duration = Duration::from_millis(100);
+/// A question to the leader is answered within this time, or whoever asked is told to come again.
+pub const ASK_WITHIN: Duration = Duration::from_secs(7);
+/// How often instances of other hosts tell the leader what they hold.
+pub const LOADS_EVERY: Duration = Duration::from_secs(2);

@@ -4,7 +4,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use gomera::certificates::{CertificateError, Certificates};
+use gomera::certificates::{CertificateError, Certificates, ClusterCertificates};
+use rustls::client::verify_server_name;
+use rustls::server::ParsedCertificate;
 
 /// A directory of this test's own.
 struct Directory(PathBuf);
@@ -27,7 +29,7 @@ impl Drop for Directory {
 fn the_first_start_makes_them_and_the_second_uses_them() {
     let directory = Directory::new("twice");
     let first = Certificates::open(&directory.0).unwrap();
-    assert_eq!(first.made.len(), 8, "{:?}", first.made);
+    assert_eq!(first.made.len(), 6, "{:?}", first.made);
     first.server_config(b"silbo/1").unwrap();
     let second = Certificates::open(&directory.0).unwrap();
     assert_eq!(second.made, Vec::<PathBuf>::new());
@@ -44,7 +46,7 @@ fn nobody_else_reads_the_keys() {
         .iter()
         .filter(|path| path.extension().unwrap() == "key")
         .collect();
-    assert_eq!(keys.len(), 4);
+    assert_eq!(keys.len(), 3);
     for key in keys {
         let mode = fs::metadata(key).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{}", key.display());
@@ -97,4 +99,73 @@ fn a_directory_that_cannot_be_made_is_named() {
         matches!(error, CertificateError::Directory { .. }),
         "{error:?}"
     );
+}
+
+#[test]
+fn a_second_host_signs_its_own_with_the_authority_of_the_first() {
+    let (first, second) = (Directory::new("host-1"), Directory::new("host-2"));
+    let made = ClusterCertificates::open(&first.0).unwrap();
+    assert_eq!(made.made.len(), 4, "{:?}", made.made);
+    fs::create_dir_all(&second.0).unwrap();
+    for file in ["cluster-ca.pem", "cluster-ca.key"] {
+        fs::copy(first.0.join(file), second.0.join(file)).unwrap();
+    }
+    let joined = ClusterCertificates::open(&second.0).unwrap();
+    assert_eq!(joined.made.len(), 2, "{:?}", joined.made);
+    assert_eq!(joined.authorities, made.authorities);
+    assert_ne!(joined.operator, made.operator);
+    let again = ClusterCertificates::open(&second.0).unwrap();
+    assert_eq!(again.operator, joined.operator);
+    for host in [made, joined] {
+        host.server_config(b"x").unwrap();
+        host.client_config(b"x").unwrap();
+    }
+}
+
+#[test]
+fn a_host_without_the_key_of_the_authority_needs_its_own_certificate() {
+    let (first, second) = (Directory::new("signer"), Directory::new("unsigned"));
+    ClusterCertificates::open(&first.0).unwrap();
+    fs::create_dir_all(&second.0).unwrap();
+    let file = "cluster-ca.pem";
+    fs::copy(first.0.join(file), second.0.join(file)).unwrap();
+    let error = ClusterCertificates::open(&second.0).unwrap_err();
+    assert!(
+        matches!(error, CertificateError::Incomplete { .. }),
+        "{error:?}"
+    );
+    let foreign = Directory::new("foreign");
+    Certificates::open(&foreign.0).unwrap();
+    for (from, to) in [("ca.pem", "cluster-ca.pem"), ("ca.key", "cluster-ca.key")] {
+        fs::rename(foreign.0.join(from), foreign.0.join(to)).unwrap();
+    }
+    let error = ClusterCertificates::open(&foreign.0).unwrap_err();
+    assert!(
+        matches!(error, CertificateError::Foreign { .. }),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn a_second_host_signs_its_own_for_clients_too() {
+    let (first, second) = (Directory::new("clients-1"), Directory::new("clients-2"));
+    let made = Certificates::open(&first.0).unwrap();
+    fs::create_dir_all(&second.0).unwrap();
+    for file in ["ca.pem", "ca.key"] {
+        fs::copy(first.0.join(file), second.0.join(file)).unwrap();
+    }
+    let names = ["10.1.2.3".to_owned()];
+    let joined = Certificates::open_for(&second.0, &names).unwrap();
+    assert_eq!(joined.made.len(), 4, "{:?}", joined.made);
+    assert_eq!(joined.authorities, made.authorities);
+    let is_for = |certificates: &Certificates, name: &str| {
+        let certificate = ParsedCertificate::try_from(&certificates.server[0]).unwrap();
+        verify_server_name(&certificate, &name.try_into().unwrap()).is_ok()
+    };
+    for name in ["localhost", "127.0.0.1", "10.1.2.3"] {
+        assert!(is_for(&joined, name), "{name}");
+    }
+    assert!(!is_for(&made, "10.1.2.3"));
+    fs::remove_file(second.0.join("ca.key")).unwrap();
+    Certificates::open(&second.0).unwrap();
 }

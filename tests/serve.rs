@@ -162,10 +162,10 @@ fn check_usage(arguments: &[&str], expected: &str) {
 }
 
 #[test]
-fn what_comes_later_is_refused_by_name() {
+fn what_cannot_be_is_refused_by_name() {
     check_usage(
-        &["serve", "--zookeeper", "localhost:2181"],
-        "--zookeeper comes with a later version",
+        &["serve", "--zookeeper", "localhost/gomera"],
+        "`localhost` is no server of an ensemble",
     );
     check_usage(
         &["serve", "--roles", "matcher"],

@@ -5,6 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use gomera_model::{HostId, Layer};
+use serde::{Deserialize, Serialize};
 
 /// A host that exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,18 +21,22 @@ pub struct HostEntry {
 /// What is started when the store is empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
-    /// Where everything starts; nothing is written before this host exists.
-    pub host: HostId,
+    /// Nothing is written before so many hosts exist, and one for each layer: what is laid out is spread over all that
+    /// do.
+    pub hosts_min: usize,
     /// How many instances of each layer; at least one of each.
     pub counts: BTreeMap<Layer, u32>,
 }
 
 impl Layout {
-    /// So many instances of every layer.
+    /// So many instances of every layer, as soon as a host can run them.
     #[must_use]
-    pub fn of_each(host: HostId, count: u32) -> Self {
+    pub fn of_each(count: u32) -> Self {
         let counts = Layer::ALL.map(|layer| (layer, count)).into();
-        Self { host, counts }
+        Self {
+            hosts_min: 1,
+            counts,
+        }
     }
 }
 
@@ -43,7 +48,7 @@ pub struct Settings {
 }
 
 /// What an instance holds; for expectations only, decisions never depend on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Load {
     /// Subscriptions.
     pub subscriptions: u64,

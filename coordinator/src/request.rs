@@ -1,5 +1,6 @@
 //! What is asked of the coordinator, and its answers.
 
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
@@ -8,7 +9,7 @@ use core::time::Duration;
 use gomera_model::control::Strategy;
 use gomera_model::time::Timestamp;
 use gomera_model::{Epoch, Incarnation, Layer, OperationId};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::record::{OperationRecord, Resize, Wishes};
@@ -18,7 +19,7 @@ use crate::record::{OperationRecord, Resize, Wishes};
 pub struct RequestId(pub u64);
 
 /// Other numbers of instances, or another placement of the same numbers.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScaleRequest {
     /// What each named layer shall be.
     pub wishes: Wishes,
@@ -35,7 +36,7 @@ pub struct ScaleRequest {
 }
 
 /// What a request comes to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Answer {
     /// To `scale`: the operation is written and under way, or was already asked for under this key (202).
     Accepted(Box<OperationRecord>),
@@ -61,7 +62,7 @@ pub enum Answer {
 }
 
 /// Why a request is refused.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Impossible {
     /// No layer is named.
@@ -98,7 +99,7 @@ pub enum Impossible {
     #[error("{what} is longer than {max} bytes")]
     TooLong {
         /// What.
-        what: &'static str,
+        what: Cow<'static, str>,
         /// The limit.
         max: usize,
     },
@@ -111,7 +112,7 @@ pub enum Impossible {
 }
 
 /// What an operation would do.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DryRun {
     /// How many instances there are and would be, per layer that changes.
     pub layers: BTreeMap<Layer, Resize>,
@@ -126,7 +127,7 @@ pub struct DryRun {
 }
 
 /// What an operation is expected to take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Expectation {
     /// Subscriptions that would be copied.
     pub subscriptions: u64,

@@ -10,9 +10,13 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use bytes::Bytes;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use crate::content_error::ContentError;
-use crate::limits::{ATTRIBUTES_MAX, CONTENT_BYTES_MAX, NAME_BYTES_MAX, NESTING_MAX};
+use crate::limits::{
+    ATTRIBUTES_MAX, CONTENT_BYTES_MAX, FLAT_ATTRIBUTES_MAX, NAME_BYTES_MAX, NESTING_MAX,
+};
 pub use crate::value::{ArrayRef, Fields, Members, ObjectRef, RawFields, RawValue};
 use crate::value::{
     Point, Value, ValueRef, put_bytes, put_value, put_value_ref, take_text, take_value,
@@ -99,6 +103,20 @@ impl Attributes {
     #[must_use]
     pub fn value(&self, name: &str) -> Option<ValueRef<'_>> {
         self.fields().value(name)
+    }
+}
+
+impl Serialize for Attributes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.encoded.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Attributes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // Flattened ones travel too, and there are more of them.
+        Self::decode_with_limit(Bytes::deserialize(deserializer)?, FLAT_ATTRIBUTES_MAX)
+            .map_err(D::Error::custom)
     }
 }
 

@@ -2,6 +2,8 @@
 
 use alloc::vec::Vec;
 
+use serde::{Deserialize, Serialize};
+
 use crate::delivery::DeliveryItem;
 use crate::id::{Epoch, OperationNumber, Seq, SessionId, SubscriptionId, SubscriptionNumber};
 use crate::operation::CanonicalFilter;
@@ -9,7 +11,7 @@ use crate::request::OverflowPolicy;
 use crate::session::{Cursor, Gap, Generation, SessionToken};
 
 /// From the primary of a slot to the others that the topology names for it; confirmations go the other way.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BackupFrame {
     /// A session was made, or its client came back over another connection.
     Session {
@@ -47,7 +49,7 @@ pub enum BackupFrame {
 }
 
 /// Who may resume a session, and how it is treated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     /// What proves it.
     pub token: SessionToken,
@@ -58,7 +60,7 @@ pub struct Identity {
 }
 
 /// A part of a session as it is filled into another exit point.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FillPiece {
     /// The first piece.
     Session {
@@ -97,7 +99,7 @@ pub enum FillPiece {
 }
 
 /// A subscription that is there.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LiveSubscription {
     /// The operation that began its life.
     pub since: OperationNumber,

@@ -9,6 +9,7 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{Epoch, Incarnation, OperationId, SlotId};
+use crate::packed;
 use crate::topology::{Layer, Topology};
 
 /// How a layer changes.
@@ -76,12 +77,12 @@ impl Plan {
 }
 
 /// From the coordinator to an instance.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Control {
     /// The topology in force. An instance that knows a newer one forgets this.
-    Topology(Arc<Topology>),
+    Topology(#[serde(with = "packed::as_document")] Arc<Topology>),
     /// Phase *prepare*: know the plan, open lanes, answer [`Report::Confirmed`].
-    Prepare(Arc<Plan>),
+    Prepare(#[serde(with = "packed::as_document")] Arc<Plan>),
     /// Phase *copy*: old owners stream their moving slots.
     Copy(OperationId),
     /// Phase *close*: access points hold operations on moving slots and send CLOSE.
@@ -91,7 +92,7 @@ pub enum Control {
 }
 
 /// From an instance to the coordinator.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Report {
     /// Knows the plan of this operation and has its lanes open.
     Confirmed(OperationId),

@@ -3,13 +3,15 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use serde::{Deserialize, Serialize};
+
 use crate::id::SessionId;
 use crate::notification::Notification;
 use crate::operation::Hit;
 use crate::session::{Gap, Generation};
 
 /// What goes to one session.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {
     /// Whose.
     pub session: SessionId,
@@ -20,7 +22,7 @@ pub struct Delivery {
 }
 
 /// One item of a session's ordered output.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DeliveryItem {
     /// A notification with the session's subscriptions that matched.
     Notification {

@@ -5,6 +5,8 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use serde::{Deserialize, Serialize};
+
 pub use crate::backup::{BackupFrame, FillPiece, Identity, LiveSubscription};
 pub use crate::delivery::{Delivery, DeliveryItem};
 use crate::id::{
@@ -18,7 +20,7 @@ use crate::session::{Cursor, Generation, SessionToken};
 use crate::silbo::{Acknowledgement, Refusal, RefusalCode};
 
 /// A frame on its way to an instance of any layer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LaneFrame {
     /// To a connection point.
     ConnectionPoint(ConnectionPointFrame),
@@ -31,7 +33,7 @@ pub enum LaneFrame {
 }
 
 /// The first frame of a lane: the receiver waits for nothing below `next`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Open {
     /// The epoch that the sender knows.
     pub epoch: Epoch,
@@ -40,7 +42,7 @@ pub struct Open {
 }
 
 /// What an access point receives.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AccessPointFrame {
     /// From a connection point: a publisher wants to begin or to go on.
     OpenPublisher {
@@ -137,7 +139,7 @@ pub enum AccessPointFrame {
 }
 
 /// What an access point knows of a publisher that wants to go on at another one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Handover {
     /// This, and all that it took of the publisher is released; nothing, if it does not know the publisher.
     Done(Option<Handed>),
@@ -148,7 +150,7 @@ pub enum Handover {
 }
 
 /// What is known of a publisher.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Handed {
     /// The last of its publications that was taken.
     pub last: PublisherSeq,
@@ -159,7 +161,7 @@ pub struct Handed {
 }
 
 /// What a matcher receives.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MatcherFrame {
     /// From an access point: its lane begins.
     Open(Open),
@@ -216,7 +218,7 @@ pub enum MatcherFrame {
 }
 
 /// What an exit point receives.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ExitPointFrame {
     /// From a matcher: hits of a batch, then "done up to".
     Hits {
@@ -277,7 +279,7 @@ pub enum ExitPointFrame {
 }
 
 /// The hits of one notification at one exit point.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Matched {
     /// What matched.
     pub notification: Arc<Notification>,
@@ -286,7 +288,7 @@ pub struct Matched {
 }
 
 /// A client shows up at the exit point of its session.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attach {
     /// The session.
     pub session: SessionId,
@@ -307,7 +309,7 @@ pub struct Attach {
 }
 
 /// A connection that its client had already when its session came to another exit point: the client hears nothing of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Moved {
     /// Per access point, the last that was sent to the client over this connection.
     pub sent: Vec<Cursor>,
@@ -316,7 +318,7 @@ pub struct Moved {
 }
 
 /// What a connection point receives.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ConnectionPointFrame {
     /// From an access point: the publisher may publish.
     PublisherOpened {
@@ -398,7 +400,7 @@ pub enum ConnectionPointFrame {
 }
 
 /// How much of one publisher may be admitted and not released. One publication may always be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Share {
     /// Publications.
     pub publications: u32,

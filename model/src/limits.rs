@@ -27,3 +27,8 @@ pub const OPERATIONS_IN_FLIGHT_MAX: usize = 4096;
 pub const CURSORS_MAX: usize = 256;
 /// Bytes of a reason, a name or another short text on the wire.
 pub const TEXT_BYTES_MAX: usize = 1024;
+/// Bytes of one parcel between two hosts. More is cut into several: so the receiver works on the beginning while the
+/// rest is under way, and a parcel's own price is nothing beside it.
+pub const PARCEL_BYTES_MAX: usize = 256 * 1024;
+/// One frame between two hosts, bytes after its length: a parcel and its number.
+pub const LINK_FRAME_BYTES_MAX: usize = PARCEL_BYTES_MAX + 64;

@@ -3,13 +3,15 @@
 use bytes::Bytes;
 use serde::de::IgnoredAny;
 
+use serde::{Deserialize, Serialize};
+
 use crate::attributes::{Attributes, ContentError};
 use crate::id::{Epoch, Incarnation, PublisherId, PublisherSeq, Seq};
 use crate::limits::CONTENT_BYTES_MAX;
 use crate::time::Timestamp;
 
 /// What rides beside the attributes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Body {
     /// Nothing.
     None,
@@ -20,7 +22,7 @@ pub enum Body {
 }
 
 /// What a client publishes and a subscriber receives, bytes for bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Content {
     /// Attributes as published; they may be nested.
     pub attributes: Attributes,
@@ -68,7 +70,7 @@ impl Content {
 }
 
 /// The mark that an access point puts on a notification.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Stamp {
     /// The access point.
     pub access_point: Incarnation,
@@ -79,7 +81,7 @@ pub struct Stamp {
 }
 
 /// A notification on its way through the broker.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notification {
     /// Given by the access point.
     pub stamp: Stamp,

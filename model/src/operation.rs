@@ -2,15 +2,17 @@
 
 use bytes::Bytes;
 
+use serde::{Deserialize, Serialize};
+
 use crate::id::{OperationNumber, SessionId, SubscriptionId, SubscriptionNumber};
 
 /// A filter as it travels between operators and is stored: parsed, checked, in canonical form. The crate `filter`
 /// makes and reads it; nobody else looks inside.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CanonicalFilter(pub Bytes);
 
 /// What is asked of a subscription.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Change {
     /// Subscribe, or replace the filter of a subscription that is there.
     Set(CanonicalFilter),
@@ -19,7 +21,7 @@ pub enum Change {
 }
 
 /// One subscription operation on its way to the matcher and the exit points.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SubscriptionOperation {
     /// The subscription.
     pub subscription: SubscriptionId,
@@ -40,7 +42,7 @@ impl SubscriptionOperation {
 }
 
 /// A subscription as a matcher keeps it and as it is copied to another one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredSubscription {
     /// The subscription.
     pub id: SubscriptionId,
@@ -51,7 +53,7 @@ pub struct StoredSubscription {
 }
 
 /// One subscription in a delivery or a hit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Hit {
     /// Which subscription of the session.
     pub number: SubscriptionNumber,

@@ -2,12 +2,14 @@
 
 use alloc::string::String;
 
+use serde::{Deserialize, Serialize};
+
 use crate::id::{OperationNumber, PublisherSeq, SubscriptionNumber};
 use crate::notification::Content;
 use crate::time::Timestamp;
 
 /// One publication as a connection point hands it on.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Publication {
     /// Its place in what the publisher publishes.
     pub seq: PublisherSeq,
@@ -18,7 +20,7 @@ pub struct Publication {
 }
 
 /// A client's subscription operation before its filter is parsed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SubscriptionRequest {
     /// Its number in the session.
     pub operation: OperationNumber,
@@ -31,7 +33,7 @@ pub struct SubscriptionRequest {
 }
 
 /// A filter as a client wrote it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FilterText {
     /// Name of the dialect.
     pub dialect: String,
@@ -40,7 +42,7 @@ pub struct FilterText {
 }
 
 /// What happens when a session's window is full.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum OverflowPolicy {
     /// Its oldest deliveries are lost, with a signalled gap.
     #[default]

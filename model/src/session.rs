@@ -2,10 +2,12 @@
 
 use core::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use crate::id::{Incarnation, Seq};
 
 /// 128 random bits that a client must show to resume its session.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionToken(pub [u8; 16]);
 
 impl fmt::Debug for SessionToken {
@@ -15,11 +17,13 @@ impl fmt::Debug for SessionToken {
 }
 
 /// Which connection of a session or of a publisher this is; the client raises it each time, from 1. The newest wins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 pub struct Generation(pub u32);
 
 /// How far a client has processed what came from one access point.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cursor {
     /// The access point.
     pub access_point: Incarnation,
@@ -28,7 +32,7 @@ pub struct Cursor {
 }
 
 /// Deliveries that a session has lost at one of its limits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gap {
     /// The access point whose notifications were lost.
     pub access_point: Incarnation,

@@ -4,6 +4,8 @@ use core::ops::{Add, Sub};
 
 pub use core::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// Nanoseconds of the driver's monotonic clock since an arbitrary start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Time(pub u64);
@@ -35,5 +37,8 @@ impl Sub<Duration> for Time {
 }
 
 /// Nanoseconds of the wall clock since 1970-01-01T00:00:00Z.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(transparent)]
 pub struct Timestamp(pub i64);

@@ -19,6 +19,7 @@ pub mod effect;
 mod epochs;
 pub mod exit_point;
 pub mod limits;
+pub mod link;
 pub mod matcher;
 mod operator;
 mod routing;

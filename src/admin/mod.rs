@@ -109,9 +109,11 @@ fn live() -> Ready<Response> {
 
 fn ready(State(broker): State<Broker>) -> Ready<Result<Response, Problem>> {
     let not_ready = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready");
-    future::ready(match broker.view().is_ready {
-        true => Ok(plain("ready\n")),
-        false => Err(not_ready.detail("not every instance of the topology runs")),
+    let view = broker.view();
+    future::ready(match (view.is_ready, view.is_available) {
+        (true, true) => Ok(plain("ready\n")),
+        (true, false) => Ok(plain("ready; nothing can be scaled now\n")),
+        (false, _) => Err(not_ready.detail("not every instance of the topology runs")),
     })
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::{self, Ready};
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
@@ -11,7 +12,7 @@ use gomera_model::{Epoch, HostId, Incarnation, Instance, InstanceId, Layer, Topo
 use serde::{Deserialize, Serialize};
 
 use super::Problem;
-use crate::broker::{Broker, View};
+use crate::broker::{Broker, View, wall_clock};
 
 /// The topology as people and programs see it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -41,10 +42,29 @@ pub struct HostReport {
     pub id: HostId,
     /// Its zone, empty where there are none.
     pub zone: String,
-    /// Where clients connect.
+    /// What people call it, empty where there is one only.
+    #[serde(default)]
+    pub name: String,
+    /// Whether it is there; one that is not is named because the topology names it.
+    #[serde(default = "yes")]
+    pub present: bool,
+    /// Whether it leads.
+    #[serde(default)]
+    pub leads: bool,
+    /// Instances of the topology that are placed there.
+    #[serde(default)]
+    pub instances: usize,
+    /// Processor cores that it has for them.
+    #[serde(default)]
+    pub cores: u32,
+    /// Where clients connect; empty if it is not there.
     pub listening: String,
-    /// For how long it has been running.
+    /// For how long it has been running, by its own clock.
     pub uptime_seconds: f64,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// One instance.
@@ -79,6 +99,10 @@ fn report(broker: &Broker, view: &View, topology: &Topology) -> TopologyReport {
             .map(|found| instance(topology, found))
             .collect()
     };
+    let store = match broker.is_clustered() {
+        true => "zookeeper",
+        false => "embedded",
+    };
     let under_way = view.under_way.and_then(|id| broker.operation(id));
     TopologyReport {
         epoch: topology.epoch,
@@ -86,28 +110,48 @@ fn report(broker: &Broker, view: &View, topology: &Topology) -> TopologyReport {
         survives: "nothing".to_owned(),
         ready: view.is_ready,
         available: view.is_available,
-        store: "embedded".to_owned(),
-        hosts: hosts(broker, topology),
+        store: store.to_owned(),
+        hosts: hosts(view, topology),
         layers: Layer::ALL.map(|layer| (layer, instances(layer))).into(),
         operation: under_way,
     }
 }
 
-fn hosts(broker: &Broker, topology: &Topology) -> Vec<HostReport> {
-    let mut zones: Vec<_> = topology
-        .instances
-        .iter()
-        .map(|i| (i.host, i.zone.clone()))
-        .collect();
-    zones.sort();
-    zones.dedup();
-    let report = |(id, zone)| HostReport {
-        id,
-        zone,
-        listening: broker.listening().to_string(),
-        uptime_seconds: broker.uptime().as_secs_f64(),
-    };
-    zones.into_iter().map(report).collect()
+/// Those that there are, and those that should be.
+fn hosts(view: &View, topology: &Topology) -> Vec<HostReport> {
+    let on = |host| topology.instances.iter().filter(move |i| i.host == host);
+    let mut hosts: BTreeMap<HostId, HostReport> = BTreeMap::new();
+    for instance in &topology.instances {
+        let id = instance.host;
+        hosts.entry(id).or_insert_with(|| HostReport {
+            id,
+            zone: instance.zone.clone(),
+            name: String::new(),
+            present: false,
+            leads: false,
+            instances: on(id).count(),
+            cores: 0,
+            listening: String::new(),
+            uptime_seconds: 0.0,
+        });
+    }
+    for document in &view.hosts {
+        let since = wall_clock().0.saturating_sub(document.started_unix_ns);
+        let since = Duration::from_nanos(u64::try_from(since).unwrap_or(0));
+        let report = HostReport {
+            id: document.id,
+            zone: document.zone.clone(),
+            name: document.name.clone(),
+            present: true,
+            leads: view.leader == Some(document.id),
+            instances: on(document.id).count(),
+            cores: document.capacity.cores,
+            listening: document.clients.to_string(),
+            uptime_seconds: since.as_secs_f64(),
+        };
+        hosts.insert(document.id, report);
+    }
+    hosts.into_values().collect()
 }
 
 fn instance(topology: &Topology, instance: &Instance) -> InstanceReport {

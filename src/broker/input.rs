@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
-use gomera_coordinator::{Answer, Load, ScaleRequest};
+use gomera_coordinator::{Answer, Load};
 use gomera_model::control::{Control, Report};
 use gomera_model::lane::LaneFrame;
 use gomera_model::silbo::{ClientFrame, Refusal};
-use gomera_model::{Incarnation, OperationId};
+use gomera_model::{HostId, Incarnation};
 use gomera_operators::{ConnectionId, Stream};
 use tokio::sync::oneshot;
 
+use super::host_frame::{HostFrame, Question};
 use super::link::{Gate, Link, Outgoing};
 use super::measured::Measured;
+use crate::zookeeper::News;
 
 /// One input of an instance.
 #[derive(Debug)]
@@ -65,10 +67,25 @@ pub(crate) enum CoordinatorInput {
     Report { from: Incarnation, report: Report },
     /// What an instance holds, for the expectations of what comes next.
     Load { from: Incarnation, load: Load },
-    /// Somebody asks for another number of instances.
-    Scale(ScaleRequest, oneshot::Sender<Answer>),
-    /// Somebody asks to give an operation up.
-    Abort(OperationId, oneshot::Sender<Answer>),
+    /// Somebody asks for something.
+    Ask(Question, oneshot::Sender<Answer>),
+    /// Another host says something.
+    FromHost(HostId, Box<HostFrame>),
+    /// The link to another host has changed.
+    Link(HostId, LinkNews),
+    /// The store of the cluster has something to tell.
+    Store(News),
     /// The thread shall stop all instances, and end.
     Stop,
+}
+
+/// What happens to a link to another host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LinkNews {
+    /// It is connected.
+    Up,
+    /// It is not, and will be tried again.
+    Down,
+    /// Something was lost on it: the other host is of no use any more.
+    Broken,
 }

@@ -10,9 +10,11 @@ use gomera_operators::{Effect, Effects, Operator};
 use super::clients::Clients;
 use super::clock::Clock;
 use super::gauge::Gauge;
+use super::hosts::Hosts;
 use super::inbox::Inbox;
 use super::input::{CoordinatorInput, Input};
-use super::router::{Outbox, Router};
+use super::outbox::Outbox;
+use super::router::Router;
 use crate::limits::{TURN_FRAMES_MAX, TURN_TIME_MAX};
 
 /// What an instance needs of the process that it runs in.
@@ -21,6 +23,8 @@ pub(crate) struct Surroundings {
     pub(crate) clock: Clock,
     pub(crate) router: Arc<Router>,
     pub(crate) coordinator: Arc<Inbox<CoordinatorInput>>,
+    /// The other hosts of the cluster, if there is one.
+    pub(crate) hosts: Option<Arc<Hosts>>,
 }
 
 /// Starts the thread of an instance; its inbox is in the router before this returns.
@@ -39,7 +43,7 @@ pub(crate) fn start(
     let running = Running {
         operator,
         inbox: Arc::clone(&inbox),
-        outbox: Outbox::new(incarnation, Arc::clone(&router)),
+        outbox: Outbox::new(incarnation, Arc::clone(&router), surroundings.hosts.clone()),
         clients: Clients::new(),
         surroundings,
         effects: Effects::new(),

@@ -2,8 +2,9 @@
 //!
 //! ```text
 //! clients ⇄ quic ⇄ ┌ instance ┐ ⇄ router ⇄ ┌ instance ┐ …      one thread each, batches between them
-//!                  └──── ▲ ───┘            └──── ▲ ───┘
-//!                        └──── coordination ─────┘              one thread, the embedded store
+//!                  └──── ▲ ───┘     ⇅      └──── ▲ ───┘
+//!                        │        hosts ⇄ …      │              links to other hosts, in a cluster
+//!                        └──── coordination ─────┘              one thread; the embedded store, or ZooKeeper
 //! ```
 //!
 //! Every thread has the same loop: wait, feed what is there to its machine, carry out the effects. All decisions are
@@ -11,15 +12,15 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use gomera_coordinator::limits::RETRY_AFTER;
-use gomera_coordinator::{Answer, HostEntry, Layout, OperationRecord, ScaleRequest, Settings};
-use gomera_model::{Layer, OperationId, Topology};
+use gomera_coordinator::{Answer, Layout, OperationRecord, ScaleRequest, Settings};
+use gomera_model::{HostId, Layer, OperationId, Topology};
 use tokio::runtime::{self, Runtime};
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
@@ -29,44 +30,59 @@ use crate::certificates::{CertificateError, Certificates};
 use crate::limits::{
     CLOSE_WITHIN, FRAME_WITHIN, MEASURE_WITHIN, SOCKET_THREADS, START_WITHIN, STOP_WITHIN,
 };
+use crate::zookeeper::ZooKeeperError;
 
 mod clients;
 mod clock;
 mod coordination;
 mod gauge;
+mod host_frame;
+mod hosts;
 mod inbox;
 mod input;
 mod instance;
 mod link;
 mod measured;
+mod membership;
+mod outbox;
 mod quic;
 mod random;
 mod router;
+mod shared;
+mod view;
 
 pub use clock::wall_clock;
-pub use coordination::View;
 pub use measured::{ClientsStats, Counts, Measured, Spread};
+pub use membership::ClusterConfig;
 pub use quic::EndpointError;
+pub use view::View;
 
 use clock::Clock;
-use coordination::{ONLY_HOST, Office, Window};
+use coordination::Office;
+use host_frame::Question;
+use hosts::OperatorEndpoint;
 use inbox::Inbox;
 use input::{CoordinatorInput, Input};
 use instance::Surroundings;
 use quic::{Doors, Endpoint};
 use router::Router;
+use view::Window;
 
 /// How a broker starts.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Where clients connect; port 0 takes any that is free.
     pub listen: SocketAddr,
+    /// At which address clients reach that, if it is another one.
+    pub reached: Option<SocketAddr>,
     /// Where its certificates are, or are made.
     pub data_directory: PathBuf,
     /// How many instances of each layer it starts with; one of each that is not named.
     pub counts: BTreeMap<Layer, u32>,
     /// Within what time a client that has begun a frame must have finished it, and a new connection say its first word.
     pub frame_within: Duration,
+    /// The cluster that it belongs to; alone without one.
+    pub cluster: Option<ClusterConfig>,
 }
 
 impl Config {
@@ -75,9 +91,11 @@ impl Config {
     pub fn local(data_directory: impl Into<PathBuf>) -> Self {
         Self {
             listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            reached: None,
             data_directory: data_directory.into(),
             counts: BTreeMap::new(),
             frame_within: FRAME_WITHIN,
+            cluster: None,
         }
     }
 }
@@ -92,6 +110,12 @@ pub enum StartError {
     /// It cannot listen.
     #[error(transparent)]
     Endpoint(#[from] EndpointError),
+    /// It cannot join its cluster.
+    #[error(transparent)]
+    ZooKeeper(#[from] ZooKeeperError),
+    /// Its address is none that others can reach.
+    #[error("other hosts cannot reach {0}: say at which address they can (--operator-address)")]
+    Unreachable(SocketAddr),
     /// The system gives no threads.
     #[error("cannot start a thread: {0}")]
     Threads(#[from] io::Error),
@@ -114,6 +138,7 @@ struct Shared {
     doors: Arc<Doors>,
     window: Arc<Window>,
     listening: SocketAddr,
+    own: HostId,
     made: Vec<PathBuf>,
     began: Instant,
     /// Taken by whoever stops it.
@@ -124,6 +149,7 @@ struct Shared {
 #[derive(Debug)]
 struct Running {
     endpoint: Endpoint,
+    operators: Option<OperatorEndpoint>,
     sockets: Sockets,
     coordination: JoinHandle<()>,
 }
@@ -135,54 +161,97 @@ impl Broker {
     ///
     /// See [`StartError`]; nothing is left running then.
     pub fn start(config: &Config) -> Result<Self, StartError> {
-        let certificates = Certificates::open(&config.data_directory)?;
+        let certificates = Certificates::open_for(&config.data_directory, &names(config))?;
         let sockets = Sockets::start()?;
         let doors = Arc::new(Doors::default());
-        let endpoint = {
-            let _context = sockets.0.as_ref().map(Runtime::enter);
-            let doors = Arc::clone(&doors);
-            let (listen, within) = (config.listen, config.frame_within);
-            Endpoint::listen((listen, within), &certificates, doors)
-        };
-        let endpoint = endpoint?;
-        let listening = endpoint.address();
-        let surroundings = Surroundings {
+        let context = sockets.0.as_ref().map(Runtime::enter);
+        let (listen, within) = (config.listen, config.frame_within);
+        let endpoint = Endpoint::listen((listen, within), &certificates, Arc::clone(&doors))?;
+        tokio::spawn(endpoint.keep_certificates(config.data_directory.clone()));
+        let mut made = certificates.made;
+        let mut surroundings = Surroundings {
             clock: Clock::start(),
             router: Arc::new(Router::default()),
             coordinator: Arc::new(Inbox::new()),
+            hosts: None,
         };
+        let reached = config.reached.unwrap_or(endpoint.address());
+        let mut host = membership::alone(reached);
+        let membership = match &config.cluster {
+            None => None,
+            Some(cluster) => {
+                let joined = cluster.join(&config.data_directory, &mut host, &mut surroundings)?;
+                made.extend(joined.1);
+                Some(joined.0)
+            }
+        };
+        let operators = membership.as_ref().map(|m| m.hosts.endpoint().clone());
         let window = Arc::new(Window::default());
+        let own = host.id;
         let coordination = coordination::start(Office {
             settings: settings(config),
-            host: HostEntry {
-                id: ONLY_HOST,
-                zone: String::new(),
-                layers: Layer::ALL.to_vec(),
-            },
+            host,
             surroundings: surroundings.clone(),
             doors: Arc::clone(&doors),
             window: Arc::clone(&window),
+            membership,
         })?;
+        let listening = endpoint.address();
+        drop(context);
         let broker = Self {
             shared: Arc::new(Shared {
                 surroundings,
                 doors,
                 window,
                 listening,
-                made: certificates.made,
+                own,
+                made,
                 began: Instant::now(),
                 running: Mutex::new(Some(Running {
                     endpoint,
+                    operators,
                     sockets,
                     coordination,
                 })),
             }),
         };
-        let ready = broker
-            .shared
-            .window
-            .wait_for(|view| view.is_ready, START_WITHIN);
+        // The hosts of a cluster wait for each other, and say how far they are.
+        let wish = |view: &View| view.is_ready || config.cluster.is_some();
+        let ready = broker.shared.window.wait_for(wish, START_WITHIN);
         ready.map(|_| broker).ok_or(StartError::NotReady)
+    }
+
+    /// Which host of its cluster this is.
+    #[must_use]
+    pub fn host(&self) -> HostId {
+        self.shared.own
+    }
+
+    /// Whether it belongs to a cluster.
+    #[must_use]
+    pub fn is_clustered(&self) -> bool {
+        self.shared.surroundings.hosts.is_some()
+    }
+
+    /// The links to the other hosts, by host.
+    #[must_use]
+    pub fn links(&self) -> Vec<LinkState> {
+        let hosts = self.shared.surroundings.hosts.iter();
+        let peers = hosts.flat_map(|hosts| hosts.peers());
+        peers
+            .map(|peer| LinkState {
+                host: peer.host(),
+                is_connected: peer.is_together(),
+                waiting_bytes: peer.waiting_bytes(),
+            })
+            .collect()
+    }
+
+    /// Where other hosts connect, in a cluster.
+    #[must_use]
+    pub fn operator_address(&self) -> Option<SocketAddr> {
+        let hosts = self.shared.surroundings.hosts.as_ref()?;
+        Some(hosts.endpoint().address())
     }
 
     /// Where clients connect.
@@ -240,14 +309,12 @@ impl Broker {
 
     /// Asks for another number of instances; answered when the operation is under way, or refused.
     pub async fn scale(&self, request: ScaleRequest) -> Answer {
-        self.ask(|asker| CoordinatorInput::Scale(request, asker))
-            .await
+        self.ask(Question::Scale(request)).await
     }
 
     /// Asks to give an operation up.
     pub async fn abort(&self, operation: OperationId) -> Answer {
-        self.ask(|asker| CoordinatorInput::Abort(operation, asker))
-            .await
+        self.ask(Question::Abort(operation)).await
     }
 
     /// What every instance of this host has done, ordered by incarnation. One that does not answer in time is left out.
@@ -296,6 +363,9 @@ impl Broker {
         let step = CLOSE_WITHIN / 2;
         let _ = timeout(step, stopped).await;
         running.endpoint.close(step).await;
+        if let Some(operators) = &running.operators {
+            operators.close(step).await;
+        }
         // With these two the address is free again.
         drop(running.endpoint);
         let _ = spawn_blocking(move || running.sockets.stop(step)).await;
@@ -313,9 +383,10 @@ impl Broker {
         }
     }
 
-    async fn ask(&self, input: impl FnOnce(oneshot::Sender<Answer>) -> CoordinatorInput) -> Answer {
+    async fn ask(&self, question: Question) -> Answer {
         let (asker, answer) = oneshot::channel();
-        self.shared.surroundings.coordinator.push(input(asker));
+        let question = CoordinatorInput::Ask(question, asker);
+        self.shared.surroundings.coordinator.push(question);
         // A coordinator that is stopping answers nobody.
         let retry_after = RETRY_AFTER;
         answer.await.unwrap_or(Answer::Unavailable { retry_after })
@@ -379,8 +450,32 @@ impl Drop for Sockets {
 /// So many looks in a row must find nothing waiting: what lies between two instances is seen by neither.
 const LOOKS_AT_REST: u32 = 5;
 
+/// The addresses that a certificate made now is for, besides those of this machine alone.
+fn names(config: &Config) -> Vec<String> {
+    let addresses = [Some(config.listen), config.reached].into_iter().flatten();
+    let outside = addresses.map(|address| address.ip()).filter(|ip| {
+        !ip.is_unspecified() && *ip != Ipv4Addr::LOCALHOST && *ip != Ipv6Addr::LOCALHOST
+    });
+    outside.map(|ip| ip.to_string()).collect()
+}
+
 fn settings(config: &Config) -> Settings {
-    let mut layout = Layout::of_each(ONLY_HOST, 1);
+    let mut layout = Layout::of_each(1);
     layout.counts.extend(&config.counts);
+    layout.hosts_min = config
+        .cluster
+        .as_ref()
+        .map_or(1, |cluster| cluster.hosts_min);
     Settings { layout }
+}
+
+/// A link to another host.
+#[derive(Clone, Copy, Debug)]
+pub struct LinkState {
+    /// Which.
+    pub host: HostId,
+    /// Whether it is connected.
+    pub is_connected: bool,
+    /// Bytes that the other host is not known to have taken.
+    pub waiting_bytes: usize,
 }

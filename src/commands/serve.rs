@@ -4,17 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use gomera_model::Layer;
+use gomera_model::{HostId, Layer};
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
 use super::{Common, Console, Exit};
 use crate::admin::{Admin, AdminError};
-use crate::broker::{Broker, Config, StartError};
-use crate::limits::{FRAME_WITHIN, STOP_WITHIN};
+use crate::broker::{Broker, ClusterConfig, Config, StartError};
+use crate::limits::{FRAME_WITHIN, LOADS_EVERY, STOP_WITHIN, STORE_SESSION};
+use crate::zookeeper::Ensemble;
 
 /// What `serve` takes.
 #[derive(Clone, Debug, Args)]
@@ -22,15 +24,17 @@ pub(super) struct Arguments {
     /// Where clients connect, UDP; port 0 takes any that is free.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7454")]
     listen: SocketAddr,
+    /// The address at which clients reach that, where it is another one.
+    #[arg(long, value_name = "ADDRESS")]
+    client_address: Option<SocketAddr>,
     /// Where the admin's HTTP is. It is not encrypted: keep it on loopback, or behind what protects it.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7455")]
     admin_listen: SocketAddr,
-    /// What this host runs; without ZooKeeper, all of it.
+    /// What this host may run; without ZooKeeper, all of it.
     #[arg(long, value_delimiter = ',', value_name = "ROLE,…")]
     roles: Vec<Role>,
-    /// The ensemble of a cluster; comes with a later version.
-    #[arg(long, value_name = "HOST:PORT,…/CHROOT")]
-    zookeeper: Option<String>,
+    #[command(flatten)]
+    cluster: ClusterArguments,
     /// Connection points to start with.
     #[arg(long, value_name = "N", default_value_t = 1)]
     connection_points: u32,
@@ -47,6 +51,35 @@ pub(super) struct Arguments {
     common: Common,
 }
 
+/// What a host of a cluster takes besides.
+#[derive(Clone, Debug, Args)]
+struct ClusterArguments {
+    /// The ensemble of the cluster, and below which path its documents are; without it this host is alone.
+    #[arg(long, value_name = "HOST:PORT,…/CHROOT")]
+    zookeeper: Option<Ensemble>,
+    /// How long this host counts as there when ZooKeeper does not hear of it, seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = STORE_SESSION.as_secs_f64(), requires = "zookeeper")]
+    zookeeper_session: f64,
+    /// Where other hosts connect, UDP; port 0 takes any that is free.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7456")]
+    operator_listen: SocketAddr,
+    /// The address at which other hosts reach that, where it is another one.
+    #[arg(long, value_name = "ADDRESS")]
+    operator_address: Option<SocketAddr>,
+    /// What people call this host; the system's name for it if not given.
+    #[arg(long, value_name = "NAME")]
+    host_name: Option<String>,
+    /// The zone of this host.
+    #[arg(long, value_name = "ZONE", default_value = "")]
+    zone: String,
+    /// Processor cores for instances; as many as the system says if not given.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    cores: Option<u32>,
+    /// Hosts that the first layout waits for, to be spread over them.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    hosts: usize,
+}
+
 /// What a host can run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 enum Role {
@@ -60,7 +93,7 @@ enum Role {
 /// Runs until told to stop.
 pub(super) fn run(arguments: &Arguments, console: &mut Console) -> Exit {
     arguments.common.start_log();
-    if let Err(refused) = refuse_later(arguments) {
+    if let Err(refused) = refuse_incomplete(arguments) {
         console.error(&refused);
         return Exit::WrongUsage;
     }
@@ -90,13 +123,10 @@ enum ServeError {
     Signals(std::io::Error),
 }
 
-/// What belongs to a cluster, or leaves a part of the broker to nobody.
-fn refuse_later(arguments: &Arguments) -> Result<(), String> {
-    if arguments.zookeeper.is_some() {
-        return Err(
-            "--zookeeper comes with a later version; without it this host coordinates itself"
-                .to_owned(),
-        );
+/// What leaves a part of the broker to nobody.
+fn refuse_incomplete(arguments: &Arguments) -> Result<(), String> {
+    if arguments.cluster.zookeeper.is_some() {
+        return Ok(());
     }
     let given: BTreeSet<Role> = arguments.roles.iter().copied().collect();
     let missing = Role::value_variants()
@@ -108,7 +138,7 @@ fn refuse_later(arguments: &Arguments) -> Result<(), String> {
             let role = role.to_possible_value();
             let name = role.as_ref().map_or("", |role| role.get_name());
             Err(format!(
-                "--roles without `{name}` needs a cluster, which comes with a later version"
+                "--roles without `{name}` needs other hosts: name the cluster with --zookeeper"
             ))
         }
     }
@@ -119,7 +149,8 @@ async fn serve(arguments: &Arguments, console: &mut Console) -> Result<Exit, Ser
     let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Signals)?;
     let admin = Admin::listen(arguments.admin_listen).await?;
-    let broker = Broker::start(&config(arguments))?;
+    let broker = Broker::start(&config(arguments, admin.address()))?;
+    let telling = tokio::spawn(tell_loads(broker.clone()));
     let greeting = Greeting::new(arguments, &broker, &admin);
     match arguments.common.json {
         true => console.json(&greeting),
@@ -145,12 +176,22 @@ async fn serve(arguments: &Arguments, console: &mut Console) -> Result<Exit, Ser
     };
     drop(stop);
     answering.abort();
+    telling.abort();
     Ok(exit)
 }
 
-fn config(arguments: &Arguments) -> Config {
+/// Lets the leader know what is held here; of itself a host without a cluster asks when it needs to know.
+async fn tell_loads(broker: Broker) {
+    while broker.is_clustered() {
+        tokio::time::sleep(LOADS_EVERY).await;
+        broker.tell_loads().await;
+    }
+}
+
+fn config(arguments: &Arguments, admin: SocketAddr) -> Config {
     Config {
         listen: arguments.listen,
+        reached: arguments.client_address,
         data_directory: arguments.common.data_directory(),
         counts: BTreeMap::from([
             (Layer::ConnectionPoints, arguments.connection_points),
@@ -159,6 +200,47 @@ fn config(arguments: &Arguments) -> Config {
             (Layer::ExitPoints, arguments.exit_points),
         ]),
         frame_within: FRAME_WITHIN,
+        cluster: cluster(arguments, admin),
+    }
+}
+
+fn cluster(arguments: &Arguments, admin: SocketAddr) -> Option<ClusterConfig> {
+    let given = &arguments.cluster;
+    let roles: BTreeSet<Role> = match arguments.roles.is_empty() {
+        true => Role::value_variants().iter().copied().collect(),
+        false => arguments.roles.iter().copied().collect(),
+    };
+    let session = Duration::try_from_secs_f64(given.zookeeper_session);
+    Some(ClusterConfig {
+        ensemble: given.zookeeper.clone()?,
+        session: session.unwrap_or(STORE_SESSION),
+        name: given.host_name.clone().unwrap_or_else(system_name),
+        zone: given.zone.clone(),
+        layers: roles.iter().filter_map(|role| role.layer()).collect(),
+        coordinates: roles.contains(&Role::Coordinator),
+        listen: given.operator_listen,
+        address: given.operator_address,
+        admin: Some(admin),
+        cores: given.cores,
+        hosts_min: given.hosts,
+    })
+}
+
+/// What the system calls this machine; empty if it does not say.
+fn system_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname");
+    name.map_or(String::new(), |name| name.trim().to_owned())
+}
+
+impl Role {
+    fn layer(self) -> Option<Layer> {
+        match self {
+            Self::ConnectionPoint => Some(Layer::ConnectionPoints),
+            Self::AccessPoint => Some(Layer::AccessPoints),
+            Self::Matcher => Some(Layer::Matchers),
+            Self::ExitPoint => Some(Layer::ExitPoints),
+            Self::Coordinator => None,
+        }
     }
 }
 
@@ -167,6 +249,12 @@ fn config(arguments: &Arguments) -> Config {
 struct Greeting {
     listening: SocketAddr,
     admin: SocketAddr,
+    /// Which host of its cluster it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host: Option<HostId>,
+    /// Where other hosts connect, in a cluster.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    operator: Option<SocketAddr>,
     data_dir: PathBuf,
     /// Certificates that did not exist before.
     made: Vec<PathBuf>,
@@ -177,6 +265,8 @@ impl Greeting {
         Self {
             listening: broker.listening(),
             admin: admin.address(),
+            host: broker.is_clustered().then(|| broker.host()),
+            operator: broker.operator_address(),
             data_dir: arguments.common.data_directory(),
             made: broker.made().to_vec(),
         }
@@ -187,10 +277,7 @@ impl Display for Greeting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let directory = self.data_dir.display();
         if !self.made.is_empty() {
-            writeln!(
-                f,
-                "made a development authority and certificates in {directory}:"
-            )?;
+            writeln!(f, "made certificates for development in {directory}:")?;
             for path in &self.made {
                 writeln!(f, "  {}", path.display())?;
             }
@@ -200,6 +287,10 @@ impl Display for Greeting {
             "clients: silbo://{} (certificates in {directory})",
             self.listening
         )?;
-        writeln!(f, "admin:   http://{}", self.admin)
+        writeln!(f, "admin:   http://{}", self.admin)?;
+        match (self.host, self.operator) {
+            (Some(host), Some(operator)) => writeln!(f, "hosts:   {operator}; this is host {host}"),
+            (Some(_) | None, _) => Ok(()),
+        }
     }
 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::admin::{AdminAddress, AdminClient, AdminFailure};
 use super::operations::describe;
 use super::{Common, Console, Exit};
-use crate::admin::{InstanceLoad, LoadReport, OverloadReport, TopologyReport};
+use crate::admin::{HostReport, InstanceLoad, LoadReport, OverloadReport, TopologyReport};
 
 /// What `status` takes.
 #[derive(Clone, Debug, Args)]
@@ -78,12 +78,7 @@ fn describe_all(status: &Status) -> String {
         );
     }
     for host in &topology.hosts {
-        let up = Duration::from_secs_f64(host.uptime_seconds.max(0.0));
-        let _ = writeln!(
-            text,
-            "host {} at silbo://{}, up {up:.0?}",
-            host.id, host.listening
-        );
+        text += &describe_host(host);
     }
     let _ = writeln!(
         text,
@@ -98,6 +93,23 @@ fn describe_all(status: &Status) -> String {
         let _ = write!(text, "\n{}", describe(operation));
     }
     text
+}
+
+fn describe_host(host: &HostReport) -> String {
+    let mut text = format!("host {}", host.id);
+    for (before, part) in [(" ", &host.name), (" in zone ", &host.zone)] {
+        if !part.is_empty() {
+            text += before;
+            text += part;
+        }
+    }
+    if !host.present {
+        return text + &format!(" is gone, with {} instances\n", host.instances);
+    }
+    let up = Duration::from_secs_f64(host.uptime_seconds.max(0.0));
+    let leads = if host.leads { ", leads" } else { "" };
+    let (listening, instances) = (&host.listening, host.instances);
+    text + &format!(" at silbo://{listening}, up {up:.0?}, {instances} instances{leads}\n")
 }
 
 fn line(load: &InstanceLoad) -> String {

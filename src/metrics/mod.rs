@@ -50,6 +50,15 @@ fn of_host(page: &mut Page, broker: &Broker) {
     }
     let under_way = u8::from(view.under_way.is_some());
     page.put("operation_under_way", &none, under_way);
+    page.put("coordinator_available", &none, u8::from(view.is_available));
+    let leads = view.leader == Some(broker.host());
+    page.put("coordinator_leads", &none, u8::from(leads));
+    page.put("hosts", &none, view.hosts.len());
+    for link in broker.links() {
+        let labels = Labels::default().with("host", &link.host.to_string());
+        page.put("link_connected", &labels, u8::from(link.is_connected));
+        page.put("link_waiting_bytes", &labels, link.waiting_bytes);
+    }
 }
 
 fn of_instance(page: &mut Page, labels: &Labels, measured: &Measured) {

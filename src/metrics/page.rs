@@ -17,6 +17,8 @@ counter  client_out_bytes            Bytes of them.
 gauge    connections                 Open connections of clients.
 counter  connections_accepted        Connections accepted.
 counter  connections_closed          Connections closed from this side, by reason.
+gauge    coordinator_available       Whether the coordinator's store can be read and written.
+gauge    coordinator_leads           Whether this host leads.
 counter  copied_bytes                Bytes of their filters.
 counter  cpu_seconds                 Processor time of an instance's thread.
 counter  deliveries                  Deliveries handed to connections.
@@ -28,8 +30,11 @@ counter  frames                      Frames fed to an instance.
 counter  frames_dropped              Frames for instances that were gone.
 counter  frames_fenced               Frames of connections that a newer one has replaced.
 counter  gaps                        Gaps signalled to clients.
+gauge    hosts                       Hosts that there are.
 gauge    index_bytes                 Bytes of the index.
 gauge    instances                   Instances of a layer.
+gauge    link_connected              Whether the link to another host is connected.
+gauge    link_waiting_bytes          Bytes that another host has not confirmed.
 counter  match_batches               Batches of them.
 counter  matcher_operations          Subscription operations taken as an owner.
 counter  notifications_acknowledged  Notifications that all exit points have released.

@@ -1,6 +1,11 @@
 //! `gomera` as users run it: processes, their lines, their ends.
 
-#![allow(unreachable_pub, reason = "a test has nobody above it")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "each test uses a part of it, nobody is above it, and a test may fail where it stands"
+)]
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -135,6 +140,8 @@ pub struct Broker {
     pub process: Process,
     pub listening: SocketAddr,
     pub admin: String,
+    /// Its first words.
+    pub greeting: Value,
 }
 
 impl Broker {
@@ -144,6 +151,10 @@ impl Broker {
     }
 
     pub fn start_at(data: &Path, listen: &str) -> Self {
+        Self::start_with(data, listen, &[])
+    }
+
+    pub fn start_with(data: &Path, listen: &str, further: &[&str]) -> Self {
         let arguments = [
             "--json",
             "--listen",
@@ -151,12 +162,15 @@ impl Broker {
             "--admin-listen",
             "127.0.0.1:0",
         ];
-        let process = Process::start(gomera(data).arg("serve").args(arguments));
+        let mut command = gomera(data);
+        command.arg("serve").args(arguments).args(further);
+        let process = Process::start(&mut command);
         let greeting = process.json();
         Self {
             process,
             listening: greeting["listening"].as_str().unwrap().parse().unwrap(),
             admin: format!("http://{}", greeting["admin"].as_str().unwrap()),
+            greeting,
         }
     }
 

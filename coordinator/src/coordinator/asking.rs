@@ -359,6 +359,7 @@ fn check_texts(scale: &ScaleRequest) -> Result<(), Impossible> {
     for (what, text) in [("the reason", &*scale.reason), ("the idempotency key", key)] {
         if text.len() > TEXT_BYTES_MAX {
             let max = TEXT_BYTES_MAX;
+            let what = what.into();
             return Err(Impossible::TooLong { what, max });
         }
     }

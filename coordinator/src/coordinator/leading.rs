@@ -84,6 +84,7 @@ impl Coordinator {
         }
         self.step(now, effects);
         self.go_on_with_row(now, effects);
+        self.found_anew(effects);
     }
 
     /// Gives the operation up, if it is settled and can be.

@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use gomera_model::{Time, Topology};
+use gomera_model::{Instance, Time, Topology};
 
 use super::{Coordinator, Held, Settled, State, Then, Versions, Writing};
 use crate::document::{Document, Path, Put, Version};
@@ -152,7 +152,7 @@ impl Coordinator {
         self.settle(now, settled, effects);
     }
 
-    /// First start: lays everything out, as soon as the host for it exists.
+    /// First start: lays everything out, as soon as the hosts for it exist.
     fn found(&mut self, effects: &mut Effects) {
         let Some(topology) = plan::first(&self.settings.layout, &self.hosts) else {
             return;
@@ -167,24 +167,65 @@ impl Coordinator {
             ended: &[],
             operation: None,
         };
+        self.lay_out(topology, &image, None, effects);
+    }
+
+    /// Nothing is left of the topology: its hosts are gone, all of them. Whoever is there begins anew, behind it.
+    pub(super) fn found_anew(&mut self, effects: &mut Effects) {
+        let State::Settled(settled) = &self.state else {
+            return;
+        };
+        let held = &settled.held;
+        let is_gone = |instance: &Instance| {
+            !self.hosts.contains_key(&instance.host) && self.failed.contains(&instance.incarnation)
+        };
+        if settled.phase.uncommitted().is_some() || !held.topology.instances.iter().all(is_gone) {
+            return;
+        }
+        let (layout, last) = (&self.settings.layout, held.counters.incarnation);
+        let next = plan::anew(layout, &self.hosts, &held.topology, last, &held.ended);
+        let Some(topology) = next else {
+            return;
+        };
+        let newest = topology.instances.last().map(|newest| newest.incarnation);
+        let image = OperationImage {
+            counters: Counters {
+                incarnation: newest.unwrap_or(last),
+                ..held.counters
+            },
+            ended: &[],
+            operation: None,
+        };
+        let versions = settled.versions;
+        self.lay_out(topology, &image, Some(versions), effects);
+    }
+
+    /// Writes both documents, if they are still what they were.
+    fn lay_out(
+        &mut self,
+        topology: Topology,
+        image: &OperationImage<'_>,
+        versions: Option<Versions>,
+        effects: &mut Effects,
+    ) {
         let put = |path, bytes| Put {
             path,
-            expected: None,
+            expected: versions.map(|versions| versions.of(path)),
             bytes,
         };
         let puts = Vec::from([
             put(Path::Topology, stored::write(&topology)),
-            put(Path::Operation, stored::write(&image)),
+            put(Path::Operation, stored::write(image)),
         ]);
         let held = Held {
             topology: Arc::new(topology),
-            counters,
+            counters: image.counters,
             ended: Vec::new(),
         };
         let writing = Writing {
             id: self.next_write(),
             held,
-            versions: None,
+            versions,
             then: Then::Enter(Phase::Rest(None)),
         };
         self.send(writing, puts, effects);

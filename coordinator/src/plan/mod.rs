@@ -222,29 +222,56 @@ fn following(ground: Ground<'_>) -> Topology {
     }
 }
 
-/// The topology of a first start; `None` if the layout's host is not among the hosts.
+/// The topology of a first start, spread over the hosts; `None` if there are fewer than the layout wants, or none for
+/// a layer.
 pub(crate) fn first(layout: &Layout, hosts: &BTreeMap<HostId, HostEntry>) -> Option<Topology> {
-    let host = hosts.get(&layout.host)?;
+    lay_out(layout, hosts, Incarnation::default())
+}
+
+/// The topology that follows one of which nothing is left; `None` as for the first. `last` is the last incarnation given
+/// so far, `ended` those that ended and are not retired yet.
+pub(crate) fn anew(
+    layout: &Layout,
+    hosts: &BTreeMap<HostId, HostEntry>,
+    before: &Topology,
+    last: Incarnation,
+    ended: &[Incarnation],
+) -> Option<Topology> {
+    let gone = before.instances.iter().map(|instance| instance.incarnation);
+    let gone: Vec<_> = gone.chain(ended.iter().copied()).collect();
+    Some(Topology {
+        epoch: before.epoch.next(),
+        retired: retire(&before.retired, &gone),
+        ..lay_out(layout, hosts, last)?
+    })
+}
+
+fn lay_out(
+    layout: &Layout,
+    hosts: &BTreeMap<HostId, HostEntry>,
+    last: Incarnation,
+) -> Option<Topology> {
+    if hosts.len() < layout.hosts_min {
+        return None;
+    }
+    let mut placement = Placement::empty(hosts, last);
     let mut instances = Vec::new();
     for layer in Layer::ALL {
         let count = layout.counts.get(&layer).copied().unwrap_or(0);
         for id in 0..count {
-            let last = instances.last().map(|i: &Instance| i.incarnation);
-            instances.push(Instance {
-                id: InstanceId(id),
-                incarnation: last.unwrap_or_default().next(),
-                layer,
-                host: host.id,
-                zone: host.zone.clone(),
-                leaving: false,
-            });
+            instances.push(placement.instance(layer, InstanceId(id))?);
         }
     }
-    let exit_points = slots::spread(&incarnations(&instances, Layer::ExitPoints));
+    let primaries = slots::spread(&incarnations(&instances, Layer::ExitPoints));
+    let alone: Vec<_> = primaries.iter().copied().map(alone).collect();
+    let exit_points: Vec<_> = (instances.iter())
+        .filter(|instance| instance.layer == Layer::ExitPoints)
+        .collect();
+    let exit_points_of = pairs::paired(&alone, &primaries, &exit_points);
     Some(Topology {
         epoch: Epoch(1),
         matcher_of: slots::spread(&incarnations(&instances, Layer::Matchers)),
-        exit_points_of: exit_points.into_iter().map(alone).collect(),
+        exit_points_of,
         instances,
         retired: Vec::new(),
         cut: Epoch(0),
@@ -306,7 +333,7 @@ fn incarnations(instances: &[Instance], layer: Layer) -> Vec<Incarnation> {
     of_layer.map(|instance| instance.incarnation).collect()
 }
 
-/// An exit point without a backup: there is one host.
+/// An exit point without a backup.
 fn alone(primary: Incarnation) -> ExitPoints {
     ExitPoints {
         primary,

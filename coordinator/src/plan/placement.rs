@@ -19,13 +19,19 @@ pub(super) struct Placement<'a> {
 }
 
 impl<'a> Placement<'a> {
-    pub(super) fn of(ground: Ground<'a>) -> Self {
-        let mut placement = Self {
-            hosts: ground.hosts,
+    /// Of a cluster in which nothing runs yet; `last` is the last incarnation given so far.
+    pub(super) fn empty(hosts: &'a BTreeMap<HostId, HostEntry>, last: Incarnation) -> Self {
+        Self {
+            hosts,
             load: BTreeMap::new(),
             zones: BTreeMap::new(),
-            last: ground.last,
-        };
+            last,
+        }
+    }
+
+    /// Beside what runs already.
+    pub(super) fn of(ground: Ground<'a>) -> Self {
+        let mut placement = Self::empty(ground.hosts, ground.last);
         for instance in &ground.topology.instances {
             placement.count(instance.host, &instance.zone, instance.layer);
         }

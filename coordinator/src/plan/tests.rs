@@ -28,7 +28,7 @@ fn one_host() -> BTreeMap<HostId, HostEntry> {
 }
 
 fn start(matchers: u32) -> Topology {
-    let mut layout = Layout::of_each(HostId(1), 2);
+    let mut layout = Layout::of_each(2);
     layout.counts.insert(Layer::Matchers, matchers);
     first(&layout, &one_host()).unwrap()
 }
@@ -127,8 +127,31 @@ fn the_first_topology_is_even_and_in_runs() {
 }
 
 #[test]
-fn without_its_host_nothing_is_laid_out() {
-    assert_eq!(first(&Layout::of_each(HostId(2), 1), &one_host()), None);
+fn nothing_is_laid_out_before_the_hosts_for_it_exist() {
+    let mut layout = Layout::of_each(1);
+    assert_eq!(first(&layout, &BTreeMap::new()), None);
+    let no_matchers = hosts(&[host(1, &[Layer::ConnectionPoints, Layer::ExitPoints])]);
+    assert_eq!(first(&layout, &no_matchers), None);
+    layout.hosts_min = 2;
+    assert_eq!(first(&layout, &one_host()), None);
+    let two = hosts(&[host(1, &Layer::ALL), host(4, &Layer::ALL)]);
+    assert!(first(&layout, &two).is_some());
+}
+
+#[test]
+fn the_first_layout_is_spread_over_the_hosts() {
+    let hosts = hosts(&[1, 2, 3].map(|id| host(id, &Layer::ALL)));
+    let topology = first(&Layout::of_each(3), &hosts).unwrap();
+    for layer in Layer::ALL {
+        let there: BTreeSet<_> = topology.layer(layer).map(|i| i.host).collect();
+        assert_eq!(there.len(), 3, "one of {layer:?} on each host");
+    }
+    let topology = first(&Layout::of_each(1), &hosts).unwrap();
+    let busiest = hosts.keys().map(|id| {
+        let on_host = topology.instances.iter().filter(|i| i.host == *id);
+        on_host.count()
+    });
+    assert_eq!(busiest.max(), Some(2), "four instances over three hosts");
 }
 
 #[test]

@@ -16,6 +16,8 @@ pub mod codec;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use serde::{Deserialize, Serialize};
+
 use crate::id::{Incarnation, OperationNumber, PublisherId, PublisherSeq, SessionId};
 use crate::notification::{Content, Stamp};
 use crate::operation::Hit;
@@ -29,7 +31,7 @@ pub const ALPN: &[u8] = b"silbo/1";
 pub const PORT: u16 = 7454;
 
 /// What a publisher's acknowledgement means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Acknowledgement {
     /// The access point has it: one copy.
     Received,
@@ -41,7 +43,7 @@ pub enum Acknowledgement {
 }
 
 /// Why something was refused, for programs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum RefusalCode {
     /// The frame cannot be read, or must not come here.
@@ -79,7 +81,7 @@ pub enum RefusalCode {
 }
 
 /// A refusal, for programs and people.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
     /// For programs.
     pub code: RefusalCode,

@@ -12,9 +12,6 @@ use gomera_model::{Epoch, HostId, Incarnation, Instance, Layer, Time};
 use super::{Cargo, Route, World};
 use crate::scenario::{Forgery, Options, Scenario};
 
-/// Where everything starts.
-const HOST: HostId = HostId(1);
-
 /// The coordinator and what it stands on.
 #[derive(Debug)]
 pub(super) struct Cluster {
@@ -313,6 +310,9 @@ fn settings(scenario: &Scenario) -> Settings {
         (Layer::ExitPoints, scenario.exit_points),
     ]);
     Settings {
-        layout: Layout { host: HOST, counts },
+        layout: Layout {
+            hosts_min: usize::try_from(scenario.hosts).expect("a small number"),
+            counts,
+        },
     }
 }

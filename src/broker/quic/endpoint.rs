@@ -1,6 +1,7 @@
 //! The socket on which clients arrive, and which connection point takes them.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -16,7 +17,7 @@ use super::super::inbox::Inbox;
 use super::super::input::Input;
 use super::connection;
 use super::served::Served;
-use crate::certificates::Certificates;
+use crate::certificates::{CertificateError, Certificates, Replaced};
 use crate::limits::{
     CONNECTION_WINDOW_BYTES, CONNECTIONS_MAX, IDLE_MAX, KEEP_ALIVE_EVERY, STREAMS_MAX,
 };
@@ -77,6 +78,17 @@ pub enum EndpointError {
     Cipher(#[from] NoInitialCipherSuite),
 }
 
+/// Why new certificates are of no use.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReloadError {
+    /// They cannot be read.
+    #[error(transparent)]
+    Certificates(#[from] CertificateError),
+    /// They do not fit together.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+}
+
 /// A listening socket and its connections.
 #[derive(Debug)]
 pub(crate) struct Endpoint {
@@ -91,9 +103,7 @@ impl Endpoint {
         certificates: &Certificates,
         doors: Arc<Doors>,
     ) -> Result<Self, EndpointError> {
-        let tls = QuicServerConfig::try_from(certificates.server_config(silbo::ALPN)?)?;
-        let mut config = ServerConfig::with_crypto(Arc::new(tls));
-        config.transport_config(Arc::new(transport()));
+        let config = config(certificates)?;
         let failed = |source| EndpointError::Listen { address, source };
         let endpoint = quinn::Endpoint::server(config, address).map_err(failed)?;
         let address = endpoint.local_addr().map_err(failed)?;
@@ -103,6 +113,30 @@ impl Endpoint {
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Shows new certificates to new connections whenever the files have been replaced.
+    pub(crate) fn keep_certificates(&self, directory: PathBuf) -> impl Future<Output = ()> + use<> {
+        let endpoint = self.endpoint.clone();
+        async move {
+            let mut replaced = Replaced::new(Certificates::files(&directory));
+            loop {
+                replaced.wait().await;
+                let certificates = Certificates::open(&directory);
+                let config = certificates
+                    .map_err(ReloadError::from)
+                    .and_then(|certificates| Ok(config(&certificates)?));
+                match config {
+                    Ok(config) => {
+                        endpoint.set_server_config(Some(config));
+                        tracing::info!("the server's certificate is taken up anew");
+                    }
+                    Err(error) => {
+                        tracing::error!(%error, "the certificate of before is shown further");
+                    }
+                }
+            }
+        }
     }
 
     /// Connections that are open.
@@ -116,6 +150,13 @@ impl Endpoint {
         self.endpoint.close(code, b"the host has stopped");
         let _ = timeout(wait, self.endpoint.wait_idle()).await;
     }
+}
+
+fn config(certificates: &Certificates) -> Result<ServerConfig, EndpointError> {
+    let tls = QuicServerConfig::try_from(certificates.server_config(silbo::ALPN)?)?;
+    let mut config = ServerConfig::with_crypto(Arc::new(tls));
+    config.transport_config(Arc::new(transport()));
+    Ok(config)
 }
 
 async fn accept(endpoint: quinn::Endpoint, doors: Arc<Doors>, frame_within: Duration) {

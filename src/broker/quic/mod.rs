@@ -12,4 +12,4 @@ mod served;
 mod writer;
 
 pub use endpoint::EndpointError;
-pub(super) use endpoint::{Doors, Endpoint};
+pub(super) use endpoint::{Doors, Endpoint, ReloadError};

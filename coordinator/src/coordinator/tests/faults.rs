@@ -3,11 +3,11 @@
 use std::vec;
 use std::vec::Vec;
 
-use gomera_model::Epoch;
 use gomera_model::control::Strategy;
+use gomera_model::{Epoch, HostId};
 
 use super::super::*;
-use super::world::{Fate, Input, World, matchers};
+use super::world::{Fate, HOST, Input, World, host, matchers};
 use crate::document::Put;
 use crate::record::{AbortReason, Outcome, PhaseName};
 use crate::request::Answer;
@@ -365,4 +365,72 @@ fn documents_that_vanish_are_not_laid_out_anew() {
     assert_eq!(world.unreadable, [Path::Topology, Path::Operation]);
     assert_eq!(world.writes, 0);
     assert!(world.coordinator.topology().is_some(), "it is still shown");
+}
+
+/// Another process on the same machine: another host.
+fn second_host() -> HostEntry {
+    HostEntry {
+        id: HostId(2),
+        ..host()
+    }
+}
+
+#[test]
+fn when_nothing_is_left_whoever_is_there_begins_anew() {
+    for fate in [
+        Fate::Good,
+        Fate::Conflict,
+        Fate::UnknownDone,
+        Fate::UnknownLost,
+    ] {
+        let mut world = World::running();
+        let before = world.topology();
+        world.input(|c, now, e| c.host(now, second_host(), e));
+        world.run();
+        assert_eq!(world.topology(), before, "as long as something is left");
+        world.fates.push_back(fate);
+        world.input(|c, now, e| c.host_gone(now, HOST, e));
+        world.run();
+        let after = world.topology();
+        assert_eq!(after.epoch, before.epoch.next(), "{fate:?}");
+        let newest = before.instances.last().unwrap().incarnation;
+        for instance in &after.instances {
+            assert_eq!(instance.host, HostId(2));
+            assert!(instance.incarnation > newest, "{fate:?}");
+        }
+        for gone in &before.instances {
+            assert!(after.retired.contains(&gone.incarnation));
+        }
+        assert!(world.coordinator.is_ready(), "{fate:?}");
+        world.scale(1, matchers(2));
+        world.run();
+        assert!(accepted(&world), "{fate:?}");
+    }
+}
+
+#[test]
+fn an_operation_that_lost_everyone_is_in_nobodys_way() {
+    for strategy in [Strategy::Live, Strategy::Buffered] {
+        let steps = {
+            let mut world = begun(strategy);
+            let mut steps = 0;
+            while world.step() {
+                steps += 1;
+            }
+            steps
+        };
+        for step in 0..steps {
+            let mut world = begun(strategy);
+            world.input(|c, now, e| c.host(now, second_host(), e));
+            for _ in 0..step {
+                world.step();
+            }
+            world.input(|c, now, e| c.host_gone(now, HOST, e));
+            world.run();
+            let hosts: BTreeSet<_> = world.topology().instances.iter().map(|i| i.host).collect();
+            assert_eq!(hosts, BTreeSet::from([HostId(2)]), "{strategy} {step}");
+            assert!(world.coordinator.is_ready(), "{strategy} {step}");
+            assert!(world.coordinator.under_way().is_none(), "{strategy} {step}");
+        }
+    }
 }

@@ -76,7 +76,7 @@ pub(super) struct World {
 pub(super) const HOST: HostId = HostId(1);
 
 pub(super) fn settings() -> Settings {
-    let mut layout = Layout::of_each(HOST, 2);
+    let mut layout = Layout::of_each(2);
     layout.counts.insert(Layer::Matchers, 1);
     Settings { layout }
 }

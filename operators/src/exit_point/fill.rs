@@ -150,7 +150,7 @@ impl ExitPoint {
     ) {
         for (id, piece) in pieces {
             let session = self.sessions.get_or_shell(now, id, false);
-            session.fill(now, piece);
+            session.fill((now, epoch), piece);
         }
         to_exit_point(from, BackupFrame::FillTaken(epoch), effects);
         self.ask_for_sweep(now, effects);

@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 use gomera_matching::SlotSet;
 use gomera_model::control::Report;
 use gomera_model::lane::{BackupFrame, Identity};
-use gomera_model::{Incarnation, SessionId, SlotId, Time, Topology};
+use gomera_model::{Epoch, Incarnation, SessionId, SlotId, Time, Topology};
 
 use super::fill::Fill;
 use super::roles::{Change, names};
@@ -73,7 +73,11 @@ impl ExitPoint {
             gained,
             whole,
             to_fill,
+            anew,
         } = self.roles.learn(present, next);
+        for session in self.ids_in(&anew) {
+            self.drop_session(session);
+        }
         if !heirs.is_empty() {
             self.leave_clients(now, &yielded);
         }
@@ -237,7 +241,7 @@ impl ExitPoint {
     fn complete_sessions(&mut self, now: Time, slots: &SlotSet) {
         for id in self.ids_in(slots) {
             if let Some(session) = self.sessions.get_mut(id) {
-                session.complete(now);
+                session.complete(now, Epoch(0));
             }
         }
     }

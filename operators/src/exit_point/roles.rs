@@ -62,6 +62,8 @@ pub(super) struct Change {
     pub(super) whole: SlotSet,
     /// Who is newly named for slots that are this one's to deliver.
     pub(super) to_fill: BTreeMap<Incarnation, SlotSet>,
+    /// Slots that are filled anew, by another primary: the one that had begun was lost.
+    pub(super) anew: SlotSet,
 }
 
 impl Roles {
@@ -194,7 +196,7 @@ impl Roles {
         change: &mut Change,
     ) {
         if after.primary == self.own {
-            let is_new = |other: &Incarnation| *other != self.own && !names(before, *other);
+            let is_new = |other: &Incarnation| *other != self.own && !holds((before, next), *other);
             for other in after.all().filter(is_new) {
                 change
                     .to_fill
@@ -214,6 +216,11 @@ impl Roles {
             } else {
                 self.awaited.insert(slot, before.primary);
             }
+        }
+        if names(before, self.own) && !holds((before, next), self.own) {
+            self.whole.remove(slot);
+            self.filling.remove(&slot);
+            change.anew.insert(slot);
         }
         if names(after, self.own) && !self.whole.contains(slot) {
             // Who was lost alone left nothing that somebody could fill its follower with.
@@ -240,6 +247,13 @@ impl Roles {
 /// Whether the topology names an exit point for a slot.
 pub(super) fn names(points: ExitPoints, one: Incarnation) -> bool {
     points.all().any(|named| named == one)
+}
+
+/// Whether an exit point has everything of a slot, as far as others can know: who was being filled by one that is lost has
+/// not.
+fn holds((before, next): (ExitPoints, &Topology), one: Incarnation) -> bool {
+    let is_paired = before.primary == one || before.backup == Some(one);
+    is_paired || names(before, one) && next.instance(before.primary).is_some()
 }
 
 /// Whether nothing is to be waited for: it was said, or nobody is there to say it.

@@ -165,7 +165,7 @@ impl Session {
     }
 
     /// Takes a piece of what another exit point has.
-    pub(super) fn fill(&mut self, now: Time, piece: FillPiece) {
+    pub(super) fn fill(&mut self, (now, before): (Time, Epoch), piece: FillPiece) {
         let Holding::Partial(partial) = &mut self.holding else {
             return;
         };
@@ -186,12 +186,12 @@ impl Session {
             } => self.list.restore(number, newest, live),
             FillPiece::Lost { gap, sent } => partial.filled.lost.push((gap, sent)),
             FillPiece::Item { item, was_sent } => partial.filled.items.push((item, was_sent)),
-            FillPiece::End => self.complete(now),
+            FillPiece::End => self.complete(now, before),
         }
     }
 
     /// Everything is here: puts what was filled before what came meanwhile.
-    pub(super) fn complete(&mut self, now: Time) {
+    pub(super) fn complete(&mut self, now: Time, before: Epoch) {
         let Holding::Partial(partial) = core::mem::replace(&mut self.holding, Holding::Whole)
         else {
             return;
@@ -199,7 +199,7 @@ impl Session {
         for operation in &partial.taken {
             self.list.take(operation);
         }
-        self.window.fill(now, partial.filled);
+        self.window.fill((now, before), partial.filled);
         let seen = self.seen();
         let list = &self.list;
         self.window.retain(seen, |hit| list.wants(hit));

@@ -237,9 +237,11 @@ impl Window {
         }
     }
 
-    /// What another exit point had, of notifications that did not come here: all of it lies before what is here.
-    pub(super) fn fill(&mut self, now: Time, filled: Filled) {
+    /// What another exit point had of notifications stamped before this epoch: all of it lies before what is here, and
+    /// what is here of those comes twice, or was acknowledged there.
+    pub(super) fn fill(&mut self, (now, before): (Time, Epoch), filled: Filled) {
         let mut own = core::mem::take(&mut self.queue);
+        own.retain(|item| !item.is_notification() || !item.is_stamped_before(before));
         self.queue_bytes = 0;
         let mut given_up: BTreeMap<Incarnation, Seq> = BTreeMap::new();
         for (gap, _) in &filled.lost {

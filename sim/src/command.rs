@@ -13,7 +13,7 @@ gomera-sim: whole clusters in one thread, from one seed
   --layer LAYER             with either: only this layer is scaled (connection-points, access-points, matchers,
                             exit-points), whatever the seed draws
   --hosts N                 with either: so many hosts, whatever the seed draws; with two, exit points have backups
-  --deaths N                with either: so many instances die, whatever the seed draws
+  --deaths N                with either: so many instances die, one after the other
   --mortal LAYER            with either: only instances of this layer die
   --mutants                 proves that every mutant is caught
 

@@ -5,10 +5,6 @@ use gomera_model::{Incarnation, Instance, Layer};
 
 use super::{Cargo, Route, World};
 
-/// Layers whose deaths break no promise in any seed that was tried. Those of access points and exit points still do in
-/// some: see `docs/testing.md`.
-const PROVED: [Layer; 2] = [Layer::ConnectionPoints, Layer::Matchers];
-
 impl World {
     /// Whether somebody may die now.
     pub(super) fn may_die(&self) -> bool {
@@ -56,8 +52,7 @@ impl World {
         self.lose_connections_of(who);
     }
 
-    /// Who may die: whom others can replace, of the layers whose deaths are proved to be survived; of another one only
-    /// where that is asked for. An exit point only where every slot has two.
+    /// Who may die: whom others can replace. An exit point only where every slot has two.
     fn mortals(&self) -> Vec<Instance> {
         let Some(topology) = self.cluster.coordinator.topology() else {
             return Vec::new();
@@ -66,10 +61,7 @@ impl World {
         let is_paired = pairs.iter().all(|points| points.backup.is_some());
         let running = self.instances.all().map(|running| &running.instance);
         running
-            .filter(|instance| match self.mortal {
-                Some(mortal) => mortal == instance.layer,
-                None => PROVED.contains(&instance.layer),
-            })
+            .filter(|instance| self.mortal.is_none_or(|mortal| mortal == instance.layer))
             .filter(|instance| instance.layer != Layer::ExitPoints || is_paired)
             .filter(|instance| topology.instance(instance.incarnation).is_some())
             .cloned()

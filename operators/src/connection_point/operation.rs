@@ -53,7 +53,6 @@ impl ConnectionPoint {
             return;
         }
         self.epochs.forget_before(next.epoch);
-        self.move_sessions(present, next, effects);
         for state in self.connections.values_mut() {
             if let Some(control) = &mut state.control {
                 let to = routing::of_session(next, control.session);

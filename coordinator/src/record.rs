@@ -8,6 +8,8 @@ use gomera_model::control::Strategy;
 use gomera_model::{Incarnation, Layer, OperationId};
 use serde::{Deserialize, Serialize};
 
+use crate::request::Expectation;
+
 /// An operation as people and programs see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OperationRecord {
@@ -46,6 +48,9 @@ pub struct OperationRecord {
     pub subscriptions_moved: u64,
     /// Bytes copied so far, in canonical form.
     pub bytes_moved: u64,
+    /// What it was expected to take when it began; absent if the instances had not said what they hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<Expectation>,
     /// Subscription operations that access points held from close to flip.
     pub operations_held: u64,
     /// The longest time that one of them waited, nanoseconds.

@@ -8,7 +8,7 @@ use core::time::Duration;
 use gomera_model::control::Strategy;
 use gomera_model::time::Timestamp;
 use gomera_model::{Epoch, Incarnation, Layer, OperationId};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::record::{OperationRecord, Resize, Wishes};
@@ -126,14 +126,16 @@ pub struct DryRun {
 }
 
 /// What an operation is expected to take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Expectation {
     /// Subscriptions that would be copied.
     pub subscriptions: u64,
-    /// Their bytes in canonical form.
+    /// Their bytes: in canonical form where those of the last operation are known, else those of the index.
     pub bytes: u64,
     /// How long it would take, nanoseconds.
     pub duration_ns: u64,
+    /// How long of that it would copy, nanoseconds.
+    pub copy_ns: u64,
     /// Whether the rate is that of the last operation; else it is a cautious assumption.
     pub measured: bool,
 }

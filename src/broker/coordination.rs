@@ -11,6 +11,7 @@ use gomera_coordinator::{
 };
 use gomera_model::control::Control;
 use gomera_model::{HostId, Incarnation, Instance, Layer, OperationId, Time, Topology};
+use gomera_operators::matcher::CopyRate;
 use gomera_operators::{AccessPoint, ConnectionPoint, ExitPoint, Matcher, Operator};
 use tokio::sync::oneshot;
 
@@ -73,6 +74,7 @@ impl Window {
 #[derive(Debug)]
 pub(crate) struct Office {
     pub(crate) settings: Settings,
+    pub(crate) copy_rate: CopyRate,
     pub(crate) host: HostEntry,
     pub(crate) surroundings: Surroundings,
     pub(crate) doors: Arc<Doors>,
@@ -94,6 +96,7 @@ pub(crate) fn start(office: Office) -> std::io::Result<JoinHandle<()>> {
         next_request: 0,
         answers: Vec::new(),
         threads: BTreeMap::new(),
+        copy_rate: office.copy_rate,
         host: office.host,
         surroundings: office.surroundings,
         doors: office.doors,
@@ -118,6 +121,7 @@ struct Leading {
     /// Given when the view shows what they speak of.
     answers: Vec<(oneshot::Sender<Answer>, Answer)>,
     threads: BTreeMap<Incarnation, JoinHandle<()>>,
+    copy_rate: CopyRate,
     host: HostEntry,
     surroundings: Surroundings,
     doors: Arc<Doors>,
@@ -237,7 +241,11 @@ impl Leading {
             return;
         }
         tracing::info!(layer = ?instance.layer, id = %instance.id, %incarnation, "starting");
-        match instance::start(instance, operator(instance), self.surroundings.clone()) {
+        match instance::start(
+            instance,
+            operator(instance, self.copy_rate),
+            self.surroundings.clone(),
+        ) {
             Ok(thread) => {
                 self.threads.insert(incarnation, thread);
                 self.open_door(instance);
@@ -306,7 +314,7 @@ impl Leading {
 }
 
 /// The machine of an instance, its hash tables keyed with what nobody can guess.
-fn operator(instance: &Instance) -> Operator {
+fn operator(instance: &Instance, copy_rate: CopyRate) -> Operator {
     let incarnation = instance.incarnation;
     let seed = u64::from_le_bytes(random_bytes());
     match instance.layer {
@@ -314,11 +322,10 @@ fn operator(instance: &Instance) -> Operator {
             Operator::ConnectionPoint(Box::new(ConnectionPoint::new(incarnation, seed)))
         }
         Layer::AccessPoints => Operator::AccessPoint(Box::new(AccessPoint::new(incarnation, seed))),
-        Layer::Matchers => Operator::Matcher(Box::new(Matcher::new(
-            incarnation,
-            seed,
-            crate::cpu::level(),
-        ))),
+        Layer::Matchers => {
+            let matcher = Matcher::new(incarnation, seed, crate::cpu::level());
+            Operator::Matcher(Box::new(matcher.with_copy_rate(copy_rate)))
+        }
         Layer::ExitPoints => Operator::ExitPoint(Box::new(ExitPoint::new(incarnation, seed))),
     }
 }

@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 use gomera_coordinator::limits::RETRY_AFTER;
 use gomera_coordinator::{Answer, HostEntry, Layout, OperationRecord, ScaleRequest, Settings};
 use gomera_model::{Layer, OperationId, Topology};
+use gomera_operators::matcher::CopyRate;
 use tokio::runtime::{self, Runtime};
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
@@ -65,6 +66,8 @@ pub struct Config {
     pub data_directory: PathBuf,
     /// How many instances of each layer it starts with; one of each that is not named.
     pub counts: BTreeMap<Layer, u32>,
+    /// How fast a matcher copies to each new owner.
+    pub copy_rate: CopyRate,
     /// Within what time a client that has begun a frame must have finished it, and a new connection say its first word.
     pub frame_within: Duration,
 }
@@ -77,6 +80,7 @@ impl Config {
             listen: (Ipv4Addr::LOCALHOST, 0).into(),
             data_directory: data_directory.into(),
             counts: BTreeMap::new(),
+            copy_rate: CopyRate::default(),
             frame_within: FRAME_WITHIN,
         }
     }
@@ -154,6 +158,7 @@ impl Broker {
         let window = Arc::new(Window::default());
         let coordination = coordination::start(Office {
             settings: settings(config),
+            copy_rate: config.copy_rate,
             host: HostEntry {
                 id: ONLY_HOST,
                 zone: String::new(),
@@ -382,5 +387,8 @@ const LOOKS_AT_REST: u32 = 5;
 fn settings(config: &Config) -> Settings {
     let mut layout = Layout::of_each(ONLY_HOST, 1);
     layout.counts.extend(&config.counts);
-    Settings { layout }
+    Settings {
+        layout,
+        copy_rate: config.copy_rate.subscriptions_per_second(),
+    }
 }

@@ -303,5 +303,6 @@ fn settings(scenario: &Scenario) -> Settings {
     ]);
     Settings {
         layout: Layout { host: HOST, counts },
+        copy_rate: None,
     }
 }

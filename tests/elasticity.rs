@@ -9,12 +9,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use gomera::broker::Broker;
 use gomera_client::{Attachment, Client, Event, Subscriber};
-use gomera_coordinator::{Answer, Outcome, ScaleRequest, Wishes};
+use gomera_coordinator::Wishes;
 use gomera_model::control::Strategy;
 use gomera_model::silbo::Deliver;
-use gomera_model::{AttributesBuilder, Body, Content, Layer, OperationId, Value, ValueRef};
+use gomera_model::{AttributesBuilder, Body, Content, Layer, Value, ValueRef};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinHandle;
 
@@ -29,16 +28,6 @@ const PUBLISHERS: i64 = 2;
 const EVERYTHING: usize = 0;
 /// Filters, and which numbers they mean.
 const SUBSCRIBERS: [(&str, i64); 3] = [("number >= 0", 1), ("rest = 0", 3), ("rest = 3", 0)];
-
-fn client_of(broker: &TestBroker) -> Client {
-    Client::builder()
-        .server(&format!("silbo://{}", broker.broker.listening()))
-        .unwrap()
-        .ca_file(broker.directory.path().join("ca.pem"))
-        .unwrap()
-        .build()
-        .unwrap()
-}
 
 fn content(publisher: i64, number: i64) -> Content {
     let attributes = AttributesBuilder::new()
@@ -222,44 +211,6 @@ async fn next_delivery(subscriber: &mut Subscriber) -> Deliver {
     }
 }
 
-/// Scales, and waits until the last operation of the row is done.
-async fn scale(broker: &Broker, wishes: impl Into<Wishes>, strategy: Strategy) {
-    let request = ScaleRequest {
-        wishes: wishes.into(),
-        strategy,
-        dry_run: false,
-        reason: String::new(),
-        idempotency_key: None,
-        asked_at: gomera::broker::wall_clock(),
-    };
-    let record = match broker.scale(request).await {
-        Answer::Accepted(record) => record,
-        other => panic!("{other:?}"),
-    };
-    within(row_done(broker, record.id)).await;
-}
-
-async fn row_done(broker: &Broker, first: OperationId) {
-    let mut id = first;
-    loop {
-        let record = broker.operation(id).unwrap();
-        assert_eq!(record.then_not, None);
-        match record.outcome {
-            Outcome::Running => tokio::task::yield_now().await,
-            Outcome::Aborted { why } => panic!("operation {id} was given up: {why:?}"),
-            Outcome::Done if record.then.is_empty() => return,
-            Outcome::Done => {
-                let view = broker.view();
-                let mut all = view.operations.iter();
-                id = all
-                    .find(|next| next.follows == Some(id))
-                    .map_or(id, |next| next.id);
-                tokio::task::yield_now().await;
-            }
-        }
-    }
-}
-
 const ALL_OUT: [(Layer, u32); 4] = [
     (Layer::ExitPoints, 2),
     (Layer::Matchers, 3),
@@ -285,14 +236,14 @@ fn assert_counts(broker: &TestBroker, expected: [(Layer, u32); 4]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_layer_in_a_row_out_and_in_and_no_client_notices() {
     let broker = TestBroker::start();
-    let client = client_of(&broker);
+    let client = broker.client();
     let mut load = Load::start(&client).await;
     load.flow(3).await;
     for strategy in [Strategy::Live, Strategy::Live, Strategy::Buffered] {
-        scale(&broker.broker, ALL_OUT, strategy).await;
+        broker.scale(ALL_OUT, strategy).await;
         assert_counts(&broker, ALL_OUT);
         load.flow(3).await;
-        scale(&broker.broker, ALL_IN, strategy).await;
+        broker.scale(ALL_IN, strategy).await;
         assert_counts(&broker, ALL_IN);
     }
     assert_eq!(
@@ -305,7 +256,7 @@ async fn every_layer_in_a_row_out_and_in_and_no_client_notices() {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_layer_alone_out_and_in_several_times() {
     let broker = TestBroker::start();
-    let client = client_of(&broker);
+    let client = broker.client();
     let mut load = Load::start(&client).await;
     load.flow(3).await;
     for (layer, count) in [
@@ -315,7 +266,7 @@ async fn each_layer_alone_out_and_in_several_times() {
         (Layer::ConnectionPoints, 3),
     ] {
         for count in [count, 2, count, 1] {
-            scale(&broker.broker, [(layer, count)], Strategy::Live).await;
+            broker.scale([(layer, count)], Strategy::Live).await;
             load.flow(2).await;
         }
     }
@@ -333,12 +284,12 @@ async fn clients_of_a_connection_point_that_leaves_move_and_lose_nothing() {
             (Layer::ExitPoints, 2),
         ]);
     });
-    let client = client_of(&broker);
+    let client = broker.client();
     let mut load = Load::start(&client).await;
     load.flow(3).await;
     for connection_points in [1, 3, 1] {
         let wishes = [(Layer::ConnectionPoints, connection_points)];
-        scale(&broker.broker, wishes, Strategy::Live).await;
+        broker.scale(wishes, Strategy::Live).await;
         load.flow(2).await;
     }
     let closed = broker.broker.measure().await;
@@ -357,7 +308,7 @@ async fn weights_move_slots_under_load() {
             .counts
             .extend([(Layer::Matchers, 2), (Layer::ExitPoints, 2)]);
     });
-    let client = client_of(&broker);
+    let client = broker.client();
     let mut load = Load::start(&client).await;
     load.flow(3).await;
     for weights in [[3, 1], [1, 3], [1, 1]] {
@@ -366,7 +317,7 @@ async fn weights_move_slots_under_load() {
                 layers: [(layer, 2)].into(),
                 weights: [(layer, weights.to_vec())].into(),
             };
-            scale(&broker.broker, wishes, Strategy::Live).await;
+            broker.scale(wishes, Strategy::Live).await;
             load.flow(2).await;
         }
     }

@@ -8,8 +8,7 @@ use gomera_model::{Incarnation, Topology};
 
 use crate::host::Load;
 use crate::limits::{ASSUMED_COPY_BYTES_PER_SECOND, ASSUMED_OVERHEAD};
-use crate::record::{OperationRecord, Outcome, PhaseName};
-use crate::request::Expectation;
+use crate::record::{Expectation, OperationRecord, Outcome, PhaseName};
 
 /// From what the instances hold, how fast the last copy was, and how fast one may be; `None` if one of the givers has
 /// not said.

@@ -8,8 +8,6 @@ use gomera_model::control::Strategy;
 use gomera_model::{Incarnation, Layer, OperationId};
 use serde::{Deserialize, Serialize};
 
-use crate::request::Expectation;
-
 /// An operation as people and programs see it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OperationRecord {
@@ -107,6 +105,21 @@ impl<const N: usize> From<[(Layer, u32); N]> for Wishes {
             weights: BTreeMap::new(),
         }
     }
+}
+
+/// What an operation is expected to take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expectation {
+    /// Subscriptions that would be copied.
+    pub subscriptions: u64,
+    /// Their bytes: in canonical form where those of the last operation are known, else those of the index.
+    pub bytes: u64,
+    /// How long it would take, nanoseconds.
+    pub duration_ns: u64,
+    /// How long of that it would copy, nanoseconds.
+    pub copy_ns: u64,
+    /// Whether the rate is that of the last operation; else it is a cautious assumption.
+    pub measured: bool,
 }
 
 /// The change of one layer.

@@ -19,8 +19,10 @@ use crate::limits::{
 };
 use crate::operation::{Made, Operation, Phase, Preparing};
 use crate::plan::Change;
-use crate::record::{AbortReason, OperationRecord, Outcome, PhaseName, Resize, Wishes};
-use crate::request::{Answer, DryRun, Expectation, Impossible, RequestId, ScaleRequest};
+use crate::record::{
+    AbortReason, Expectation, OperationRecord, Outcome, PhaseName, Resize, Wishes,
+};
+use crate::request::{Answer, DryRun, Impossible, RequestId, ScaleRequest};
 
 /// A request.
 #[derive(Debug)]

@@ -9,8 +9,7 @@
 use std::collections::BTreeMap;
 
 use gomera::broker::{Broker, Config};
-use gomera_client::{Attachment, Client, Event, Publisher, SubscribeError, Subscriber};
-use gomera_coordinator::{Answer, Outcome, ScaleRequest};
+use gomera_client::{Attachment, Event, Publisher, SubscribeError, Subscriber};
 use gomera_model::control::Strategy;
 use gomera_model::silbo::RefusalCode;
 use gomera_model::{AttributesBuilder, Body, Content, Layer, Value, ValueRef};
@@ -18,17 +17,6 @@ use gomera_model::{AttributesBuilder, Body, Content, Layer, Value, ValueRef};
 mod raw;
 
 use raw::{TestBroker, within};
-
-/// A client of a broker.
-fn client_of(broker: &TestBroker) -> Client {
-    Client::builder()
-        .server(&format!("silbo://{}", broker.broker.listening()))
-        .unwrap()
-        .ca_file(broker.directory.path().join("ca.pem"))
-        .unwrap()
-        .build()
-        .unwrap()
-}
 
 /// What publisher `publisher` says as number `number`.
 fn content(publisher: i64, number: i64) -> Content {
@@ -82,32 +70,11 @@ async fn expect_numbers(subscriber: &mut Subscriber, publishers: i64, numbers: V
     }
 }
 
-async fn scale(broker: &Broker, matchers: u32, strategy: Strategy) {
-    let request = ScaleRequest {
-        wishes: [(Layer::Matchers, matchers)].into(),
-        strategy,
-        dry_run: false,
-        reason: String::new(),
-        idempotency_key: None,
-        asked_at: gomera::broker::wall_clock(),
-    };
-    let Answer::Accepted(record) = broker.scale(request).await else {
-        panic!("nothing was under way");
-    };
-    let done = async {
-        while broker.operation(record.id).unwrap().outcome == Outcome::Running {
-            tokio::task::yield_now().await;
-        }
-    };
-    within(done).await;
-    assert_eq!(broker.operation(record.id).unwrap().outcome, Outcome::Done);
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_or_doubled_while_matchers_come_and_go() {
     const COUNT: i64 = 3000;
     let broker = TestBroker::start();
-    let client = client_of(&broker);
+    let client = broker.client();
     let mut even = client.subscriber().open().await.unwrap();
     let evens: Vec<i64> = (0..COUNT).filter(|number| number % 3 == 0).collect();
     let list: Vec<String> = evens.iter().map(i64::to_string).collect();
@@ -126,21 +93,20 @@ async fn nothing_is_lost_or_doubled_while_matchers_come_and_go() {
         })
     });
     let publishing: Vec<_> = publishing.collect();
-    let scaled = broker.broker.clone();
-    let scaling = tokio::spawn(async move {
+    let scaling = async {
         for (matchers, strategy) in [
             (3, Strategy::Live),
             (1, Strategy::Live),
             (2, Strategy::Buffered),
         ] {
-            scale(&scaled, matchers, strategy).await;
+            broker.scale([(Layer::Matchers, matchers)], strategy).await;
         }
-    });
+    };
     tokio::join!(
         expect_numbers(&mut even, 2, evens),
         expect_numbers(&mut all, 2, (0..COUNT).collect()),
+        scaling,
     );
-    scaling.await.unwrap();
     for published in publishing {
         assert_eq!(published.await.unwrap(), u64::try_from(COUNT).unwrap());
     }
@@ -151,7 +117,7 @@ async fn lost_connections_lose_and_double_nothing() {
     const ROUNDS: i64 = 10;
     const EACH: i64 = 200;
     let broker = TestBroker::start();
-    let client = client_of(&broker);
+    let client = broker.client();
     let mut subscriber = client.subscriber().open().await.unwrap();
     within(subscriber.subscribe("number >= 0")).await.unwrap();
     let publisher = client.publisher().open().await.unwrap();
@@ -170,7 +136,7 @@ async fn lost_connections_lose_and_double_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_is_told_and_everything_is_subscribed_again() {
     let before = TestBroker::start();
-    let client = client_of(&before);
+    let client = before.client();
     let mut subscriber = client.subscriber().open().await.unwrap();
     within(subscriber.subscribe("number >= 0")).await.unwrap();
 
@@ -197,7 +163,7 @@ async fn a_restart_is_told_and_everything_is_subscribed_again() {
 async fn who_reads_nothing_costs_nobody_anything() {
     const COUNT: i64 = 60_000;
     let broker = TestBroker::start();
-    let client = client_of(&broker);
+    let client = broker.client();
     let silent = broker.connect().await;
     let mut session = silent.session().await;
     session.subscribe(1, "number >= 0").await;
@@ -245,7 +211,7 @@ async fn overload(broker: &TestBroker) -> Overload {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bad_filter_is_an_answer() {
     let broker = TestBroker::start();
-    let client = client_of(&broker);
+    let client = broker.client();
     let mut subscriber = client.subscriber().open().await.unwrap();
     for (dialect, text, expected) in [
         ("sql", "number >", RefusalCode::InvalidFilter),
@@ -264,7 +230,7 @@ async fn a_bad_filter_is_an_answer() {
 async fn many_clients_come_and_go() {
     let broker = TestBroker::start();
     for _ in 0..5 {
-        let client = client_of(&broker);
+        let client = broker.client();
         let opening = (0..10).map(|_| client.subscriber().open());
         let mut subscribers = Vec::new();
         for subscriber in opening {

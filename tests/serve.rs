@@ -41,6 +41,8 @@ impl Process {
                 "127.0.0.1:0",
                 "--admin-listen",
                 "127.0.0.1:0",
+                "--copy-rate",
+                "0",
             ])
             .arg("--data-dir")
             .arg(directory.path())
@@ -150,6 +152,36 @@ fn people_scale_and_look() {
     assert_eq!(refused.status.code(), Some(1));
     let late = host.ask(&["operations", "1", "--abort"]);
     assert_eq!(late.status.code(), Some(1));
+}
+
+#[test]
+fn people_scale_every_layer_in_one_request() {
+    let host = Process::start();
+    for count in ["2", "1"] {
+        let layers = [
+            "connection-points",
+            "access-points",
+            "matchers",
+            "exit-points",
+        ];
+        let wishes = layers.map(|layer| format!("{layer}={count}"));
+        let mut request = vec!["scale", "--wait"];
+        request.extend(wishes.iter().map(String::as_str));
+        let scaled = host.ask(&request);
+        assert_eq!(scaled.status.code(), Some(0), "{scaled:?}");
+        let last = json(&scaled);
+        assert_eq!(last["outcome"]["result"], "done");
+        assert_eq!(last["expected"]["subscriptions"], 0, "{last}");
+        let status = json(&host.ask(&["status"]));
+        for layer in layers {
+            let there = &status["topology"]["layers"][layer.replace('-', "_")];
+            assert_eq!(
+                there.as_array().unwrap().len().to_string(),
+                count,
+                "{layer}"
+            );
+        }
+    }
 }
 
 /// What a command line that cannot be comes to.

@@ -10,6 +10,9 @@ pub const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 pub const IDLE_MAX: Duration = Duration::from_secs(15);
 /// A connection with nothing to say shows after this time that it lives: a third of [`IDLE_MAX`].
 pub const KEEP_ALIVE: Duration = Duration::from_secs(5);
+/// How often a client that opens may come to a connection point that is just leaving, beyond its list of servers. Twice
+/// in a row is a rare chance; a server that never ends sending clients away is as good as none.
+pub const TURNED_AWAY_MAX: usize = 8;
 /// Streams that the server may open. It opens none; quinn pays for this number at each handshake.
 pub const STREAMS: u32 = 16;
 /// What is taken for the round trip before one was measured. It sets the pace of the first packets and the wait for

@@ -45,6 +45,8 @@ impl Layout {
 pub struct Settings {
     /// What is started when the store is empty.
     pub layout: Layout,
+    /// Subscriptions a second that a matcher copies to each new owner, if that is limited; for expectations only.
+    pub copy_rate: Option<u32>,
 }
 
 /// What an instance holds; for expectations only, decisions never depend on it.

@@ -37,6 +37,8 @@ pub use coordinator::{Coordinator, CoordinatorStats};
 pub use document::{Document, Path, Put, Stored, Version, WriteError, WriteId};
 pub use effect::{Effect, Effects};
 pub use host::{HostEntry, Layout, Load, Settings};
-pub use record::{AbortReason, OperationRecord, Outcome, PhaseName, PhaseRecord, Resize, Wishes};
-pub use request::{Answer, DryRun, Expectation, Impossible, RequestId, ScaleRequest};
+pub use record::{
+    AbortReason, Expectation, OperationRecord, Outcome, PhaseName, PhaseRecord, Resize, Wishes,
+};
+pub use request::{Answer, DryRun, Impossible, RequestId, ScaleRequest};
 pub use store::EmbeddedStore;

@@ -49,6 +49,9 @@ pub struct OperationRecord {
     pub subscriptions_moved: u64,
     /// Bytes copied so far, in canonical form.
     pub bytes_moved: u64,
+    /// What it was expected to take when it began; absent if the instances had not said what they hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<Expectation>,
     /// Subscription operations that access points held from close to flip.
     pub operations_held: u64,
     /// The longest time that one of them waited, nanoseconds.
@@ -105,6 +108,21 @@ impl<const N: usize> From<[(Layer, u32); N]> for Wishes {
             weights: BTreeMap::new(),
         }
     }
+}
+
+/// What an operation is expected to take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expectation {
+    /// Subscriptions that would be copied.
+    pub subscriptions: u64,
+    /// Their bytes: in canonical form where those of the last operation are known, else those of the index.
+    pub bytes: u64,
+    /// How long it would take, nanoseconds.
+    pub duration_ns: u64,
+    /// How long of that it would copy, nanoseconds.
+    pub copy_ns: u64,
+    /// Whether the rate is that of the last operation; else it is a cautious assumption.
+    pub measured: bool,
 }
 
 /// The change of one layer.

@@ -12,7 +12,7 @@ use gomera_model::{Epoch, Incarnation, Layer, OperationId};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::record::{OperationRecord, Resize, Wishes};
+use crate::record::{Expectation, OperationRecord, Resize, Wishes};
 
 /// A request, numbered by the driver, which finds the asker by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -124,19 +124,6 @@ pub struct DryRun {
     pub slots_moved: u64,
     /// What that is expected to take; absent while the instances have not said what they hold.
     pub expected: Option<Expectation>,
-}
-
-/// What an operation is expected to take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Expectation {
-    /// Subscriptions that would be copied.
-    pub subscriptions: u64,
-    /// Their bytes in canonical form.
-    pub bytes: u64,
-    /// How long it would take, nanoseconds.
-    pub duration_ns: u64,
-    /// Whether the rate is that of the last operation; else it is a cautious assumption.
-    pub measured: bool,
 }
 
 /// The layer's name in JSON.

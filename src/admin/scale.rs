@@ -43,9 +43,7 @@ pub(super) async fn ask(State(broker): State<Broker>, headers: HeaderMap, body: 
         Ok(request) => request,
         Err(problem) => return problem.into_response(),
     };
-    if request.dry_run {
-        broker.tell_loads().await;
-    }
+    broker.tell_loads().await;
     let answer = broker.scale(request).await;
     respond(&broker, answer)
 }

@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 use gomera_coordinator::limits::RETRY_AFTER;
 use gomera_coordinator::{Answer, Layout, OperationRecord, ScaleRequest, Settings};
 use gomera_model::{HostId, Layer, OperationId, Topology};
+use gomera_operators::matcher::CopyRate;
 use tokio::runtime::{self, Runtime};
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
@@ -79,6 +80,8 @@ pub struct Config {
     pub data_directory: PathBuf,
     /// How many instances of each layer it starts with; one of each that is not named.
     pub counts: BTreeMap<Layer, u32>,
+    /// How fast a matcher copies to each new owner.
+    pub copy_rate: CopyRate,
     /// Within what time a client that has begun a frame must have finished it, and a new connection say its first word.
     pub frame_within: Duration,
     /// The cluster that it belongs to; alone without one.
@@ -94,6 +97,7 @@ impl Config {
             reached: None,
             data_directory: data_directory.into(),
             counts: BTreeMap::new(),
+            copy_rate: CopyRate::default(),
             frame_within: FRAME_WITHIN,
             cluster: None,
         }
@@ -190,6 +194,7 @@ impl Broker {
         let own = host.id;
         let coordination = coordination::start(Office {
             settings: settings(config),
+            copy_rate: config.copy_rate,
             host,
             surroundings: surroundings.clone(),
             doors: Arc::clone(&doors),
@@ -466,7 +471,10 @@ fn settings(config: &Config) -> Settings {
         .cluster
         .as_ref()
         .map_or(1, |cluster| cluster.hosts_min);
-    Settings { layout }
+    Settings {
+        layout,
+        copy_rate: config.copy_rate.subscriptions_per_second(),
+    }
 }
 
 /// A link to another host.

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use clap::Args;
-use gomera_coordinator::{OperationRecord, Outcome};
+use gomera_coordinator::{OperationRecord, Outcome, PhaseName, PhaseRecord};
 
 use super::admin::{AdminAddress, AdminClient, AdminFailure};
 use super::{Common, Console, Exit};
@@ -90,22 +90,9 @@ pub(super) fn describe(record: &OperationRecord) -> String {
         outcome_text(record.outcome)
     );
     for phase in &record.phases {
-        let took = phase
-            .duration_ns
-            .map(|nanos| format!("{:.2?}", Duration::from_nanos(nanos)));
-        let took = took.unwrap_or_else(|| "…".to_owned());
-        let _ = writeln!(
-            text,
-            "  {:<8} {took}",
-            super::words(&format!("{:?}", phase.phase))
-        );
+        let _ = writeln!(text, "  {}", describe_phase(record, phase));
     }
-    let (slots, subscriptions) = (record.slots_moved, record.subscriptions_moved);
-    let _ = writeln!(
-        text,
-        "  moved {slots} slots, {subscriptions} subscriptions, {} bytes",
-        record.bytes_moved
-    );
+    text += &describe_moved(record);
     if record.operations_held > 0 {
         let longest = Duration::from_nanos(record.held_ns_max);
         let _ = writeln!(
@@ -122,6 +109,51 @@ pub(super) fn describe(record: &OperationRecord) -> String {
         let _ = writeln!(text, "  what was to follow does not: {why}");
     }
     text
+}
+
+/// A phase with how long it took, and how long it was expected to where it is the copy that takes its time.
+fn describe_phase(record: &OperationRecord, phase: &PhaseRecord) -> String {
+    let name = super::words(&format!("{:?}", phase.phase));
+    let took = phase.duration_ns.map(duration);
+    let took = took.unwrap_or_else(|| "…".to_owned());
+    let copies = phase.phase == PhaseName::Copy;
+    match record.expected.filter(|_| copies) {
+        Some(expected) => format!("{name:<8} {took} (expected {})", duration(expected.copy_ns)),
+        None => format!("{name:<8} {took}"),
+    }
+}
+
+/// What has moved so far, and how long all of it took.
+fn describe_moved(record: &OperationRecord) -> String {
+    let mut text = format!("  moved {} slots", record.slots_moved);
+    let moved = record.subscriptions_moved;
+    let running = record.outcome == Outcome::Running;
+    match record
+        .expected
+        .filter(|all| running && all.subscriptions > 0)
+    {
+        Some(all) => {
+            let percent = (moved.saturating_mul(100) / all.subscriptions).min(100);
+            let of = all.subscriptions.max(moved);
+            let _ = write!(text, ", {moved} of {of} subscriptions ({percent} %)");
+        }
+        None => {
+            let _ = write!(text, ", {moved} subscriptions");
+        }
+    }
+    let _ = write!(text, ", {} bytes", record.bytes_moved);
+    let (took, expected) = (record.duration_ns(), record.expected);
+    if !running {
+        let _ = write!(text, ", in {}", duration(took));
+    }
+    if let Some(expected) = expected {
+        let _ = write!(text, " (expected {})", duration(expected.duration_ns));
+    }
+    text + "\n"
+}
+
+fn duration(nanos: u64) -> String {
+    format!("{:.2?}", Duration::from_nanos(nanos))
 }
 
 fn outcome_text(outcome: Outcome) -> String {

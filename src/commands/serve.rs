@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use gomera_model::{HostId, Layer};
+use gomera_operators::limits::COPY_RATE;
+use gomera_operators::matcher::CopyRate;
 use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
@@ -47,6 +49,9 @@ pub(super) struct Arguments {
     /// Exit points to start with.
     #[arg(long, value_name = "N", default_value_t = 1)]
     exit_points: u32,
+    /// How many subscriptions a matcher copies in a second to each new owner; 0 means as fast as both can.
+    #[arg(long, value_name = "N", default_value_t = COPY_RATE)]
+    copy_rate: u32,
     #[command(flatten)]
     common: Common,
 }
@@ -199,6 +204,10 @@ fn config(arguments: &Arguments, admin: SocketAddr) -> Config {
             (Layer::Matchers, arguments.matchers),
             (Layer::ExitPoints, arguments.exit_points),
         ]),
+        copy_rate: match arguments.copy_rate {
+            0 => CopyRate::unlimited(),
+            rate => CopyRate::limited(rate),
+        },
         frame_within: FRAME_WITHIN,
         cluster: cluster(arguments, admin),
     }

@@ -17,13 +17,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use gomera::broker::{Broker, Config};
 use gomera::certificates::Certificates;
+use gomera_client::Client;
+use gomera_coordinator::{Answer, OperationRecord, Outcome, ScaleRequest, Wishes};
+use gomera_model::control::Strategy;
 use gomera_model::lane::{FilterText, OverflowPolicy, Publication, SubscriptionRequest};
 use gomera_model::silbo::codec::{Frame, FrameReader};
 use gomera_model::silbo::{self, Acknowledgement, ClientFrame, Connect, Refusal, ServerFrame};
 use gomera_model::time::Timestamp;
 use gomera_model::{
-    AttributesBuilder, Body, Content, Generation, OperationNumber, PublisherId, PublisherSeq,
-    SubscriptionNumber, Value,
+    AttributesBuilder, Body, Content, Generation, OperationId, OperationNumber, PublisherId,
+    PublisherSeq, SubscriptionNumber, Value,
 };
 use quinn::crypto::rustls::QuicClientConfig;
 use quinn::{ClientConfig, Connection, ConnectionError, Endpoint, RecvStream, SendStream};
@@ -77,6 +80,62 @@ impl TestBroker {
 
     pub async fn connect(&self) -> Raw {
         Raw::connect(self.broker.listening(), self.directory.path()).await
+    }
+
+    /// A client of the library.
+    pub fn client(&self) -> Client {
+        Client::builder()
+            .server(&format!("silbo://{}", self.broker.listening()))
+            .unwrap()
+            .ca_file(self.directory.path().join("ca.pem"))
+            .unwrap()
+            .build()
+            .unwrap()
+    }
+
+    /// Scales, and waits until the last operation of the row is done.
+    pub async fn scale(&self, wishes: impl Into<Wishes>, strategy: Strategy) -> OperationRecord {
+        let first = self.begin(wishes, strategy).await;
+        within(self.row_done(first)).await
+    }
+
+    /// Begins to scale.
+    pub async fn begin(&self, wishes: impl Into<Wishes>, strategy: Strategy) -> OperationId {
+        let request = ScaleRequest {
+            wishes: wishes.into(),
+            strategy,
+            dry_run: false,
+            reason: String::new(),
+            idempotency_key: None,
+            asked_at: gomera::broker::wall_clock(),
+        };
+        match self.broker.scale(request).await {
+            Answer::Accepted(record) => record.id,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The last operation of the row that begins with this one, when it is done.
+    pub async fn row_done(&self, first: OperationId) -> OperationRecord {
+        let mut id = first;
+        loop {
+            let record = self.broker.operation(id).unwrap();
+            assert_eq!(record.then_not, None);
+            match record.outcome {
+                Outcome::Running => {}
+                ended @ (Outcome::Interrupted { .. } | Outcome::Aborted { .. }) => {
+                    panic!("operation {id}: {ended:?}")
+                }
+                Outcome::Done if record.then.is_empty() => return record,
+                Outcome::Done => {
+                    let view = self.broker.view();
+                    let mut all = view.operations.iter();
+                    let next = all.find(|next| next.follows == Some(id));
+                    id = next.map_or(id, |next| next.id);
+                }
+            }
+            tokio::task::yield_now().await;
+        }
     }
 }
 

@@ -26,6 +26,7 @@ use gomera_model::{Generation, Time};
 
 use crate::client::Client;
 use crate::error::{ConnectError, OpenError};
+use crate::limits::TURNED_AWAY_MAX;
 
 /// A machine of `client-core` with its application's side. Its methods are those of the machine.
 pub(crate) trait Machine: Send + 'static {
@@ -84,6 +85,8 @@ struct State<M: Machine> {
     alarm: Option<Time>,
     /// Connections that ended, and why the last one did.
     failures: usize,
+    /// Those among them that a server had answered which was just leaving.
+    turned_away: usize,
     failure: Option<(Generation, ConnectError)>,
 }
 
@@ -119,6 +122,7 @@ impl<M: Machine> Engine<M> {
                 connections: BTreeMap::new(),
                 alarm: None,
                 failures: 0,
+                turned_away: 0,
                 failure: None,
             }),
             client,
@@ -220,10 +224,13 @@ impl<M: Machine> Engine<M> {
     ) {
         tracing::debug!(connection = connection.0, %error, "connection ended");
         let mut state = self.lock();
+        let mut code = refusal.as_ref().map(|refusal| refusal.code);
         if let Some(outgoing) = state.connections.remove(&connection) {
             outgoing.ready.notify_one();
+            code = code.or(outgoing.closing.map(|(code, _)| code));
         }
         state.failures += 1;
+        state.turned_away += usize::from(code == Some(RefusalCode::GoingAway));
         state.failure = Some((connection, error));
         drop(state);
         self.input(|machine, now, effects| machine.closed(now, connection, refusal, effects));
@@ -357,7 +364,9 @@ impl<M: Machine> State<M> {
             return Some(Err(OpenError::Refused(refusal.clone())));
         }
         let (connection, error) = self.failure.as_ref()?;
-        (self.failures >= client.servers().len()).then(|| {
+        // Who is sent away by a connection point that leaves finds another one at the same server.
+        let forgiven = self.turned_away.min(TURNED_AWAY_MAX);
+        (self.failures - forgiven >= client.servers().len()).then(|| {
             Err(OpenError::Unreachable {
                 server: client.server(*connection).clone(),
                 error: error.clone(),

@@ -13,13 +13,15 @@ use gomera_model::{Epoch, Incarnation, Layer, OperationId, Time, Topology};
 
 use super::{Coordinator, Settled, State};
 use crate::effect::{Effect, Effects};
-use crate::expectation::expect;
+use crate::expectation::{Pace, expect};
 use crate::limits::{
     INSTANCES_MAX, PATIENCE, RETRY_AFTER, TEXT_BYTES_MAX, WAITING_MAX, WEIGHT_MAX,
 };
 use crate::operation::{Made, Operation, Phase, Preparing};
 use crate::plan::Change;
-use crate::record::{AbortReason, OperationRecord, Outcome, PhaseName, Resize, Wishes};
+use crate::record::{
+    AbortReason, Expectation, OperationRecord, Outcome, PhaseName, Resize, Wishes,
+};
 use crate::request::{Answer, DryRun, Impossible, RequestId, ScaleRequest};
 
 /// A request.
@@ -198,15 +200,7 @@ impl Coordinator {
     }
 
     fn dry_run(&self, scale: &ScaleRequest, row: &[(Change, Topology)]) -> DryRun {
-        let mut newest_first = self.history.iter().rev();
-        let last = newest_first.find(|record| record.outcome == Outcome::Done);
-        let expected = row.iter().map(|(change, from)| {
-            let moves: &[Move] = match change.layer {
-                Layer::Matchers => &change.moves,
-                Layer::ConnectionPoints | Layer::AccessPoints | Layer::ExitPoints => &[],
-            };
-            expect(moves, from, &self.loads, last)
-        });
+        let expected = row.iter().map(|(change, from)| self.expect(change, from));
         DryRun {
             layers: row
                 .iter()
@@ -221,6 +215,16 @@ impl Coordinator {
         }
     }
 
+    /// What a change is expected to take: only what matchers give away is copied before it can go on.
+    fn expect(&self, change: &Change, from: &Topology) -> Option<Expectation> {
+        let moves: &[Move] = match change.layer {
+            Layer::Matchers => &change.moves,
+            Layer::ConnectionPoints | Layer::AccessPoints | Layer::ExitPoints => &[],
+        };
+        let pace = self.history.iter().rev().find_map(Pace::measured);
+        expect(moves, from, &self.loads, (pace, self.settings.copy_rate))
+    }
+
     pub(super) fn begin(
         &mut self,
         now: Time,
@@ -231,7 +235,8 @@ impl Coordinator {
         let settled = self.unsettle(now);
         let mut settled = settled.expect("a request is served when it is settled");
         let id = settled.held.counters.operation.next();
-        let record = OperationRecord::new(id, scale, &next, follows);
+        let mut record = OperationRecord::new(id, scale, &next, follows);
+        record.expected = self.expect(&next.change, &next.from);
         let change = next.change;
         let held = &mut settled.held;
         held.counters.operation = id;
@@ -315,6 +320,7 @@ impl OperationRecord {
             slots_moved: slots(&next.change),
             subscriptions_moved: 0,
             bytes_moved: 0,
+            expected: None,
             operations_held: 0,
             held_ns_max: 0,
             outcome: Outcome::Running,

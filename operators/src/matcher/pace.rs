@@ -21,6 +21,12 @@ impl CopyRate {
         Self(None)
     }
 
+    /// The limit, if there is one.
+    #[must_use]
+    pub const fn subscriptions_per_second(self) -> Option<u32> {
+        self.0
+    }
+
     /// Subscriptions in a chunk, and the least time from one chunk to the next.
     pub(super) fn copying(self) -> Pace {
         Pace::of(self.0)

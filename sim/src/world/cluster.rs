@@ -314,5 +314,6 @@ fn settings(scenario: &Scenario) -> Settings {
             hosts_min: usize::try_from(scenario.hosts).expect("a small number"),
             counts,
         },
+        copy_rate: None,
     }
 }

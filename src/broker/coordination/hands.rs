@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 
 use gomera_model::control::{Control, Report};
 use gomera_model::{Incarnation, Instance, Layer};
+use gomera_operators::matcher::CopyRate;
 use gomera_operators::{AccessPoint, ConnectionPoint, ExitPoint, Matcher, Operator};
 
 use super::super::input::Input;
@@ -21,11 +22,13 @@ pub(super) struct Hands {
     reports: BTreeMap<Incarnation, Vec<Report>>,
     surroundings: Surroundings,
     doors: Arc<Doors>,
+    copy_rate: CopyRate,
 }
 
 impl Hands {
-    pub(super) fn new(surroundings: Surroundings, doors: Arc<Doors>) -> Self {
+    pub(super) fn new(surroundings: Surroundings, doors: Arc<Doors>, copy_rate: CopyRate) -> Self {
         Self {
+            copy_rate,
             threads: BTreeMap::new(),
             reports: BTreeMap::new(),
             surroundings,
@@ -43,7 +46,8 @@ impl Hands {
             return false;
         }
         tracing::info!(layer = ?instance.layer, id = %instance.id, %incarnation, "starting");
-        match instance::start(instance, operator(instance), self.surroundings.clone()) {
+        let operator = operator(instance, self.copy_rate);
+        match instance::start(instance, operator, self.surroundings.clone()) {
             Ok(thread) => {
                 self.threads.insert(incarnation, thread);
                 self.open_door(instance);
@@ -130,7 +134,7 @@ impl Hands {
 }
 
 /// The machine of an instance, its hash tables keyed with what nobody can guess.
-fn operator(instance: &Instance) -> Operator {
+fn operator(instance: &Instance, copy_rate: CopyRate) -> Operator {
     let incarnation = instance.incarnation;
     let seed = u64::from_le_bytes(random_bytes());
     match instance.layer {
@@ -138,11 +142,10 @@ fn operator(instance: &Instance) -> Operator {
             Operator::ConnectionPoint(Box::new(ConnectionPoint::new(incarnation, seed)))
         }
         Layer::AccessPoints => Operator::AccessPoint(Box::new(AccessPoint::new(incarnation, seed))),
-        Layer::Matchers => Operator::Matcher(Box::new(Matcher::new(
-            incarnation,
-            seed,
-            crate::cpu::level(),
-        ))),
+        Layer::Matchers => {
+            let matcher = Matcher::new(incarnation, seed, crate::cpu::level());
+            Operator::Matcher(Box::new(matcher.with_copy_rate(copy_rate)))
+        }
         Layer::ExitPoints => Operator::ExitPoint(Box::new(ExitPoint::new(incarnation, seed))),
     }
 }

@@ -24,6 +24,7 @@ use std::time::Duration;
 use gomera_coordinator::{Answer, EmbeddedStore, Settings};
 use gomera_model::control::Report;
 use gomera_model::{HostId, Incarnation, Time};
+use gomera_operators::matcher::CopyRate;
 use tokio::sync::oneshot;
 
 use super::clock::Clock;
@@ -44,6 +45,8 @@ use store::Store;
 #[derive(Debug)]
 pub(crate) struct Office {
     pub(crate) settings: Settings,
+    /// How fast a matcher copies to each new owner.
+    pub(crate) copy_rate: CopyRate,
     /// This host.
     pub(crate) host: HostDocument,
     pub(crate) surroundings: Surroundings,
@@ -76,7 +79,7 @@ pub(crate) fn start(office: Office) -> std::io::Result<JoinHandle<()>> {
     let working = Working {
         settings: office.settings,
         host: office.host,
-        hands: Hands::new(office.surroundings.clone(), office.doors),
+        hands: Hands::new(office.surroundings.clone(), office.doors, office.copy_rate),
         store,
         leading: None,
         cluster,

@@ -51,6 +51,7 @@ fn record(id: u64, (from, to): (u32, u32), asked_ms: i64, phases_us: [u64; 5]) -
         slots_moved: 2_730,
         subscriptions_moved: 6_641,
         bytes_moved: 812_345,
+        expected: None,
         operations_held: 0,
         held_ns_max: 0,
         outcome: Outcome::Done,

@@ -78,7 +78,10 @@ pub(super) const HOST: HostId = HostId(1);
 pub(super) fn settings() -> Settings {
     let mut layout = Layout::of_each(2);
     layout.counts.insert(Layer::Matchers, 1);
-    Settings { layout }
+    Settings {
+        layout,
+        copy_rate: None,
+    }
 }
 
 pub(super) fn host() -> HostEntry {

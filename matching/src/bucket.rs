@@ -20,7 +20,7 @@ pub(crate) enum Bucket {
 }
 
 /// The postings of all buckets.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Buckets {
     small: Arena<Posting, 1>,
     large: Vec<Large>,
@@ -28,7 +28,7 @@ pub(crate) struct Buckets {
     large_bytes: usize,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Large {
     groups: Vec<Group>,
     len: usize,

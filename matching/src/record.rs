@@ -27,7 +27,7 @@ pub(crate) struct Location {
 }
 
 /// All records.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Records {
     bytes: Arena<u8, 8>,
     scratch: Vec<u8>,

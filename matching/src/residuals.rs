@@ -17,7 +17,7 @@ pub(crate) enum Condition {
 }
 
 /// All conditions in use.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Residuals {
     conditions: Vec<Option<Residual>>,
     free: Vec<u32>,
@@ -26,7 +26,7 @@ pub(crate) struct Residuals {
     bytes: usize,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Residual {
     condition: Condition,
     /// By which an equal one is found; empty for a filter.
@@ -35,7 +35,7 @@ struct Residual {
 }
 
 /// What was found out about the notification at hand.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Memo {
     /// The turn in which the truth was found, and the truth.
     known: Vec<(u32, Truth)>,

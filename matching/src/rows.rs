@@ -46,7 +46,7 @@ pub(crate) enum Verdict {
 }
 
 /// All rows.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Rows {
     words: Arena<u32, 1>,
 }

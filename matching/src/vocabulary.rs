@@ -17,7 +17,7 @@ use crate::sketch::Sketch;
 use crate::symbols::Symbols;
 
 /// Facets, symbols and conditions.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Vocabulary {
     pub(crate) facets: Facets,
     pub(crate) symbols: Symbols,

@@ -23,7 +23,7 @@ use crate::record::{AbortReason, OperationRecord, Outcome, PhaseName, Resize, Wi
 use crate::request::{Answer, DryRun, Impossible, RequestId, ScaleRequest};
 
 /// A request.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Ask {
     Scale {
         request: RequestId,
@@ -38,7 +38,7 @@ pub(super) enum Ask {
 }
 
 /// A request that waits until it is settled.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Waiting {
     ask: Ask,
     until: Time,
@@ -272,7 +272,7 @@ impl Coordinator {
 }
 
 /// The first operation of a row.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Next {
     change: Change,
     /// The topology that it begins from.

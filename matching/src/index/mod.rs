@@ -27,7 +27,7 @@ use crate::vocabulary::Vocabulary;
 use pass::Pass;
 
 /// The subscriptions of one matcher, each tagged with its slot.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Index {
     pub(crate) vocabulary: Vocabulary,
     pub(crate) entries: Entries,

@@ -7,7 +7,7 @@ use gomera_model::operation::{CanonicalFilter, Change, Hit, SubscriptionOperatio
 use gomera_model::{OperationNumber, SubscriptionNumber};
 
 /// Subscriptions of one session, with tombstones of those that ended.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct SubscriptionList {
     entries: BTreeMap<SubscriptionNumber, Entry>,
     /// Tombstones by their operation, so that the oldest are found.
@@ -20,7 +20,7 @@ pub(super) struct SubscriptionList {
     filter_bytes: usize,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Entry {
     /// Subscribed.
     Live {

@@ -16,7 +16,7 @@ use crate::routing;
 use crate::rules::Rule;
 
 /// Where an exit point stands.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Phase {
     /// All stamps on their way name the newest epoch.
     Settled,

@@ -40,7 +40,7 @@ pub use pace::CopyRate;
 pub use stats::MatcherStats;
 
 /// A matcher.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Matcher {
     incarnation: Incarnation,
     rules: Rules,
@@ -58,7 +58,7 @@ pub struct Matcher {
 }
 
 /// Where a matcher stands.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Phase {
     /// No operation is under way.
     Settled,

@@ -30,7 +30,7 @@ impl Phase {
 }
 
 /// Before the commit.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Moving {
     /// What is planned.
     pub(super) plan: Arc<Plan>,
@@ -43,7 +43,7 @@ pub(super) struct Moving {
 }
 
 /// Between the commit and the last FLIP.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Flipping {
     epoch: Epoch,
     flips_missing: BTreeSet<Incarnation>,
@@ -58,7 +58,7 @@ pub(super) struct Flipping {
 }
 
 /// After the last FLIP, or after an abort.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Dropping {
     /// Reported when nothing is left; `None` after an abort.
     drained: Option<Epoch>,

@@ -187,7 +187,9 @@ impl Stage {
                 Outcome::Done => return Ok(record),
                 Outcome::Running if Instant::now() < deadline => sleep(LOOK_EVERY).await,
                 Outcome::Running => return Err("the operation does not end".into()),
-                Outcome::Aborted { why } => return Err(format!("given up: {why:?}").into()),
+                ended @ (Outcome::Interrupted { .. } | Outcome::Aborted { .. }) => {
+                    return Err(format!("given up: {ended:?}").into());
+                }
             }
         }
     }

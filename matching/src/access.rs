@@ -121,7 +121,7 @@ impl Vacant for Place {
 }
 
 /// The buckets by key.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Access {
     seed: u64,
     table: Table<Place>,
@@ -203,7 +203,7 @@ fn hash_key(seed: u64, key: Key) -> u64 {
 }
 
 /// The shapes in use, so that a notification looks for no other.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Shapes {
     /// How many postings have a key without facets.
     root: u32,

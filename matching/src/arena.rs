@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use crate::limits::{ARENA_CHUNK_BYTES, ARENA_RUN_ITEMS_MAX};
 
 /// Runs of `T`, each of a length in steps of `STEP`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Arena<T, const STEP: usize> {
     chunks: Vec<Box<[T]>>,
     /// Steps used of the last chunk for small runs.

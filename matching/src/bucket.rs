@@ -21,7 +21,7 @@ pub(crate) enum Bucket {
 }
 
 /// The postings of all buckets.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Buckets {
     small: Arena<Posting, 1>,
     large: Vec<Large>,
@@ -29,7 +29,7 @@ pub(crate) struct Buckets {
     large_bytes: usize,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Large {
     /// Those whose facets have few postings.
     loose: Loose,

@@ -36,7 +36,7 @@ impl Entry {
 }
 
 /// All entries.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Entries {
     seed: u64,
     chunks: Vec<Box<[Entry]>>,

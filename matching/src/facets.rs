@@ -86,7 +86,7 @@ impl FacetKind {
 }
 
 /// All facets, by attribute.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Facets {
     names: Symbols,
     /// By the symbol of the name.

@@ -18,7 +18,7 @@ pub(crate) const TRUE: u32 = 3;
 const THERE: u32 = 1;
 
 /// The cells of one notification, reused for the next.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Frame {
     cells: Vec<Cell>,
     /// The facets that have a value, without [`FacetId::ALWAYS`].

@@ -23,7 +23,7 @@ pub(crate) struct Intervals {
 }
 
 /// Postings that ask for the same facets.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Group {
     facets: [FacetId; COLUMNS_MAX],
     columns: Vec<Column>,
@@ -31,7 +31,7 @@ pub(crate) struct Group {
     targets: Vec<u32>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Column {
     from: Vec<u32>,
     to: Vec<u32>,

@@ -13,7 +13,7 @@ use crate::limits::AFFIX_BYTES_MAX;
 use crate::unlike::{is_plain, spells_nothing};
 
 /// A test of one facet, with texts still as texts.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Leaf<'a> {
     /// The attribute.
     pub(crate) name: &'a str,
@@ -26,7 +26,7 @@ pub(crate) struct Leaf<'a> {
 }
 
 /// The values that a leaf wants.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Values<'a> {
     /// One in the interval.
     Inside(Interval),

@@ -9,7 +9,7 @@ use crate::limits::{COLUMN_FROM, LOOSE_BLOCK};
 use crate::posting::{Posting, Targets, Whereabouts};
 
 /// Blocks of postings: as many as a power of two.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Loose {
     blocks: Vec<Vec<Posting>>,
     len: usize,

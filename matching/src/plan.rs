@@ -15,7 +15,7 @@ use crate::rows::{Lists, Test};
 use crate::vocabulary::Vocabulary;
 
 /// Tests, and rows of them: the filter is true exactly where all tests of one row hold.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Plan {
     tests: Vec<Test>,
     /// What lists of tests speak of.

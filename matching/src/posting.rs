@@ -21,7 +21,7 @@ pub(crate) struct Posting {
 pub(crate) struct Target(pub(crate) u32);
 
 /// Targets of one notification: those that hold, and those that may.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Targets {
     pub(crate) sure: Vec<u32>,
     pub(crate) unsure: Vec<u32>,

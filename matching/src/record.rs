@@ -31,7 +31,7 @@ pub(crate) struct Location {
 }
 
 /// All records.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Records {
     bytes: Arena<u8, 4>,
     scratch: Vec<u8>,

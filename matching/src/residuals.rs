@@ -23,13 +23,14 @@ pub(crate) enum Condition {
 }
 
 /// The rows in which a predicate is true, or those in which it is false, and what their lists speak of.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Sides {
     pub(crate) rows: Vec<Vec<Test>>,
     pub(crate) values: Vec<u32>,
 }
 
 /// All conditions in use.
+#[derive(Clone)]
 pub(crate) struct Residuals {
     hasher: SeedableRandomState,
     conditions: Vec<Option<Box<Residual>>>,
@@ -40,7 +41,7 @@ pub(crate) struct Residuals {
     bytes: usize,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Residual {
     condition: Condition,
     /// The canonical form, by which an equal predicate is found; empty for a filter.
@@ -58,7 +59,7 @@ impl core::fmt::Debug for Residuals {
 }
 
 /// What was found out about the notification at hand.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Memo {
     /// The turn in which the truth was found, and the truth.
     known: Vec<(u32, Truth)>,

@@ -45,7 +45,7 @@ pub(crate) struct Span {
 }
 
 /// The lists of some tests, one behind the other.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Lists(Vec<u32>);
 
 /// What a row says of a notification.
@@ -60,7 +60,7 @@ pub(crate) enum Verdict {
 }
 
 /// All rows.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Rows {
     words: Arena<u32, 1>,
 }

@@ -7,6 +7,7 @@ use crate::facets::FacetId;
 use crate::table::{low, mix};
 
 /// Counts of (facet, value).
+#[derive(Clone)]
 pub(crate) struct Sketch {
     counts: Box<[[u16; WIDTH]; 2]>,
 }

@@ -9,6 +9,7 @@ use crate::frame::Frame;
 use crate::sketch::Sketch;
 
 /// Learnt from the notifications, one in [`STRIDE`] after the first ones.
+#[derive(Clone)]
 pub(crate) struct Statistics {
     /// Notifications seen, sampled or not.
     seen: u64,

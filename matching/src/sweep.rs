@@ -2,7 +2,7 @@
 //! much, and later once in a million notifications.
 
 /// Where the walk is.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Sweep {
     /// The next handle, while a walk is under way.
     next: Option<u32>,

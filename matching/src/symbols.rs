@@ -10,6 +10,7 @@ use foldhash::fast::SeedableRandomState;
 use crate::table::{Table, Vacant, low};
 
 /// Texts (bytes) that subscriptions speak of.
+#[derive(Clone)]
 pub(crate) struct Symbols {
     hasher: SeedableRandomState,
     table: Table<Place>,
@@ -26,12 +27,14 @@ pub(crate) struct Place {
     pub(crate) symbol: u32,
 }
 
+#[derive(Clone)]
 struct Text {
     bytes: Bytes,
     uses: u32,
 }
 
 /// The bytes of a text; most are short and need no memory of their own.
+#[derive(Clone)]
 enum Bytes {
     Short(u8, [u8; SHORT_MAX]),
     Long(Box<[u8]>),

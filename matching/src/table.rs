@@ -20,7 +20,7 @@ impl Vacant for u32 {
 }
 
 /// One table: places in a row, found by a hash of 32 bits.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Segment<T> {
     places: Box<[T]>,
     len: u32,
@@ -153,7 +153,7 @@ impl<T: Vacant> Segment<T> {
 }
 
 /// Segments, chosen by the upper half of a hash of 64 bits; the lower half finds the place.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Table<T> {
     segments: Vec<Segment<T>>,
 }

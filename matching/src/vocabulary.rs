@@ -22,7 +22,7 @@ use crate::sketch::Sketch;
 use crate::symbols::Symbols;
 
 /// Names, texts, facets and conditions.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Vocabulary {
     pub(crate) facets: Facets,
     pub(crate) symbols: Symbols,

@@ -9,6 +9,7 @@ use foldhash::fast::SeedableRandomState;
 use hashbrown::HashMap;
 
 /// A hash map without iteration.
+#[derive(Clone)]
 pub struct LookupMap<K, V>(HashMap<K, V, SeedableRandomState>);
 
 impl<K: Eq + Hash, V> LookupMap<K, V> {
@@ -88,6 +89,7 @@ impl<K, V> fmt::Debug for LookupMap<K, V> {
 }
 
 /// A hash set without iteration.
+#[derive(Clone)]
 pub struct LookupSet<K>(LookupMap<K, ()>);
 
 impl<K: Eq + Hash> LookupSet<K> {

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use gomera_model::{Epoch, Topology};
 
 /// Topologies from the oldest that a stamp may name to the newest, without a hole.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Epochs(Vec<Arc<Topology>>);
 
 impl Epochs {

@@ -13,7 +13,7 @@ use crate::exit_point::ExitPoint;
 use crate::matcher::Matcher;
 
 /// An operator of any layer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Operator {
     /// See [`ConnectionPoint`].
     ConnectionPoint(Box<ConnectionPoint>),

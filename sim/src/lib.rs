@@ -8,6 +8,7 @@
 //!
 //! `cargo run --release -p gomera-sim -- --seed 1 --trace` tells a run.
 
+mod census;
 pub mod checker;
 mod content;
 mod digest;
@@ -20,6 +21,7 @@ pub mod story;
 mod words;
 mod world;
 
+pub use census::census;
 pub use checker::{Breach, Promise};
 pub use mutants::{MUTANTS, Mutant, RARE_MUTANTS};
 pub use reach::Reach;

@@ -25,7 +25,7 @@ use crate::record::{
 use crate::request::{Answer, DryRun, Impossible, RequestId, ScaleRequest};
 
 /// A request.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Ask {
     Scale {
         request: RequestId,
@@ -40,7 +40,7 @@ pub(super) enum Ask {
 }
 
 /// A request that waits until it is settled.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Waiting {
     ask: Ask,
     until: Time,
@@ -285,7 +285,7 @@ impl Coordinator {
 }
 
 /// The first operation of a row.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Next {
     pub(super) change: Change,
     /// The topology that it begins from.

@@ -43,7 +43,7 @@ use reading::Reading;
 pub use stats::CoordinatorStats;
 
 /// The coordinator.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Coordinator {
     settings: Settings,
     hosts: BTreeMap<HostId, HostEntry>,
@@ -71,7 +71,7 @@ pub struct Coordinator {
 }
 
 /// See the module's picture.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum State {
     Waiting,
     Reading(Reading),
@@ -95,7 +95,7 @@ struct Versions {
 }
 
 /// The documents are known, and nothing is being written.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Settled {
     held: Held,
     versions: Versions,
@@ -103,7 +103,7 @@ struct Settled {
 }
 
 /// The outcome of a write is awaited.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Writing {
     id: WriteId,
     /// As it will be.
@@ -114,7 +114,7 @@ struct Writing {
 }
 
 /// What a successful write leads to.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Then {
     /// This phase. Only the operation's document was written, or, at the first start, both.
     Enter(Phase),

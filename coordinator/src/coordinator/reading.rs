@@ -17,7 +17,7 @@ use crate::record::PhaseName;
 use crate::stored::{self, Counters, OperationDocument, OperationImage};
 
 /// What has been read so far.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Reading {
     topology: Seen<Topology>,
     operation: Seen<OperationDocument>,
@@ -26,7 +26,7 @@ pub(super) struct Reading {
 }
 
 /// One document.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Seen<T> {
     Unread,
     Absent,

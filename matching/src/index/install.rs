@@ -22,7 +22,7 @@ use crate::record::Location;
 use crate::rows::{Rows, Test};
 
 /// What is used again from one change to the next.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Scratch {
     kept: Vec<u8>,
     plan: Plan,
@@ -34,7 +34,7 @@ pub(super) struct Scratch {
 }
 
 /// The tests of a row, intervals of one facet as one, and their numbers in the plan.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Row {
     tests: Vec<Test>,
     numbers: Vec<u16>,

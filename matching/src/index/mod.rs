@@ -28,7 +28,7 @@ use install::Scratch;
 use pass::Pass;
 
 /// The subscriptions of one matcher, each tagged with its slot.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Index {
     pub(crate) vocabulary: Vocabulary,
     pub(crate) entries: Entries,

@@ -23,7 +23,7 @@ use crate::scan::fetch;
 use crate::slot_set::SlotSet;
 
 /// What the stages hand to each other; kept from one notification to the next.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Pass {
     frame: Frame,
     keys: Vec<Key>,

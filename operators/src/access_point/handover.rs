@@ -37,7 +37,7 @@ pub(super) struct Asker {
 }
 
 /// The access points that there are.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Neighbours {
     own: Incarnation,
     listed: Vec<Incarnation>,
@@ -46,7 +46,7 @@ pub(super) struct Neighbours {
 }
 
 /// A publisher that wants to go on here and is known elsewhere.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Waiting {
     opening: Opening,
     /// Whether that connection still is there.

@@ -56,7 +56,7 @@ pub use publishers::Window;
 pub use stats::AccessPointStats;
 
 /// An access point.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct AccessPoint {
     incarnation: Incarnation,
     rules: Rules,

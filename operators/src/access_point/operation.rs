@@ -18,7 +18,7 @@ use crate::effect::{Effect, Effects};
 use crate::rules::Rule;
 
 /// Where an access point stands.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Phase {
     /// Before the first topology.
     Starting,
@@ -61,7 +61,7 @@ pub(super) enum Phase {
 }
 
 /// A publication that waits to be stamped.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Kept {
     pub(super) publisher: PublisherId,
     pub(super) publication: Publication,

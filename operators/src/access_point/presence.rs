@@ -21,7 +21,7 @@ use crate::routing;
 use crate::rules::Rule;
 
 /// Where an access point stands in its life.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Presence {
     /// It may not stamp yet; what comes waits, in order.
     Unlisted(Vec<(Incarnation, AccessPointFrame)>),

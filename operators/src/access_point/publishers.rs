@@ -47,7 +47,7 @@ pub(super) struct Opening {
 }
 
 /// One publisher.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Publisher {
     /// The newest connection; older ones lose.
     pub(super) generation: Generation,
@@ -87,7 +87,7 @@ pub(super) enum Standing {
 }
 
 /// All publishers of an access point.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Publishers {
     pub(super) window: Window,
     pub(super) rules: Rules,

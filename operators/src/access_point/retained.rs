@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use gomera_model::{Epoch, Incarnation, Layer, Notification, Seq, Topology};
 
 /// Stamped notifications in the order of `seq`, and how far each exit point is.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Retained {
     /// The last that every exit point has released.
     released: Seq,
@@ -26,7 +26,7 @@ struct Mark {
 }
 
 /// A notification that some exit point has not released.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Outstanding {
     /// Kept whole: the death of a matcher makes it go out again.
     pub(super) notification: Arc<Notification>,

@@ -16,14 +16,14 @@ use gomera_model::{
 use super::Stream;
 
 /// A connection with what its streams carry.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Connection {
     pub(super) control: Option<Control>,
     pub(super) publish: Option<Publish>,
 }
 
 /// A control stream.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Control {
     pub(super) session: SessionId,
     pub(super) token: SessionToken,
@@ -54,7 +54,7 @@ pub(super) struct Control {
 
 /// The way of a session's operations. They must not overtake each other: an end that comes behind the next beginning would
 /// leave no border between two lives of a subscription.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Way {
     /// To this access point.
     To(Incarnation),
@@ -81,11 +81,11 @@ pub(super) enum ControlStage {
 }
 
 /// A cursor for each access point, no more than a client may name.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Cursors(Vec<Cursor>);
 
 /// A publish stream.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Publish {
     pub(super) publisher: PublisherId,
     pub(super) generation: Generation,
@@ -96,7 +96,7 @@ pub(super) struct Publish {
 }
 
 /// How far a publish stream is.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum PublishStage {
     /// The access point has not answered yet.
     Opening,
@@ -107,7 +107,7 @@ pub(super) enum PublishStage {
 }
 
 /// The flow of one publisher's publications.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Flow {
     pub(super) share: Share,
     /// Publications of this turn.
@@ -118,7 +118,7 @@ pub(super) struct Flow {
 
 /// On the way from one access point to another. What was sent to the one before is acknowledged by it, to the last:
 /// only then the client hears of the new one, so that no acknowledgement overtakes another.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Moving {
     /// The access point before.
     pub(super) from: Incarnation,
@@ -140,7 +140,7 @@ pub(super) struct Welcome {
 }
 
 /// What of a publisher is not acknowledged: number and bytes, in order.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Outstanding {
     publications: VecDeque<(PublisherSeq, u64)>,
     bytes: u64,

@@ -47,7 +47,7 @@ pub struct FreshSession {
 }
 
 /// A connection point.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ConnectionPoint {
     incarnation: Incarnation,
     epochs: Epochs,

@@ -25,7 +25,7 @@ use crate::routing;
 pub(super) type Connection = (SessionId, Generation);
 
 /// A client that came before its session is this exit point's to deliver.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Waiting {
     connection_point: Incarnation,
     attach: Attach,

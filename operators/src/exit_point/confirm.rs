@@ -28,7 +28,7 @@ use crate::rules::Rule;
 type Taken = (SubscriptionNumber, OperationNumber);
 
 /// Operations of one session that only one of its pair has taken, as far as the primary knows.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Confirmation {
     /// How many have ever waited.
     count: u64,

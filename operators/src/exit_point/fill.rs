@@ -21,7 +21,7 @@ use crate::effect::{Effect, Effects};
 use crate::limits::{DELIVERY_OVERHEAD_BYTES, FILL_BYTES, FILL_PAUSE, FILL_PIECES};
 
 /// What goes to one exit point.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Fill {
     to: Incarnation,
     epoch: Epoch,

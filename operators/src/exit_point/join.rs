@@ -11,7 +11,7 @@ use gomera_model::{Epoch, Incarnation, Layer, Notification, Seq, SessionId};
 use crate::epochs::Epochs;
 
 /// The join of one access point's notifications.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Join {
     /// Epochs of the stamps, each from its first sequence number on; the oldest that is needed first. Empty where it
     /// is not known yet from where on this exit point takes part.
@@ -35,7 +35,7 @@ pub(super) struct Join {
 }
 
 /// One notification on its way out.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Pending {
     pub(super) notification: Arc<Notification>,
     /// Sessions with their hits; more than once where several matchers found something, until merged.

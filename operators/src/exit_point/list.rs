@@ -9,7 +9,7 @@ use gomera_model::operation::{
 use gomera_model::{OperationNumber, SessionId, SubscriptionId, SubscriptionNumber};
 
 /// Subscriptions of one session, with tombstones of those that ended.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct SubscriptionList {
     entries: BTreeMap<SubscriptionNumber, Entry>,
     /// Tombstones by their operation, so that the oldest are found.
@@ -22,7 +22,7 @@ pub(super) struct SubscriptionList {
     filter_bytes: usize,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Entry {
     /// Subscribed.
     Live {

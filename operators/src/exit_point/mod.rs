@@ -57,7 +57,7 @@ use sessions::Sessions;
 pub use stats::ExitPointStats;
 
 /// An exit point.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ExitPoint {
     own: Incarnation,
     rules: Rules,

@@ -16,7 +16,7 @@ use crate::routing;
 use crate::rules::Rule;
 
 /// Stamps of the epoch before may still be on their way.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Closing {
     pub(super) epoch: Epoch,
     /// FLIPs that have not come: (matcher, access point).

@@ -24,7 +24,7 @@ use gomera_model::topology::ExitPoints;
 use gomera_model::{Epoch, Incarnation, Layer, SlotId, Topology};
 
 /// What stands between this exit point and the parts that the newest topology gives it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Roles {
     own: Incarnation,
     /// Whether an old primary is waited for; not so only where this rule is broken.
@@ -50,7 +50,7 @@ pub(super) struct Roles {
 }
 
 /// What a topology changes for what is here.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Change {
     /// Slots that others deliver from now on.
     pub(super) yielded: SlotSet,

@@ -26,7 +26,7 @@ use crate::limits::{QUEUE_AGE_CONNECTED, QUEUE_AGE_OFFLINE};
 use crate::rules::Rules;
 
 /// A session.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Session {
     /// `None`: a shell.
     identity: Option<Identity>,
@@ -48,7 +48,7 @@ enum Client {
 }
 
 /// How much of the session is here.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Holding {
     /// Everything.
     Whole,
@@ -57,7 +57,7 @@ enum Holding {
 }
 
 /// What is put together when everything is here.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Partial {
     /// Registrations, in order.
     taken: Vec<SubscriptionOperation>,

@@ -12,7 +12,7 @@ use super::stats::ExitPointStats;
 use crate::rules::Rules;
 
 /// Sessions, found by a hash, walked in order of their ids.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Sessions {
     places: LookupMap<SessionId, usize>,
     sessions: Vec<Option<Session>>,

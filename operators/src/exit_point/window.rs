@@ -25,7 +25,7 @@ use crate::limits::{
 use crate::rules::{Rule, Rules};
 
 /// The output of one session.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Window {
     rules: Rules,
     in_flight: VecDeque<Item>,
@@ -41,7 +41,7 @@ pub(super) struct Window {
     lost_count: u64,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Item {
     item: DeliveryItem,
     bytes: usize,
@@ -59,7 +59,7 @@ pub(super) struct Seen {
     pub(super) operations: u64,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Lost {
     gap: Gap,
     /// Those that the client may turn out to have: they had been sent, or another exit point may have sent them.
@@ -67,7 +67,7 @@ struct Lost {
 }
 
 /// What another exit point had in its window.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Filled {
     /// What was lost and not yet signalled.
     pub(super) lost: Vec<(Gap, Vec<Seq>)>,

@@ -20,7 +20,7 @@ use crate::effect::{Effect, Effects};
 use crate::rules::Rule;
 
 /// Between a commit and the last FLIP into its epoch.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Closing {
     pub(super) epoch: Epoch,
     /// Slots that are new here.
@@ -36,7 +36,7 @@ pub(super) struct Closing {
 }
 
 /// What has to go, a little at a time.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Dropping {
     /// The newest epoch that is through, reported when nothing is left.
     drained: Option<Epoch>,

@@ -12,7 +12,7 @@ use super::Matcher;
 use crate::effect::Effects;
 
 /// One lane from an access point.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Lane {
     /// What comes is stamped with this.
     pub(super) epoch: Epoch,

@@ -46,7 +46,7 @@ pub use pace::CopyRate;
 pub use stats::MatcherStats;
 
 /// A matcher.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Matcher {
     incarnation: Incarnation,
     rules: Rules,

@@ -14,7 +14,7 @@ use crate::effect::{Effect, Effects};
 use crate::rules::Rule;
 
 /// Before the commit.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Moving {
     /// What is planned.
     pub(super) plan: Arc<Plan>,

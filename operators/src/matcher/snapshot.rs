@@ -15,7 +15,7 @@ use crate::limits::CHUNK_BYTES;
 use crate::rules::Rule;
 
 /// What goes to one new owner.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Giving {
     pub(super) to: Incarnation,
     stage: Stage,

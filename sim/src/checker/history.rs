@@ -23,7 +23,7 @@ impl Moment {
 pub struct Subscriber(pub usize);
 
 /// Everything that applications did and saw.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct History {
     now: Moment,
     publications: BTreeMap<PublisherId, Vec<Published>>,

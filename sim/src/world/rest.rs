@@ -1,12 +1,11 @@
 //! When a run has come to rest, and what is left then.
 
-use gomera_model::operation::Hit;
-use gomera_model::{Duration, Incarnation, SlotId, SubscriptionId, Topology};
+use gomera_model::Duration;
 use gomera_operators::limits::QUEUE_AGE_OFFLINE;
-use gomera_operators::{ExitPoint, Matcher, Operator};
 
 use super::{Party, World};
-use crate::checker::{Breach, Census, HeldSubscription, Leftovers, Promise};
+use crate::census::census;
+use crate::checker::{Breach, Census, Leftovers, Promise};
 
 /// Wakes in a row that led to nothing, per one who may be woken, after which nothing will come any more.
 const IDLE_WAKES_EACH: u64 = 4;
@@ -65,58 +64,10 @@ impl World {
 
     /// What the instances hold.
     pub(super) fn census(&self) -> Census {
-        let mut census = Census {
-            topology: self
-                .cluster
-                .coordinator
-                .topology()
-                .map(|t| Topology::clone(t)),
-            ..Census::default()
-        };
-        for running in self.instances.all() {
-            let holder = running.instance.incarnation;
-            census.epochs.push((holder, running.operator.epoch()));
-            match &running.operator {
-                Operator::Matcher(matcher) => {
-                    census.in_matchers.extend(of_matcher(holder, matcher));
-                }
-                Operator::ExitPoint(point) => {
-                    census
-                        .in_exit_points
-                        .extend(self.of_exit_point(holder, point));
-                }
-                Operator::ConnectionPoint(_) | Operator::AccessPoint(_) => {}
-            }
-        }
-        census
+        let topology = self.cluster.coordinator.topology();
+        let sessions: Vec<_> = self.history.sessions().filter_map(|(_, s)| s.id).collect();
+        let running = self.instances.all();
+        let running = running.map(|r| (r.instance.incarnation, &r.operator));
+        census(topology.map(|t| &**t), &sessions, running)
     }
-
-    fn of_exit_point(&self, holder: Incarnation, point: &ExitPoint) -> Vec<HeldSubscription> {
-        let ids = self.history.sessions().filter_map(|(_, s)| s.id);
-        ids.flat_map(|session| {
-            let hits = point.subscriptions(session).into_iter();
-            hits.map(move |Hit { number, operation }| HeldSubscription {
-                id: SubscriptionId { session, number },
-                holder,
-                operation,
-            })
-        })
-        .collect()
-    }
-}
-
-fn of_matcher(holder: Incarnation, matcher: &Matcher) -> Vec<HeldSubscription> {
-    let index = matcher.index();
-    let mut ids = Vec::new();
-    for slot in SlotId::all() {
-        index.slot(slot, &mut ids);
-    }
-    let held = ids.into_iter().filter_map(|id| {
-        Some(HeldSubscription {
-            id,
-            holder,
-            operation: index.operation(id)?,
-        })
-    });
-    held.collect()
 }

@@ -68,6 +68,7 @@ fn topology(epoch: u64) -> Topology {
         epoch: Epoch(epoch),
         instances,
         retired: Vec::new(),
+        cut: Epoch(0),
         matcher_of,
         exit_points_of: vec![exit_points; SLOTS],
     }
@@ -119,6 +120,7 @@ impl Alone {
                 to: NEW,
                 slots: SlotId::all().skip(SLOTS / 2).collect(),
             }],
+            lost: Vec::new(),
         })));
         alone
     }
@@ -177,6 +179,7 @@ impl Alone {
             AccessPointFrame::Request {
                 session: SESSION,
                 generation: Generation(1),
+                epoch: Epoch(1),
                 request,
             },
         )
@@ -208,6 +211,9 @@ impl Alone {
                     MatcherFrame::Operation(_) => sent.push(Sent::Subscription(to)),
                     MatcherFrame::Flip { .. } => sent.push(Sent::Flip(to)),
                     MatcherFrame::Open(_)
+                    | MatcherFrame::Restart { .. }
+                    | MatcherFrame::Restore { .. }
+                    | MatcherFrame::RestoreEnd(_)
                     | MatcherFrame::Close(_)
                     | MatcherFrame::Chunk { .. }
                     | MatcherFrame::ChunkTaken(_)

@@ -74,5 +74,5 @@ fn a_rule_taken_away_is_seen() {
     check_all_of("matchers-out-nothing", 1, Some(Rule::VisibilityFilter));
     check_all_of("matchers-out-nothing", 1, Some(Rule::DropAfterEveryFlip));
     check_all_of("matchers-out-replace", 0, Some(Rule::FollowTheCopy));
-    check_all_of("matchers-out-replace", 0, Some(Rule::HeldGoToNewOwner));
+    check_all_of("matchers-out-unsubscribe", 0, Some(Rule::HoldWhileClosed));
 }

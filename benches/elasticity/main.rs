@@ -22,6 +22,10 @@ use clap::Parser;
 use gomera_model::control::Strategy;
 use gomera_operators::limits::COPY_RATE;
 
+/// The same as the broker's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Measures operations of matchers under load.
 #[derive(Clone, Debug, Parser)]
 struct Arguments {

@@ -28,6 +28,8 @@ pub(crate) struct Observed {
     memcpy_ns: u64,
     gap_quiet_ns: u64,
     gap_ns: u64,
+    /// The phase in which the slowest was due.
+    gap_phase: String,
     p999_quiet_ns: u64,
     p999_ns: u64,
     held: Held,
@@ -60,6 +62,7 @@ impl Observed {
             memcpy_ns: memcpy_ns(record.bytes_moved),
             gap_quiet_ns: operation.gap_quiet_ns.unwrap_or(0),
             gap_ns: operation.gap_operation_ns.unwrap_or(0),
+            gap_phase: gap_phase(operation),
             p999_quiet_ns: p999_ns(measurement, &before),
             p999_ns: p999_ns(measurement, &operation.span_ns),
             held,
@@ -95,7 +98,7 @@ impl Observed {
             "strategy": self.strategy, "from": self.from, "to": self.to,
             "duration_ns": self.duration_ns, "phases_ns": self.phases,
             "subscriptions_moved": self.subscriptions, "bytes_moved": self.bytes, "memcpy_ns": self.memcpy_ns,
-            "gap_quiet_ns": self.gap_quiet_ns, "gap_operation_ns": self.gap_ns,
+            "gap_quiet_ns": self.gap_quiet_ns, "gap_operation_ns": self.gap_ns, "gap_phase": self.gap_phase,
             "p999_quiet_ns": self.p999_quiet_ns, "p999_operation_ns": self.p999_ns,
             "notifications_held": self.held.notifications, "notifications_held_ns_max": self.held.longest_ns,
             "operations_held": self.operations_held, "operations_held_ns_max": self.operations_held_ns,
@@ -117,13 +120,14 @@ impl Display for Observed {
             .collect();
         write!(
             f,
-            "{} {} → {}: {:.1} ms ({}), gap {:.2} / quiet {:.2} ms, activation p99 {:.2} max {:.2} ms, held {}",
+            "{} {} → {}: {:.1} ms ({}), gap {:.2} in {} / quiet {:.2} ms, activation p99 {:.2} max {:.2} ms, held {}",
             self.strategy,
             self.from,
             self.to,
             ms(self.duration_ns),
             phases.join(", "),
             ms(self.gap_ns),
+            self.gap_phase,
             ms(self.gap_quiet_ns),
             ms(self.activation.p99_ns),
             ms(self.activation.max_ns),
@@ -190,6 +194,20 @@ fn phases(record: &OperationRecord) -> Vec<(String, u64)> {
         (name, phase.duration_ns.unwrap_or(0))
     });
     named.collect()
+}
+
+/// In which phase the slowest delivery of the operation was due.
+fn gap_phase(operation: &Operation) -> String {
+    let within = operation.deliveries.iter();
+    let within = within.filter(|delivery| operation.span_ns.contains(&delivery.due_ns));
+    let slowest = within.max_by_key(|delivery| delivery.latency_ns());
+    let phase = slowest.and_then(|slowest| {
+        let mut phases = operation.phases.iter();
+        phases.find(|phase| phase.span_ns.contains(&slowest.due_ns))
+    });
+    phase.map_or_else(String::new, |phase| {
+        format!("{:?}", phase.name).to_lowercase()
+    })
 }
 
 fn p999_ns(measurement: &Measurement, span: &Range<u64>) -> u64 {

@@ -59,7 +59,7 @@ pub const FILL_PIECES: usize = 64;
 /// Bytes after which a chunk of a fill ends.
 pub const FILL_BYTES: usize = 64 << 10;
 /// The least time from one chunk of a fill to the next one to the same exit point, for the same reason as
-/// [`COPY_PAUSE`]: 64,000 pieces a second.
+/// [`CHUNKS_PER_SECOND`]: 64,000 pieces a second.
 pub const FILL_PAUSE: Duration = Duration::from_millis(1);
 
 /// Deliveries sent to a client and not acknowledged by it.

@@ -18,55 +18,15 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-use gomera_model::id::weight;
 use gomera_model::lane::{AccessPointFrame, Handed, Handover, LaneFrame};
-use gomera_model::{Epoch, Generation, Incarnation, Layer, PublisherId, Time, Topology};
+use gomera_model::{Epoch, Generation, Incarnation, PublisherId, Time, Topology};
 
-use super::publishers::{Opening, Publisher, Publishers, Standing, refuse_opening, taken_over};
+use super::opening::{Asker, Elsewhere, Opening, Waiting, send_answer};
+use super::publishers::{Publisher, Publishers, Standing};
 use crate::effect::{Effect, Effects};
 use crate::limits::{PASSED_ON_PER_FRAME, UNHEARD_WITHIN};
 use crate::routing;
 use crate::rules::{Rule, Rules};
-
-/// Another access point that asks for a publisher.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Asker {
-    to: Incarnation,
-    /// Over which connection it goes on there.
-    generation: Generation,
-}
-
-/// The access points that there are.
-#[derive(Clone, Debug)]
-pub(super) struct Neighbours {
-    own: Incarnation,
-    listed: Vec<Incarnation>,
-    /// The highest incarnation that the topology names: higher ones are new, and not heard of yet.
-    highest: Incarnation,
-}
-
-/// A publisher that wants to go on here and is known elsewhere.
-#[derive(Clone, Debug)]
-pub(super) struct Waiting {
-    opening: Opening,
-    /// Whether that connection still is there.
-    is_wanted: bool,
-    asked: Elsewhere,
-    since: Time,
-    /// Who asked here meanwhile, for a newer connection.
-    next: Option<Asker>,
-}
-
-/// Another access point that has a publisher.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Elsewhere {
-    /// It is there.
-    Listed(Incarnation),
-    /// It will be, in a topology that is not here yet.
-    Unheard(Incarnation),
-    /// It is there and may know: who is named has left, and passed on what it knew.
-    Searched(Incarnation),
-}
 
 impl Publishers {
     /// Which other access point has what is known of the publisher; none, if that is this one or nobody.
@@ -408,14 +368,6 @@ impl Publishers {
     }
 }
 
-impl Elsewhere {
-    fn point(self) -> Incarnation {
-        match self {
-            Self::Listed(point) | Self::Unheard(point) | Self::Searched(point) => point,
-        }
-    }
-}
-
 impl Publisher {
     /// Answers who waits for the publisher, once everything is released; whether it did.
     pub(super) fn hand_over_if_released(
@@ -485,89 +437,6 @@ impl Publisher {
     }
 }
 
-impl Waiting {
-    /// The connection has ended. The answer is waited for all the same: it may be all that is known of the publisher.
-    pub(super) fn close(&mut self, generation: Generation) {
-        if self.opening.generation == generation {
-            self.is_wanted = false;
-        }
-    }
-
-    /// A newer connection has come.
-    fn refuse(&mut self, effects: &mut Effects) {
-        if self.is_wanted {
-            self.is_wanted = false;
-            let refusal = taken_over("a newer connection of this publisher has come");
-            refuse_opening(&self.opening, refusal, effects);
-        }
-    }
-
-    /// The newest connection that was heard of.
-    fn newest(&self) -> Generation {
-        let next = self.next.map(|next| next.generation);
-        next.unwrap_or(self.opening.generation)
-    }
-
-    /// A question while the answer to the own one is on its way: what can be said at once, if anything.
-    fn asked_by(&mut self, asker: Asker, effects: &mut Effects) -> Option<Handover> {
-        if asker.generation <= self.newest() {
-            return Some(Handover::Newer);
-        }
-        self.refuse(effects);
-        if let Some(older) = self.next.replace(asker) {
-            send_answer(older, self.opening.publisher, Handover::Newer, effects);
-        }
-        None
-    }
-}
-
-impl Neighbours {
-    /// Nobody is known yet.
-    pub(super) fn new(own: Incarnation) -> Self {
-        Self {
-            own,
-            listed: Vec::new(),
-            highest: own,
-        }
-    }
-
-    fn learn(&mut self, topology: &Topology) {
-        self.listed = topology.incarnations(Layer::AccessPoints).collect();
-        let named = topology
-            .instances
-            .iter()
-            .map(|instance| instance.incarnation);
-        let named = named.chain(topology.retired.iter().copied());
-        self.highest = named.fold(self.highest, Incarnation::max);
-    }
-
-    fn is_listed(&self, point: Incarnation) -> bool {
-        self.listed.contains(&point)
-    }
-
-    /// Who served the publisher before this one came, and the others in the order of their weight; the one that follows.
-    fn search(&self, id: PublisherId, after: Option<Incarnation>) -> Option<Elsewhere> {
-        let weight = |point: Incarnation| (weight(id.0, point), point);
-        let others = self.listed.iter().copied();
-        others
-            .filter(|point| *point != self.own)
-            .filter(|point| after.is_none_or(|after| weight(*point) < weight(after)))
-            .max_by_key(|point| weight(*point))
-            .map(Elsewhere::Searched)
-    }
-
-    /// Where another access point is; none if it has left, or is this one.
-    fn find(&self, point: Incarnation) -> Option<Elsewhere> {
-        if point == self.own {
-            None
-        } else if self.is_listed(point) {
-            Some(Elsewhere::Listed(point))
-        } else {
-            (point > self.highest).then_some(Elsewhere::Unheard(point))
-        }
-    }
-}
-
 fn send_question(point: Incarnation, opening: &Opening, effects: &mut Effects) {
     let question = AccessPointFrame::HandOver {
         publisher: opening.publisher,
@@ -586,13 +455,4 @@ fn send_memory(
         complete,
     };
     effects.send(to, LaneFrame::AccessPoint(frame));
-}
-
-fn send_answer(asker: Asker, publisher: PublisherId, handover: Handover, effects: &mut Effects) {
-    let answer = AccessPointFrame::HandedOver {
-        publisher,
-        generation: asker.generation,
-        handover,
-    };
-    effects.send(asker.to, LaneFrame::AccessPoint(answer));
 }

@@ -8,7 +8,7 @@ use gomera_model::lane::{AccessPointFrame, ConnectionPointFrame, LaneFrame, Shar
 use gomera_model::silbo::{Acknowledgement, Refusal, RefusalCode};
 use gomera_model::{Generation, Incarnation, LookupMap, PublisherId, PublisherSeq, Time};
 
-use super::handover::{Asker, Neighbours, Waiting};
+use super::opening::{Asker, Neighbours, Opening, Waiting, refuse_opening, taken_over};
 use super::waits_for_release;
 use crate::effect::Effects;
 use crate::limits::{
@@ -33,17 +33,6 @@ impl Default for Window {
             bytes: WINDOW_BYTES,
         }
     }
-}
-
-/// What a connection point says when it opens a publisher.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Opening {
-    pub(super) publisher: PublisherId,
-    pub(super) generation: Generation,
-    pub(super) acknowledgement: Acknowledgement,
-    pub(super) connection_point: Incarnation,
-    /// The access point that welcomed the publisher last.
-    pub(super) welcomed_by: Option<Incarnation>,
 }
 
 /// One publisher.
@@ -526,25 +515,5 @@ impl Publisher {
             .0
             .saturating_add(u64::from(share.publications));
         self.last.min(PublisherSeq(bound))
-    }
-}
-
-/// The publisher cannot be served.
-pub(super) fn refuse_opening(opening: &Opening, refusal: Refusal, effects: &mut Effects) {
-    let refused = ConnectionPointFrame::PublisherRefused {
-        publisher: opening.publisher,
-        generation: opening.generation,
-        refusal,
-    };
-    effects.send(
-        opening.connection_point,
-        LaneFrame::ConnectionPoint(refused),
-    );
-}
-
-pub(super) fn taken_over(reason: &str) -> Refusal {
-    Refusal {
-        code: RefusalCode::TakenOver,
-        reason: reason.into(),
     }
 }

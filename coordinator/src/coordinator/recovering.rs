@@ -34,7 +34,10 @@ impl Coordinator {
             | Phase::CopyingClosed(_) => return,
         };
         let dead = self.dead(settled, interrupted);
-        if dead.is_empty() {
+        let instances = &settled.held.topology.instances;
+        let is_left = |who: &Instance| self.hosts.contains_key(&who.host);
+        // Where none of the hosts is left, nothing is left to recover: everything is laid out anew.
+        if dead.is_empty() || !instances.iter().any(is_left) {
             return;
         }
         let ground = Ground {

@@ -35,7 +35,7 @@ use gomera_filter::{Dialect, Filter};
 use gomera_model::control::{Control, Report};
 use gomera_model::flatten::flatten;
 use gomera_model::lane::{
-    AccessPointFrame, ConnectionPointFrame, LaneFrame, MatcherFrame, Publication,
+    AccessPointFrame, ConnectionPointFrame, Handover, LaneFrame, MatcherFrame, Publication,
     SubscriptionRequest,
 };
 use gomera_model::operation::{Change, SubscriptionOperation};
@@ -191,6 +191,23 @@ impl AccessPoint {
         }
     }
 
+    /// Another access point that leaves passes on what it knows of publishers, with `complete` behind the last.
+    fn remember(
+        &mut self,
+        from: Incarnation,
+        publishers: Vec<(PublisherId, Generation, Handover)>,
+        complete: Option<Epoch>,
+        effects: &mut Effects,
+    ) {
+        for (publisher, generation, handover) in publishers {
+            self.publishers.recall(publisher, generation, handover);
+        }
+        if let Some(epoch) = complete {
+            let taken = AccessPointFrame::NothingMore(epoch);
+            effects.send(from, LaneFrame::AccessPoint(taken));
+        }
+    }
+
     /// Whether a subscription operation comes from somebody who knows a further epoch, or behind such a one.
     fn is_ahead(&self, from: Incarnation, frame: &AccessPointFrame) -> bool {
         let AccessPointFrame::Request { epoch, .. } = frame else {
@@ -268,13 +285,7 @@ impl AccessPoint {
                 publishers,
                 complete,
             } => {
-                for (publisher, generation, handover) in publishers {
-                    self.publishers.recall(publisher, generation, handover);
-                }
-                if let Some(epoch) = complete {
-                    let taken = AccessPointFrame::NothingMore(epoch);
-                    effects.send(from, LaneFrame::AccessPoint(taken));
-                }
+                self.remember(from, publishers, complete, effects);
             }
             AccessPointFrame::NothingMore(epoch) => self.fed_no_more(from, epoch),
         }

@@ -181,8 +181,9 @@ impl Matcher {
 
     /// A new leader tells what an old one told before: it hears what that one heard.
     fn report_again(&self, epoch: Epoch, effects: &mut Effects) {
-        let is_through = self.changes.is_empty() && !self.dropping.is_under_way();
-        if is_through && self.epochs.newest().epoch == epoch {
+        let is_settled =
+            self.moving.is_none() && self.changes.is_empty() && !self.dropping.is_under_way();
+        if is_settled && self.epochs.newest().epoch == epoch {
             effects.push(Effect::Report(Report::Drained(epoch)));
         }
     }

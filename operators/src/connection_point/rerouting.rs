@@ -157,6 +157,14 @@ impl Control {
         }
     }
 
+    /// The same to the access point that takes what comes now.
+    pub(super) fn repeat(&mut self, effects: &mut Effects) {
+        let point = match self.way {
+            Way::To(point) | Way::Turning { to: point, .. } => point,
+        };
+        self.ask_again(point, effects);
+    }
+
     /// Sends all that wait for their answer once more, in order, to this access point: some were lost on their way. Who
     /// took one already answers it again, and does nothing.
     pub(super) fn ask_again(&mut self, point: Incarnation, effects: &mut Effects) {

@@ -249,7 +249,9 @@ impl ConnectionPoint {
                 };
                 to_control(connection, frame, effects);
             }
-            ControlStage::Attached | ControlStage::Moving => {}
+            // What the exit point before had answered may not have come: who took it answers it again here.
+            ControlStage::Moving => control.repeat(effects),
+            ControlStage::Attached => {}
         }
         control.stage = ControlStage::Attached;
         for request in core::mem::take(&mut control.held) {

@@ -240,7 +240,7 @@ impl ExitPoint {
         for &(operation, number) in unanswered {
             let session = self.sessions.get(attach.session);
             let is_taken = |session: &Session| {
-                session.has_taken(operation, number)
+                session.is_newest(operation, number)
                     && !session.confirmation.waits((number, operation))
             };
             if session.is_some_and(is_taken) {

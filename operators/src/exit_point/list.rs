@@ -145,6 +145,15 @@ impl SubscriptionList {
         }
     }
 
+    /// Whether this very operation was the last of its subscription that was taken. Of one before it that is not known: it
+    /// may have been refused.
+    pub(super) fn is_newest(&self, operation: OperationNumber, number: SubscriptionNumber) -> bool {
+        match self.entries.get(&number) {
+            Some(Entry::Live { newest, .. } | Entry::Tombstone(newest)) => *newest == operation,
+            None => false,
+        }
+    }
+
     /// Whether a hit is of a subscription that is there, in the life that the hit belongs to.
     pub(super) fn wants(&self, hit: Hit) -> bool {
         match self.entries.get(&hit.number) {

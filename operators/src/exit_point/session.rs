@@ -341,6 +341,11 @@ impl Session {
         self.list.has_taken(operation, number)
     }
 
+    /// Whether this very operation was the last of its subscription that was taken.
+    pub(super) fn is_newest(&self, operation: OperationNumber, number: SubscriptionNumber) -> bool {
+        self.list.is_newest(operation, number)
+    }
+
     /// Whether this is its token, compared in constant time.
     pub(super) fn has_token(&self, token: SessionToken) -> bool {
         let Some(identity) = self.identity else {

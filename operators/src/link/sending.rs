@@ -13,6 +13,8 @@ pub struct Sending {
     hello: Hello,
     /// Everything up to here is taken and forgotten.
     taken: ParcelNumber,
+    /// The last that was sent over any connection.
+    sent_ever: ParcelNumber,
     /// What is not taken, in order; the first has the number behind `taken`.
     waiting: VecDeque<Bytes>,
     waiting_bytes: usize,
@@ -39,6 +41,7 @@ impl Sending {
         Self {
             hello,
             taken: ParcelNumber(0),
+            sent_ever: ParcelNumber(0),
             waiting: VecDeque::new(),
             waiting_bytes: 0,
             bytes_max,
@@ -95,20 +98,21 @@ impl Sending {
             (_, Phase::Broken(fault)) => Err(fault),
             (ReceiverFrame::Welcome(number), Phase::Greeting) => {
                 self.forget(number)?;
+                self.sent_ever = number.max(self.sent_ever);
                 self.phase = Phase::Together { sent: 0 };
                 Ok(())
+            }
+            (ReceiverFrame::Taken(number), Phase::Together { .. }) if number > self.sent_ever => {
+                Err(self.broken(LinkFault::Unsent))
             }
             (ReceiverFrame::Taken(number), Phase::Together { sent }) => {
                 let before = self.waiting.len();
                 self.forget(number)?;
                 let taken = before - self.waiting.len();
-                match sent.checked_sub(taken) {
-                    Some(sent) => {
-                        self.phase = Phase::Together { sent };
-                        Ok(())
-                    }
-                    None => Err(self.broken(LinkFault::Unsent)),
-                }
+                // What was sent over the connection before may have been taken since, and was not sent over this one.
+                let sent = sent.saturating_sub(taken);
+                self.phase = Phase::Together { sent };
+                Ok(())
             }
             (ReceiverFrame::Refused(why), Phase::Greeting) => {
                 Err(self.broken(LinkFault::Refused(why)))
@@ -128,6 +132,7 @@ impl Sending {
         let content = self.waiting.get(*sent)?.clone();
         *sent += 1;
         let number = ParcelNumber(self.taken.0 + *sent as u64);
+        self.sent_ever = self.sent_ever.max(number);
         Some(SenderFrame::Parcel { number, content })
     }
 

@@ -111,13 +111,14 @@ impl Session {
     }
 
     /// The session has ended elsewhere. Answers whether a subscription may be left that came here, and not there before
-    /// the end: then it is a shell again, until it is known who takes it away.
+    /// the end: then it is a shell again, until it is known who takes it away. What ended is remembered too: a matcher may
+    /// take a late operation on it still.
     pub(super) fn ended(&mut self, now: Time) -> bool {
         self.identity = None;
         self.client = Client::Away(now);
         self.window = Window::new(self.window.rules());
         match &self.holding {
-            Holding::Whole => self.list.live().next().is_some(),
+            Holding::Whole => !self.list.is_empty(),
             Holding::Partial(partial) => !partial.taken.is_empty(),
         }
     }
@@ -463,11 +464,12 @@ fn identity_of(attach: &Attach) -> Identity {
     }
 }
 
+/// Nobody asked for it: it says nothing of what the client has been answered, and no tombstone goes for it.
 fn removal(subscription: SubscriptionId, number: OperationNumber) -> SubscriptionOperation {
     SubscriptionOperation {
         subscription,
         number,
-        unanswered_from: number,
+        unanswered_from: OperationNumber(0),
         change: Change::Unset,
     }
 }

@@ -82,6 +82,16 @@ impl<T: Copy + Default, const STEP: usize> Arena<T, STEP> {
         &mut self.chunks[chunk][start..start + len]
     }
 
+    /// Copies so many items from one run to another one, which is not the same.
+    pub(crate) fn copy(&mut self, from: u32, to: u32, len: usize) {
+        let ((source, start), (target, end)) = (Self::place(from), Self::place(to));
+        if source == target {
+            self.chunks[source].copy_within(start..start + len, end);
+        } else if let Ok([source, target]) = self.chunks.get_disjoint_mut([source, target]) {
+            target[end..end + len].copy_from_slice(&source[start..start + len]);
+        }
+    }
+
     /// From `offset` to the end of its chunk.
     #[inline]
     pub(crate) fn tail(&self, offset: u32) -> &[T] {
@@ -156,6 +166,11 @@ mod tests {
         for (index, &(offset, len)) in runs.iter().enumerate() {
             let expected = u32::try_from(index).unwrap();
             assert!(arena.get(offset, len).iter().all(|&item| item == expected));
+        }
+        let copy = arena.allocate(39);
+        for &(offset, len) in &runs {
+            arena.copy(offset, copy, len);
+            assert_eq!(arena.get(copy, len), arena.get(offset, len));
         }
         let bytes = arena.bytes();
         for &(offset, len) in &runs {

@@ -16,14 +16,10 @@ pub(crate) struct Entry {
     pub(crate) number: SubscriptionNumber,
     /// Where its record lies; [`NOWHERE`] if there is no subscription under this handle.
     pub(crate) record: u32,
-    /// The place of its only posting in a large bucket, or [`NOWHERE`].
-    pub(crate) place: u32,
     pub(crate) slot: SlotId,
-    /// Whether it has one posting, whose place is kept.
-    pub(crate) is_alone: bool,
 }
 
-/// Neither a place nor an offset.
+/// No offset.
 pub(crate) const NOWHERE: u32 = u32::MAX;
 
 impl Entry {

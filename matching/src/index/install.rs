@@ -12,14 +12,13 @@ use gomera_model::operation::CanonicalFilter;
 
 use super::Index;
 use crate::access::Key;
-use crate::bucket::{Moved, Posting, Target, Whereabouts};
+use crate::bucket::{Posting, Target, Whereabouts};
 use crate::cell::Interval;
 use crate::choice::{Candidate, Choice, Chooser};
-use crate::entries::{Entries, Entry, NOWHERE};
 use crate::facets::FacetId;
 use crate::plan::{Plan, TooMany};
 use crate::record::Location;
-use crate::rows::{Rows, Test};
+use crate::rows::Test;
 
 /// What is used again from one change to the next.
 #[derive(Clone, Debug, Default)]
@@ -197,15 +196,10 @@ impl Index {
     fn place(&mut self, handle: u32, scratch: &mut Scratch, whole: Option<u32>) {
         scratch.locations.clear();
         scratch.choices.clear();
-        let mut postings = 0;
         for index in 0..scratch.plan.len() {
             let choice = self.choose(scratch, index);
-            let wanted = |&at: &usize| scratch.plan.wanted(&scratch.row.tests[at]).len();
-            let count = choice.key_tests().iter().map(wanted).product::<usize>();
-            postings += count;
             scratch.choices.push(choice);
         }
-        self.entries.get_mut(handle).is_alone = postings == 1;
         for index in 0..scratch.plan.len() {
             let choice = scratch.choices[index];
             if scratch.choices.len() > 1 {
@@ -297,15 +291,12 @@ impl Index {
     }
 
     fn post(&mut self, key: Key, posting: Posting) {
-        let (rows, entries, buckets) = (&self.rows, &mut self.entries, &mut self.buckets);
+        let (rows, buckets) = (&self.rows, &mut self.buckets);
         self.access.change(key, |bucket| {
-            let Some(mut bucket) = bucket else {
-                return Some(buckets.create(posting));
-            };
-            buckets.add(&mut bucket, posting, rows, |moved| {
-                remember(rows, entries, moved);
-            });
-            Some(bucket)
+            Some(match bucket {
+                None => buckets.create(posting),
+                Some(bucket) => buckets.add(bucket, posting, rows),
+            })
         });
     }
 
@@ -335,13 +326,7 @@ impl Index {
     /// whole of it, if there is one.
     fn withdraw_all(&mut self, handle: u32, scratch: &mut Scratch) -> Option<u32> {
         let whole = self.read(handle, scratch);
-        let Entry {
-            record,
-            place,
-            is_alone,
-            ..
-        } = *self.entries.get(handle);
-        let place = Some(place).filter(|&place| is_alone && place != NOWHERE);
+        let record = self.entries.get(handle).record;
         let Scratch {
             plan,
             locations,
@@ -359,7 +344,6 @@ impl Index {
             let posting = Whereabouts {
                 facet: facet.unwrap_or(FacetId::ALWAYS),
                 target: location.target,
-                place,
             };
             for &key in keys.iter() {
                 self.withdraw(key, posting);
@@ -374,14 +358,10 @@ impl Index {
     }
 
     fn withdraw(&mut self, key: Key, posting: Whereabouts) {
-        let (rows, entries, buckets) = (&self.rows, &mut self.entries, &mut self.buckets);
+        let (rows, buckets) = (&self.rows, &mut self.buckets);
         self.access.change(key, |bucket| {
-            let mut bucket = bucket.expect("what is recorded of a subscription has a bucket");
-            let removed = buckets.remove(&mut bucket, posting, rows);
-            if let Some(moved) = removed.moved {
-                remember(rows, entries, moved);
-            }
-            (!removed.is_last).then_some(bucket)
+            let bucket = bucket.expect("what is recorded of a subscription has a bucket");
+            buckets.remove(bucket, posting, rows)
         });
         self.access.shapes_mut().release(key.shape);
     }
@@ -413,13 +393,5 @@ fn keys_of(location: &Location, plan: &Plan, keys: &mut Vec<Key>) {
             }));
         }
         _ => keys.push(Key::ROOT),
-    }
-}
-
-/// Keeps the place of a subscription's only posting.
-fn remember(rows: &Rows, entries: &mut Entries, moved: Moved) {
-    let entry = entries.get_mut(rows.handle_of(moved.target));
-    if entry.is_alone {
-        entry.place = moved.place;
     }
 }

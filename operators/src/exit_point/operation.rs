@@ -33,6 +33,7 @@ impl ExitPoint {
         let present = self.epochs.iter().last().cloned();
         self.epochs.learn(next);
         self.begin_joins(present.as_ref().unwrap_or(next), next);
+        self.part_from_lost(next, effects);
         self.leave_access_points(next, effects);
         match present {
             Some(present) => {
@@ -44,6 +45,7 @@ impl ExitPoint {
             }
             None => self.roles.begin(next),
         }
+        self.take_early_marks();
         for (matcher, frames) in core::mem::take(&mut self.stalled) {
             for frame in frames {
                 self.matcher_says(now, matcher, frame, effects);

@@ -21,6 +21,9 @@ pub(super) struct Closing {
     pub(super) epoch: Epoch,
     /// FLIPs that have not come: (matcher, access point).
     pub(super) flips_missing: BTreeSet<(Incarnation, Incarnation)>,
+    /// Whether this exit point is listed in this epoch or the one before. Who left earlier is sent no FLIP between them,
+    /// and nothing stamped with either belongs to it.
+    is_ours: bool,
 }
 
 impl ExitPoint {
@@ -154,7 +157,8 @@ impl ExitPoint {
     pub(super) fn finish_closing(&mut self, effects: &mut Effects) {
         while let Some(closing) = self.closings.front() {
             let epoch = closing.epoch;
-            let is_joined = self.joins.values().all(|join| join.has_reached(epoch));
+            let is_joined =
+                !closing.is_ours || self.joins.values().all(|join| join.has_reached(epoch));
             if !closing.flips_missing.is_empty() || !is_joined {
                 return;
             }
@@ -235,13 +239,17 @@ impl ExitPoint {
         let access_points = || next.incarnations(Layer::AccessPoints);
         let matchers = present.incarnations(Layer::Matchers);
         let matchers = matchers.chain(next.incarnations(Layer::Matchers));
+        let is_ours = [present, next]
+            .iter()
+            .any(|topology| topology.instance(self.own).is_some());
         let flips_missing = matchers
-            .filter(|matcher| !next.is_retired(*matcher))
+            .filter(|matcher| is_ours && !next.is_retired(*matcher))
             .flat_map(|matcher| access_points().map(move |point| (matcher, point)))
             .collect();
         self.closings.push_back(Closing {
             epoch: next.epoch,
             flips_missing,
+            is_ours,
         });
     }
 }

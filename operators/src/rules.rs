@@ -64,11 +64,13 @@ pub enum Rule {
     ConfirmBeforeAnswer,
     /// A matcher that takes the place of a lost one matches nothing before its subscriptions are restored.
     RestoreBeforeMatching,
+    /// A backup drops what it has of a lost access point beyond what its primary had released.
+    DropBeyondPrimary,
 }
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::VisibilityFilter,
         Self::JoinUnderStamp,
         Self::ReleaseAfterEveryFlip,
@@ -97,6 +99,7 @@ impl Rule {
         Self::KnowWhoHasIt,
         Self::ConfirmBeforeAnswer,
         Self::RestoreBeforeMatching,
+        Self::DropBeyondPrimary,
     ];
 }
 

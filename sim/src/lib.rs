@@ -26,6 +26,6 @@ pub use checker::{Breach, Promise};
 pub use mutants::{MUTANTS, Mutant, RARE_MUTANTS};
 pub use reach::Reach;
 pub use run::{Verdict, run, tell};
-pub use scenario::{Options, Scenario};
+pub use scenario::{Mortal, Options, Scenario};
 pub use story::{Chapter, Focus, Story};
 pub use world::{Outcome, World};

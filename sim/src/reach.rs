@@ -80,6 +80,8 @@ reach! {
     buffered: "operations with the strategy 'buffered'",
     /// Instances that died.
     deaths: "instances that died",
+    /// Hosts that were lost, with all that ran there.
+    hosts_lost: "hosts that were lost",
     /// Instances that were taken for dead and ran on for a while.
     zombies: "instances that were taken for dead, and ran on",
     /// Deaths while an operation was not committed.

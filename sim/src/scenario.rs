@@ -87,8 +87,17 @@ pub struct Options {
     pub hosts: Option<u64>,
     /// How many instances die.
     pub deaths: Option<u32>,
-    /// The only layer whose instances die.
-    pub mortal: Option<Layer>,
+    /// Who may die, if not everybody may.
+    pub mortal: Option<Mortal>,
+}
+
+/// Who may die.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mortal {
+    /// Instances of this layer, one at a time.
+    Layer(Layer),
+    /// Hosts, with all that runs there.
+    Hosts,
 }
 
 /// A lie to the coordinator, which takes one of its rules away: it goes on where it should wait.

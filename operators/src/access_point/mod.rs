@@ -392,6 +392,11 @@ impl AccessPoint {
 
     fn released(&mut self, exit_point: (Incarnation, Epoch), seq: Seq, matched: &[(Seq, u32)]) {
         self.retained.released(exit_point, seq, matched);
+        self.forget_released();
+    }
+
+    /// What every exit point that is waited for has released is forgotten, and acknowledged at the end of the turn.
+    fn forget_released(&mut self) {
         while let Some(done) = self.retained.pop() {
             self.publishers.released(
                 done.notification.publisher,

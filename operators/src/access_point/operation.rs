@@ -301,11 +301,13 @@ impl AccessPoint {
         if opened != next.epoch {
             self.open_lanes(present.epoch, joining.clone(), effects);
         }
+        // Who was lost may have been the last that was waited for.
+        self.retained.wait_for(next);
+        self.forget_released();
         let marker = self.marker(&present, next);
         for matcher in present.incarnations(Layer::Matchers).chain(joining) {
             effects.send(matcher, LaneFrame::Matcher(marker.clone()));
         }
-        self.retained.wait_for(next);
         if is_cut(&present, next) {
             self.batch = self.retained.restart(next);
             self.stats.restamped += self.batch.len() as u64;

@@ -173,6 +173,13 @@ impl Roles {
             && !self.yielded_early.contains(slot)
     }
 
+    /// Who else delivers the slot: whoever has to yield it, else the primary.
+    pub(super) fn delivered_by(&self, newest: &Topology, slot: SlotId) -> Option<Incarnation> {
+        let primary = newest.exit_points(slot).primary;
+        let primary = (primary != self.own).then_some(primary);
+        self.awaited.get(&slot).copied().or(primary)
+    }
+
     /// Whether nothing stands between this exit point and its parts.
     pub(super) fn is_settled(&self) -> bool {
         self.filling.is_empty() && self.awaited.is_empty() && self.yielded_early.is_empty()

@@ -379,6 +379,14 @@ impl Session {
         self.window.take_back_from(access_point, first);
     }
 
+    /// Who delivers had released lost access points up to these, and nothing behind.
+    pub(super) fn drop_beyond(&mut self, marks: &[Cursor]) {
+        for mark in marks {
+            self.window
+                .take_back_from(mark.access_point, mark.seq.next());
+        }
+    }
+
     /// What ends each subscription that is there.
     pub(super) fn removals(&self, id: SessionId) -> impl Iterator<Item = SubscriptionOperation> {
         let first = self.list.newest().0 + 1;

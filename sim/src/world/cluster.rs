@@ -57,7 +57,8 @@ impl World {
             ..
         } = &mut self.cluster;
         coordinator.started(self.now, effects);
-        for id in 1..=self.scenario.hosts {
+        let hosts = (1..=self.scenario.hosts).filter(|id| !self.dead.hosts.contains(&HostId(*id)));
+        for id in hosts {
             let entry = HostEntry {
                 id: HostId(id),
                 zone: String::new(),
@@ -78,7 +79,7 @@ impl World {
         self.post.remove(Route::Host);
         self.start_coordinator();
         // Whoever leads looks for who is missing.
-        if let Some(dead) = self.dead {
+        for dead in self.dead.missed() {
             self.put(Route::Host, Cargo::Failed(dead));
         }
     }
@@ -109,6 +110,7 @@ impl World {
             (_, Cargo::Written(id, outcome)) => coordinator.written(now, id, outcome, effects),
             (_, Cargo::Started(instance)) => coordinator.started_instance(now, instance, effects),
             (_, Cargo::Failed(instance)) => coordinator.failed(now, instance, effects),
+            (_, Cargo::HostGone(host)) => coordinator.host_gone(now, host, effects),
             (route, cargo) => unreachable!("{route:?} brings no {cargo:?} to the coordinator"),
         }
     }
@@ -259,7 +261,7 @@ impl World {
 
     fn start_instance(&mut self, instance: Instance) {
         let incarnation = instance.incarnation;
-        if self.dead == Some(incarnation) {
+        if self.dead.contains(incarnation) || self.dead.hosts.contains(&instance.host) {
             self.put(Route::Host, Cargo::Failed(incarnation));
             return;
         }

@@ -1,30 +1,83 @@
-//! Instances that die, or are taken for dead and run on until they are stopped. One after the other: the next one dies when
-//! everything is whole again.
+//! Instances and hosts that die, or are taken for dead and run on until they are stopped. One after the other: the next one
+//! may die when everything is whole again, at rest or in the middle of an operation.
+//!
+//! *Whole* is what the design says: the recovery has ended, which waits for every flip, for every matcher's copies, for what
+//! was stamped before to be joined and for every new backup to be filled; and every live instance has read its epoch.
 
-use gomera_model::{Incarnation, Instance, Layer};
+use std::collections::BTreeSet;
+
+use gomera_model::{HostId, Incarnation, Instance, Layer};
 
 use super::{Cargo, Route, World};
+use crate::scenario::Mortal;
+
+/// Who has died.
+#[derive(Debug, Default)]
+pub(super) struct Dead {
+    /// All that ever did.
+    all: BTreeSet<Incarnation>,
+    /// Those that are not replaced yet, or behind which not everything is whole again.
+    missed: Vec<Incarnation>,
+    /// Hosts that are gone.
+    pub(super) hosts: BTreeSet<HostId>,
+}
+
+/// One death.
+enum Victim {
+    Instance(Instance),
+    /// A host, with all that runs there.
+    Host(HostId, Vec<Instance>),
+}
+
+impl Dead {
+    /// Whether an instance has died.
+    pub(super) fn contains(&self, instance: Incarnation) -> bool {
+        self.all.contains(&instance)
+    }
+
+    /// Those that are missed still.
+    pub(super) fn missed(&self) -> Vec<Incarnation> {
+        self.missed.clone()
+    }
+}
 
 impl World {
     /// Whether somebody may die now.
-    pub(super) fn may_die(&self) -> bool {
-        self.dead.is_none_or(|dead| self.is_whole_without(dead)) && !self.mortals().is_empty()
+    pub(super) fn may_die(&mut self) -> bool {
+        if !self.dead.missed.is_empty() && self.is_whole_again() {
+            self.dead.missed.clear();
+        }
+        self.dead.missed.is_empty() && !self.victims().is_empty()
     }
 
     /// Somebody dies. The coordinator learns it, sooner or later.
     pub(super) fn kill(&mut self) {
-        let mortals = self.mortals();
-        let instance = self.rng.pick(&mortals).clone();
-        let who = instance.incarnation;
+        let mut victims = self.victims();
+        let victim = victims.swap_remove(self.rng.index(victims.len()));
         let is_zombie = self.rng.per_mille(self.scenario.zombies_per_mille);
-        self.story.dies(self.now, &instance, is_zombie);
-        self.dead = Some(who);
         self.history.died();
-        self.note_death(is_zombie);
-        if !is_zombie {
-            self.end_abruptly(&instance);
+        self.note_death(&victim, is_zombie);
+        let (instances, word) = match victim {
+            Victim::Instance(instance) => {
+                let word = Cargo::Failed(instance.incarnation);
+                (vec![instance], word)
+            }
+            Victim::Host(host, instances) => {
+                self.dead.hosts.insert(host);
+                (instances, Cargo::HostGone(host))
+            }
+        };
+        for instance in &instances {
+            self.story.dies(self.now, instance, is_zombie);
+            self.dead.all.insert(instance.incarnation);
+            self.dead.missed.push(instance.incarnation);
         }
-        self.put(Route::Host, Cargo::Failed(who));
+        if !is_zombie {
+            for instance in &instances {
+                self.end_abruptly(instance);
+            }
+        }
+        self.put(Route::Host, word);
     }
 
     /// What an instance that has ended leaves: some of what it sent, and its clients without a connection.
@@ -52,31 +105,61 @@ impl World {
         self.lose_connections_of(who);
     }
 
-    /// Who may die: whom others can replace. An exit point only where every slot has two.
-    fn mortals(&self) -> Vec<Instance> {
+    /// Whose death is promised to be survived. An exit point's, and a host's, only where every slot has two.
+    fn victims(&self) -> Vec<Victim> {
         let Some(topology) = self.cluster.coordinator.topology() else {
             return Vec::new();
         };
         let pairs = &topology.exit_points_of;
         let is_paired = pairs.iter().all(|points| points.backup.is_some());
-        let running = self.instances.all().map(|running| &running.instance);
-        running
-            .filter(|instance| self.mortal.is_none_or(|mortal| mortal == instance.layer))
+        let running = || self.instances.all().map(|running| &running.instance);
+        if self.mortal == Some(Mortal::Hosts) {
+            let hosts: BTreeSet<_> = running()
+                .map(|instance| instance.host)
+                .filter(|host| !self.dead.hosts.contains(host))
+                .collect();
+            if !is_paired || hosts.len() < 2 {
+                return Vec::new();
+            }
+            let of = |host| running().filter(|i| i.host == host).cloned().collect();
+            return (hosts.into_iter())
+                .map(|host| Victim::Host(host, of(host)))
+                .collect();
+        }
+        running()
+            .filter(|instance| {
+                self.mortal
+                    .is_none_or(|mortal| mortal == Mortal::Layer(instance.layer))
+            })
             .filter(|instance| instance.layer != Layer::ExitPoints || is_paired)
             .filter(|instance| topology.instance(instance.incarnation).is_some())
-            .cloned()
+            .map(|instance| Victim::Instance(instance.clone()))
             .collect()
     }
 
-    fn is_whole_without(&self, dead: Incarnation) -> bool {
+    fn is_whole_again(&self) -> bool {
         let coordinator = &self.cluster.coordinator;
-        let topology = coordinator.topology();
-        let is_replaced = topology.is_some_and(|topology| topology.instance(dead).is_none());
-        is_replaced && coordinator.is_ready() && coordinator.under_way().is_none()
+        let Some(topology) = coordinator.topology() else {
+            return false;
+        };
+        let mut missed = self.dead.missed.iter();
+        let is_replaced = missed.all(|dead| topology.instance(*dead).is_none());
+        let mut listed = topology.instances.iter();
+        let has_read = |instance: &Instance| {
+            let running = self.instances.get(instance.incarnation);
+            running.is_some_and(|running| running.operator.epoch() == topology.epoch)
+        };
+        is_replaced
+            && coordinator.is_ready()
+            && coordinator.under_way().is_none()
+            && listed.all(has_read)
     }
 
-    fn note_death(&mut self, is_zombie: bool) {
-        self.reach.deaths += 1;
+    fn note_death(&mut self, victim: &Victim, is_zombie: bool) {
+        match victim {
+            Victim::Instance(_) => self.reach.deaths += 1,
+            Victim::Host(..) => self.reach.hosts_lost += 1,
+        }
         self.reach.zombies += u64::from(is_zombie);
         let Some(record) = self.cluster.coordinator.under_way() else {
             return;

@@ -23,18 +23,19 @@ mod post;
 mod rest;
 mod weather;
 
-use gomera_model::{Duration, Incarnation, Layer, Time};
+use gomera_model::{Duration, Incarnation, Time};
 
 use crate::checker::{Breach, History, judge, judge_end};
 use crate::digest::Digest;
 use crate::reach::Reach;
 use crate::rng::Rng;
-use crate::scenario::{Options, Scenario};
+use crate::scenario::{Mortal, Options, Scenario};
 use crate::story::Story;
 
 use clients::{Clients, Party};
 use cluster::Cluster;
 use connections::Connections;
+use deaths::Dead;
 use instances::Instances;
 use load::Load;
 use post::{Cargo, Post, Route};
@@ -70,10 +71,9 @@ pub struct World {
     reach: Reach,
     digest: Digest,
     story: Story,
-    /// The only layer whose instances die.
-    mortal: Option<Layer>,
-    /// Who died last, until all is whole again.
-    dead: Option<Incarnation>,
+    /// Who may die, if not everybody may.
+    mortal: Option<Mortal>,
+    dead: Dead,
     /// What must not happen at all, and did.
     failures: Vec<Breach>,
     /// Wakes in a row that led to nothing.
@@ -112,7 +112,7 @@ impl World {
             weather: Weather::default(),
             cluster: Cluster::new(&scenario, options),
             mortal: options.mortal,
-            dead: None,
+            dead: Dead::default(),
             instances: Instances::new(options, &scenario),
             connections: Connections::default(),
             clients,

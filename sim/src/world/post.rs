@@ -4,10 +4,10 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use gomera_coordinator::{Document, Version, WriteError, WriteId};
-use gomera_model::Incarnation;
 use gomera_model::control::{Control, Report};
 use gomera_model::lane::LaneFrame;
 use gomera_model::silbo::{ClientFrame, Refusal, ServerFrame};
+use gomera_model::{HostId, Incarnation};
 use gomera_operators::ConnectionId;
 
 use crate::rng::Rng;
@@ -60,6 +60,8 @@ pub(super) enum Cargo {
     Started(Incarnation),
     /// From a host: the instance has ended, or is taken for dead.
     Failed(Incarnation),
+    /// A host is gone, or is taken for dead.
+    HostGone(HostId),
 }
 
 /// What comes to a connection point over a client's connection.

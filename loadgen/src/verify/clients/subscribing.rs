@@ -124,7 +124,7 @@ impl Subscribing {
                     None => break,
                 },
                 _ = changes.tick(), if every.is_some() => {
-                    if matches!(*phases.borrow(), Phase::Flowing(_)) {
+                    if matches!(*self.task.phases.borrow(), Phase::Flowing(_)) {
                         self.change();
                     }
                 }

@@ -58,11 +58,7 @@ impl World {
         } = &mut self.cluster;
         coordinator.started(self.now, effects);
         for id in 1..=self.scenario.hosts {
-            let entry = HostEntry {
-                id: HostId(id),
-                zone: String::new(),
-                layers: Layer::ALL.to_vec(),
-            };
+            let entry = HostEntry::of_all(HostId(id));
             coordinator.host(self.now, entry, effects);
         }
         self.carry_coordinator();

@@ -394,6 +394,7 @@ impl Versions {
         let image = OperationImage {
             counters: held.counters,
             ended: &held.ended,
+            draining: &held.draining,
             operation,
         };
         Put {

@@ -74,7 +74,7 @@ pub struct Coordinator {
 #[derive(Clone, Debug)]
 enum State {
     Waiting,
-    Reading(Reading),
+    Reading(Box<Reading>),
     Writing(Box<Writing>),
     Settled(Box<Settled>),
 }
@@ -85,6 +85,8 @@ struct Held {
     topology: Arc<Topology>,
     counters: Counters,
     ended: Vec<Incarnation>,
+    /// Hosts that are being emptied, or have been.
+    draining: BTreeSet<HostId>,
 }
 
 /// The versions of both documents.

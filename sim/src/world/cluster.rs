@@ -59,11 +59,7 @@ impl World {
         coordinator.started(self.now, effects);
         let hosts = (1..=self.scenario.hosts).filter(|id| !self.dead.hosts.contains(&HostId(*id)));
         for id in hosts {
-            let entry = HostEntry {
-                id: HostId(id),
-                zone: String::new(),
-                layers: Layer::ALL.to_vec(),
-            };
+            let entry = HostEntry::of_all(HostId(id));
             coordinator.host(self.now, entry, effects);
         }
         self.carry_coordinator();

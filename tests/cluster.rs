@@ -320,7 +320,10 @@ fn a_cut_between_two_hosts_costs_time_and_nothing_else() {
     let [port] = free_ports();
     let relay = Relay::to(port);
     let (listen, reached) = (format!("127.0.0.1:{port}"), relay.address.to_string());
+    // Nobody shall be taken for dead meanwhile.
+    let patient = ["--suspect-after", "60"];
     let behind = ["--operator-listen", &listen, "--operator-address", &reached];
+    let behind = [patient.as_slice(), &behind].concat();
     let layout = [
         "--connection-points",
         "2",
@@ -329,6 +332,7 @@ fn a_cut_between_two_hosts_costs_time_and_nothing_else() {
         "--exit-points",
         "2",
     ];
+    let layout = [patient.as_slice(), &layout].concat();
     let cluster = Cluster::start("cut", &[&layout, &behind]);
     let mut subscriber = cluster.subscribe(0, "it");
     let mut publisher = cluster.publish(1, "it");

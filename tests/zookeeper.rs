@@ -71,7 +71,11 @@ impl Side {
     async fn hear_leader(&mut self) -> Leader {
         let leader = |news: &News| match news {
             News::Leader(leader) => *leader,
-            News::Connected(_) | News::Document(_) | News::Written { .. } | News::Hosts(_) => None,
+            News::Connected(_)
+            | News::Document(_)
+            | News::Written { .. }
+            | News::Hosts(_)
+            | News::Gone(_) => None,
         };
         self.hear(leader).await
     }
@@ -105,6 +109,7 @@ impl Side {
             | News::Connected(_)
             | News::Written { .. }
             | News::Hosts(_)
+            | News::Gone(_)
             | News::Leader(_) => None,
         })
         .await
@@ -120,6 +125,7 @@ impl Side {
             | News::Connected(_)
             | News::Document(_)
             | News::Hosts(_)
+            | News::Gone(_)
             | News::Leader(_) => None,
         })
         .await
@@ -321,7 +327,11 @@ async fn without_a_quorum_nothing_is_written_and_nobody_loses_office() {
     let version = other
         .hear(|news| match news {
             News::Document(document) => document.stored.as_ref().map(|stored| stored.version),
-            News::Connected(_) | News::Written { .. } | News::Hosts(_) | News::Leader(_) => None,
+            News::Connected(_)
+            | News::Written { .. }
+            | News::Hosts(_)
+            | News::Gone(_)
+            | News::Leader(_) => None,
         })
         .await;
     let next = put(Path::Topology, Some(version.0), "2");

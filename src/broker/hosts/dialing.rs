@@ -51,11 +51,18 @@ pub(super) async fn dial(
             Ok(known) => *known,
             Err(_) => return,
         };
+        if peer.is_given_up() {
+            return;
+        }
         let Some(address) = address else { continue };
         let began = Instant::now();
         let up = || tell(LinkNews::Up);
         let Err(parted) = converse(&peer, &endpoint, address, up).await;
         peer.disconnected();
+        if peer.is_given_up() {
+            tracing::debug!(host = %peer.host(), "the link to a host that is gone has ended");
+            return;
+        }
         if let Some(fault) = peer.fault() {
             tracing::error!(host = %peer.host(), %fault, "the link is given up");
             tell(LinkNews::Broken);

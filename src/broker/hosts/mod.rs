@@ -18,6 +18,7 @@ use gomera_model::link::{FORMAT, Hello, LinkLife};
 use gomera_model::{HostId, Incarnation, Topology};
 use gomera_operators::link::Receiving;
 
+use super::host_frame::HostFrame;
 use super::inbox::Inbox;
 use super::input::CoordinatorInput;
 use super::router::Router;
@@ -56,6 +57,10 @@ struct Arriving {
     unpacking: Unpacking,
     /// A parcel was taken of which nothing could be made: something is lost, and the link is of no use any more.
     is_lost: bool,
+    /// The host was declared dead: whatever it still says is not listened to.
+    is_gone: bool,
+    /// How often something came.
+    heard: u64,
 }
 
 impl Hosts {
@@ -129,10 +134,35 @@ impl Hosts {
         }
     }
 
-    /// Every link, by host.
+    /// Every link that is not given up, by host.
     pub(crate) fn peers(&self) -> Vec<Arc<Peer>> {
         let peers = self.peers.read().unwrap_or_else(PoisonError::into_inner);
-        peers.values().map(Arc::clone).collect()
+        let peers = peers.values().filter(|peer| !peer.is_given_up());
+        peers.map(Arc::clone).collect()
+    }
+
+    /// Says to everybody who can hear it that this host is there.
+    pub(crate) fn beat(&self) {
+        for peer in self.peers().iter().filter(|peer| peer.is_together()) {
+            peer.send(&HostFrame::Beat);
+        }
+    }
+
+    /// How often something has come from a host.
+    pub(crate) fn heard(&self, from: HostId) -> u64 {
+        let arriving = self.arriving.lock().unwrap_or_else(PoisonError::into_inner);
+        let end = arriving.get(&from).map(Arc::clone);
+        drop(arriving);
+        end.map_or(0, |end| {
+            end.lock().unwrap_or_else(PoisonError::into_inner).heard
+        })
+    }
+
+    /// A host is declared dead: nothing is kept for it, and nothing taken from it any more.
+    pub(crate) fn give_up(&self, host: HostId) {
+        self.peer(host).give_up();
+        let end = self.arriving(host);
+        end.lock().unwrap_or_else(PoisonError::into_inner).is_gone = true;
     }
 
     pub(crate) fn endpoint(&self) -> &OperatorEndpoint {
@@ -163,6 +193,8 @@ impl Hosts {
                 receiving: Receiving::new(self.own),
                 unpacking: Unpacking::default(),
                 is_lost: false,
+                is_gone: false,
+                heard: 0,
             }))
         });
         Arc::clone(end)

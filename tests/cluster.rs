@@ -347,6 +347,41 @@ fn a_cut_between_two_hosts_costs_time_and_nothing_else() {
 }
 
 #[test]
+fn a_host_that_was_taken_for_dead_begins_anew() {
+    let layout = ["--connection-points", "2", "--exit-points", "2"];
+    let cluster = Cluster::start("zombie", &[layout.as_slice(); 2]);
+    let ids = |topology: &Value| {
+        let hosts = topology["hosts"].as_array();
+        let there = hosts.into_iter().flatten();
+        let there = there.filter(|host| host["present"] == true);
+        there
+            .filter_map(|host| host["id"].as_u64())
+            .collect::<Vec<_>>()
+    };
+    let stopped = &cluster.hosts[1].0.process;
+    stopped.signal("-STOP");
+    cluster.wait_for(0, |topology| {
+        ids(topology) == [1] && topology["operation"].is_null()
+    });
+    stopped.signal("-CONT");
+    // The same process says once more that it serves, as another host.
+    assert_eq!(stopped.json()["host"], 3);
+    cluster.wait_for(0, |topology| {
+        ids(topology) == [1, 3] && topology["ready"] == true
+    });
+    let mut subscriber = cluster.subscribe(0, "it");
+    let mut publisher = cluster.publish(0, "it");
+    cluster.scale(0, 2);
+    let topology = cluster.topology(0);
+    let matchers = topology["layers"]["matchers"].as_array().unwrap();
+    assert!(
+        matchers.iter().any(|matcher| matcher["host"] == 3),
+        "{topology:#}"
+    );
+    check(&mut publisher, &mut subscriber);
+}
+
+#[test]
 fn hosts_and_clients_are_told_apart_and_certificates_are_replaced() {
     let cluster = Cluster::start("certificates", &[&[], &[]]);
     let (clients, operators) = addresses(&cluster);

@@ -99,6 +99,8 @@ pub const FIRST_WORD_WITHIN: Duration = Duration::from_secs(5);
 /// How much longer than a leader the others wait before they take its office: of two hosts that do not hear each other
 /// only the leader gives the other one up.
 pub const CLAIM_LATER: Duration = Duration::from_millis(500);
+/// How much longer a leader waits when it hears less than half of the others: four times what they wait for its office.
+pub const ALONE_LATER: Duration = Duration::from_secs(2);
 /// After so much silence between two hosts that both hear the leader, it is told, and gives one of them up.
 pub const SPLIT_MAX: Duration = Duration::from_secs(5);
 /// What was asked of the store for a silent host is asked again after this.

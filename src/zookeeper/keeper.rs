@@ -49,6 +49,7 @@ enum Order {
     Announce(Box<HostDocument>),
     Expel(HostId),
     Claim(Leader),
+    Look,
 }
 
 impl Keeper {
@@ -98,6 +99,11 @@ impl Keeper {
     /// Takes the office of a leader that is not heard of any more, unless somebody else leads by now.
     pub fn claim(&self, leader: Leader) {
         self.order(Order::Claim(leader));
+    }
+
+    /// Reads everything now: something has changed.
+    pub fn look(&self) {
+        self.order(Order::Look);
     }
 
     fn order(&self, order: Order) {
@@ -277,10 +283,11 @@ impl Keeping {
                 self.entry = *entry;
                 true
             }
+            Order::Look => true,
             Order::Expel(host) => {
-                let session = self.session.clone();
+                let (session, own) = (self.session.clone(), self.entry.id);
                 spawn_reported("a host is not given up yet", async move {
-                    session.expel(host).await
+                    session.expel(host, own).await
                 });
                 false
             }
@@ -306,7 +313,7 @@ impl Keeping {
                     self.carry_out(order);
                 }
                 // Whoever wants it asks again.
-                Order::Expel(_) | Order::Claim(_) => {}
+                Order::Expel(_) | Order::Claim(_) | Order::Look => {}
             }
         }
     }

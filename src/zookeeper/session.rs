@@ -250,7 +250,7 @@ impl Session {
     /// Takes the office of a leader that is not heard of any more, if it is still that one's. The old one finds out by
     /// reading; until then it can write nothing that it has not read anew.
     pub(super) async fn claim(&self, leader: Leader, own: HostId) -> Result<(), Fault> {
-        if self.gone().await?.contains(&own) {
+        if self.is_gone(own).await? {
             return Ok(());
         }
         let stat = match self.get::<LeaderDocument>(LEADER).await {
@@ -270,8 +270,16 @@ impl Session {
         Ok(())
     }
 
-    /// Gives a host up for ever: it is in the list of the gone from now on, and in no other.
-    pub(super) async fn expel(&self, host: HostId) -> Result<(), Fault> {
+    /// Gives a host up for ever: it is in the list of the gone from now on, and in no other. Only who leads may, and
+    /// whether `own` does is read anew: one that was asleep meanwhile would give up everybody.
+    pub(super) async fn expel(&self, host: HostId, own: HostId) -> Result<(), Fault> {
+        if self.is_gone(own).await? {
+            return Ok(());
+        }
+        let (document, stat) = self.get::<LeaderDocument>(LEADER).await?;
+        if document.host != own || !self.owns(&stat) {
+            return Ok(());
+        }
         self.make(&format!("{GONE}/{host}"), b"").await?;
         self.remove(&format!("{HOSTS}/{host}"), ANY_VERSION).await?;
         // Of those who went first nobody has anything left that could come late.
@@ -282,6 +290,13 @@ impl Session {
                 .await?;
         }
         Ok(())
+    }
+
+    /// Whether a host was given up, as far as the ensemble's leader knows.
+    async fn is_gone(&self, host: HostId) -> Result<bool, Fault> {
+        let path = self.path(GONE);
+        within(STORE_READ_WITHIN, self.client.sync(&path)).await?;
+        Ok(self.gone().await?.contains(&host))
     }
 
     /// Who was given up, or has left.

@@ -15,7 +15,8 @@ use super::super::view::View;
 use super::leading::unavailable;
 use super::watch::Watch;
 use crate::limits::{
-    ASK_STORE_EVERY, ASK_WITHIN, BEAT_EVERY, CLAIM_LATER, LOOK_EVERY, SPLIT_MAX, VIEW_EVERY,
+    ALONE_LATER, ASK_STORE_EVERY, ASK_WITHIN, BEAT_EVERY, CLAIM_LATER, LOOK_EVERY, SPLIT_MAX,
+    VIEW_EVERY,
 };
 use crate::zookeeper::{HostDocument, Leader, Term};
 
@@ -169,9 +170,19 @@ impl Cluster {
         self.introduced.clear();
     }
 
-    /// Hosts that this leader gives up now, because they are silent.
+    /// Hosts that this leader gives up now, because they are silent. If most are, it may be this one that is cut off: the
+    /// others have time to take its office first.
     pub(super) fn silent(&mut self, now: Time) -> Vec<HostId> {
-        self.suspects(now, Duration::ZERO)
+        let others = self.documents.keys().filter(|host| **host != self.own);
+        let others: Vec<_> = others.copied().collect();
+        let silent = |host: &&HostId| self.watch.is_suspected(**host, Duration::ZERO);
+        let is_alone = others.len() > 1 && 2 * others.iter().filter(silent).count() > others.len();
+        let for_long = if is_alone {
+            ALONE_LATER
+        } else {
+            Duration::ZERO
+        };
+        self.suspects(now, for_long)
     }
 
     /// Hosts that do not hear this one nor are heard, though the leader is.

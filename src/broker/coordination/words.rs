@@ -6,6 +6,7 @@ use super::super::host_frame::{HostFrame, Question};
 use super::super::input::LinkNews;
 use super::Working;
 use super::leading::{Asker, unavailable};
+use super::store::Store;
 use crate::zookeeper::{Leader, Term};
 
 impl Working {
@@ -70,6 +71,11 @@ impl Working {
         match news {
             // Whether it is heard says more.
             LinkNews::Up | LinkNews::Down => {}
+            LinkNews::Unwanted => {
+                if let Store::ZooKeeper(keeper) = &self.store {
+                    keeper.look();
+                }
+            }
             LinkNews::Broken => {
                 self.send_to_leader(&HostFrame::Lost(host));
                 self.lost(self.host.id, host);

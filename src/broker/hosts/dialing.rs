@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use gomera_model::link::ReceiverFrame;
+use gomera_model::link::{LinkRefusal, ReceiverFrame};
 use gomera_model::silbo::codec::{FrameError, FrameReader, FrameWriter};
 use gomera_operators::link::LinkFault;
 use quinn::{RecvStream, SendStream};
@@ -65,7 +65,12 @@ pub(super) async fn dial(
         }
         if let Some(fault) = peer.fault() {
             tracing::error!(host = %peer.host(), %fault, "the link is given up");
-            tell(LinkNews::Broken);
+            let is_unwanted = fault == LinkFault::Refused(LinkRefusal::Outlived);
+            tell(if is_unwanted {
+                LinkNews::Unwanted
+            } else {
+                LinkNews::Broken
+            });
             return;
         }
         tracing::debug!(host = %peer.host(), %address, %parted, "not connected");

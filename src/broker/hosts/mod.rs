@@ -9,7 +9,7 @@
 //! Each direction of a link has a connection and one stream of its own, opened by who sends: everything between two
 //! hosts stays in order, and nothing waits for the other direction.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -46,8 +46,16 @@ pub(crate) struct Hosts {
     /// Where instances run, as far as is known.
     places: RwLock<BTreeMap<Incarnation, HostId>>,
     /// The ends of the links to here.
-    arriving: Mutex<BTreeMap<HostId, Arc<Mutex<Arriving>>>>,
+    arriving: Mutex<Ends>,
     lives: AtomicU64,
+}
+
+/// The ends of all links to here.
+#[derive(Debug, Default)]
+struct Ends {
+    ends: BTreeMap<HostId, Arc<Mutex<Arriving>>>,
+    /// Who was declared dead.
+    gone: BTreeSet<HostId>,
 }
 
 /// The end of a link to here.
@@ -151,7 +159,7 @@ impl Hosts {
     /// How often something has come from a host.
     pub(crate) fn heard(&self, from: HostId) -> u64 {
         let arriving = self.arriving.lock().unwrap_or_else(PoisonError::into_inner);
-        let end = arriving.get(&from).map(Arc::clone);
+        let end = arriving.ends.get(&from).map(Arc::clone);
         drop(arriving);
         end.map_or(0, |end| {
             end.lock().unwrap_or_else(PoisonError::into_inner).heard
@@ -160,9 +168,16 @@ impl Hosts {
 
     /// A host is declared dead: nothing is kept for it, and nothing taken from it any more.
     pub(crate) fn give_up(&self, host: HostId) {
-        self.peer(host).give_up();
-        let end = self.arriving(host);
-        end.lock().unwrap_or_else(PoisonError::into_inner).is_gone = true;
+        let peers = self.peers.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(peer) = peers.get(&host) {
+            peer.give_up();
+        }
+        drop(peers);
+        let mut arriving = self.arriving.lock().unwrap_or_else(PoisonError::into_inner);
+        arriving.gone.insert(host);
+        if let Some(end) = arriving.ends.get(&host) {
+            end.lock().unwrap_or_else(PoisonError::into_inner).is_gone = true;
+        }
     }
 
     pub(crate) fn endpoint(&self) -> &OperatorEndpoint {
@@ -188,12 +203,13 @@ impl Hosts {
 
     fn arriving(&self, from: HostId) -> Arc<Mutex<Arriving>> {
         let mut arriving = self.arriving.lock().unwrap_or_else(PoisonError::into_inner);
-        let end = arriving.entry(from).or_insert_with(|| {
+        let is_gone = arriving.gone.contains(&from);
+        let end = arriving.ends.entry(from).or_insert_with(|| {
             Arc::new(Mutex::new(Arriving {
                 receiving: Receiving::new(self.own),
                 unpacking: Unpacking::default(),
                 is_lost: false,
-                is_gone: false,
+                is_gone,
                 heard: 0,
             }))
         });

@@ -59,6 +59,8 @@ pub const STORE_RETRY_EVERY: Duration = Duration::from_millis(500);
 pub const STORE_LEAVE_WITHIN: Duration = Duration::from_secs(1);
 /// Bytes of the documents of one transaction: ZooKeeper drops connections that write a megabyte.
 pub const STORE_DOCUMENTS_BYTES_MAX: usize = 900_000;
+/// Hosts that are remembered as gone, the newest: far more than can still be stopped somewhere and wake up.
+pub const STORE_GONE_MAX: usize = 1024;
 /// Frames for instances of this host that are not started yet. At the first start some hundred come early; more means
 /// that somebody is never started.
 pub const PARKED_FRAMES_MAX: usize = 65_536;
@@ -82,8 +84,27 @@ pub const LINK_RETRY_MAX: Duration = Duration::from_secs(1);
 pub const LINK_WINDOW_BYTES: u32 = 16 * 1024 * 1024;
 /// How often the files of the certificates are looked at for having been replaced.
 pub const CERTIFICATES_LOOK_EVERY: Duration = Duration::from_secs(2);
-/// A host that is in no list and not reached for so long is gone: it may be between two sessions with the store.
-pub const HOST_AWAY_MAX: Duration = Duration::from_secs(5);
+/// A host that was heard of and is silent for so long is suspected to be dead, unless the command line says otherwise;
+/// the leader gives it up. Four beats: on two cores shared by three hosts under full load none was late by more than
+/// two.
+pub const SUSPECT_AFTER: Duration = Duration::from_secs(1);
+/// How often each host says to each other one that it is there.
+pub const BEAT_EVERY: Duration = Duration::from_millis(250);
+/// How often a host looks who was heard of.
+pub const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How much silence one look adds at most, however late it comes: who was asleep itself has not listened.
+pub const LOOK_COUNTS_MAX: Duration = Duration::from_millis(200);
+/// A host that was never heard of, and should be there, is given up after this: it may be about to connect.
+pub const FIRST_WORD_WITHIN: Duration = Duration::from_secs(5);
+/// How much longer than a leader the others wait before they take its office: of two hosts that do not hear each other
+/// only the leader gives the other one up.
+pub const CLAIM_LATER: Duration = Duration::from_millis(500);
+/// How much longer a leader waits when it hears less than half of the others: four times what they wait for its office.
+pub const ALONE_LATER: Duration = Duration::from_secs(2);
+/// After so much silence between two hosts that both hear the leader, it is told, and gives one of them up.
+pub const SPLIT_MAX: Duration = Duration::from_secs(5);
+/// What was asked of the store for a silent host is asked again after this.
+pub const ASK_STORE_EVERY: Duration = Duration::from_secs(1);
 /// How often the other hosts are shown what has changed.
 pub const VIEW_EVERY: Duration = Duration::from_millis(100);
 /// A question to the leader is answered within this time, or whoever asked is told to come again.

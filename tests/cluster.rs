@@ -230,14 +230,10 @@ fn another_host_leads_when_the_leader_is_gone() {
     cluster.hosts[0].0.process.signal("-KILL");
     cluster.hosts[0].0.process.end();
     cluster.wait_for(1, |topology| leads(topology, 2) || leads(topology, 3));
-    let topology = cluster.wait_for(2, |topology| {
-        topology["available"] == true && topology["operation"].is_null()
+    cluster.wait_for(2, |topology| {
+        let hosts = topology["hosts"].as_array().map(Vec::len);
+        topology["available"] == true && topology["operation"].is_null() && hosts == Some(2)
     });
-    assert_eq!(
-        topology["hosts"].as_array().unwrap().len(),
-        2,
-        "{topology:#}"
-    );
     cluster.scale(1, 3);
     cluster.scale(2, 1);
     check(&mut publisher, &mut subscriber);
@@ -320,7 +316,10 @@ fn a_cut_between_two_hosts_costs_time_and_nothing_else() {
     let [port] = free_ports();
     let relay = Relay::to(port);
     let (listen, reached) = (format!("127.0.0.1:{port}"), relay.address.to_string());
+    // Nobody shall be taken for dead meanwhile.
+    let patient = ["--suspect-after", "60"];
     let behind = ["--operator-listen", &listen, "--operator-address", &reached];
+    let behind = [patient.as_slice(), &behind].concat();
     let layout = [
         "--connection-points",
         "2",
@@ -329,6 +328,7 @@ fn a_cut_between_two_hosts_costs_time_and_nothing_else() {
         "--exit-points",
         "2",
     ];
+    let layout = [patient.as_slice(), &layout].concat();
     let cluster = Cluster::start("cut", &[&layout, &behind]);
     let mut subscriber = cluster.subscribe(0, "it");
     let mut publisher = cluster.publish(1, "it");
@@ -340,6 +340,41 @@ fn a_cut_between_two_hosts_costs_time_and_nothing_else() {
     check(&mut publisher, &mut subscriber);
     assert!(relay.passed() > 0, "the link must have gone this way");
     cluster.scale(0, 2);
+}
+
+#[test]
+fn a_host_that_was_taken_for_dead_begins_anew() {
+    let layout = ["--connection-points", "2", "--exit-points", "2"];
+    let cluster = Cluster::start("zombie", &[layout.as_slice(); 2]);
+    let ids = |topology: &Value| {
+        let hosts = topology["hosts"].as_array();
+        let there = hosts.into_iter().flatten();
+        let there = there.filter(|host| host["present"] == true);
+        there
+            .filter_map(|host| host["id"].as_u64())
+            .collect::<Vec<_>>()
+    };
+    let stopped = &cluster.hosts[1].0.process;
+    stopped.signal("-STOP");
+    cluster.wait_for(0, |topology| {
+        ids(topology) == [1] && topology["operation"].is_null()
+    });
+    stopped.signal("-CONT");
+    // The same process says once more that it serves, as another host.
+    assert_eq!(stopped.json()["host"], 3);
+    cluster.wait_for(0, |topology| {
+        ids(topology) == [1, 3] && topology["ready"] == true
+    });
+    let mut subscriber = cluster.subscribe(0, "it");
+    let mut publisher = cluster.publish(0, "it");
+    cluster.scale(0, 2);
+    let topology = cluster.topology(0);
+    let matchers = topology["layers"]["matchers"].as_array().unwrap();
+    assert!(
+        matchers.iter().any(|matcher| matcher["host"] == 3),
+        "{topology:#}"
+    );
+    check(&mut publisher, &mut subscriber);
 }
 
 #[test]

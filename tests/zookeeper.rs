@@ -71,7 +71,11 @@ impl Side {
     async fn hear_leader(&mut self) -> Leader {
         let leader = |news: &News| match news {
             News::Leader(leader) => *leader,
-            News::Connected(_) | News::Document(_) | News::Written { .. } | News::Hosts(_) => None,
+            News::Connected(_)
+            | News::Document(_)
+            | News::Written { .. }
+            | News::Hosts(_)
+            | News::Gone(_) => None,
         };
         self.hear(leader).await
     }
@@ -105,6 +109,7 @@ impl Side {
             | News::Connected(_)
             | News::Written { .. }
             | News::Hosts(_)
+            | News::Gone(_)
             | News::Leader(_) => None,
         })
         .await
@@ -120,6 +125,7 @@ impl Side {
             | News::Connected(_)
             | News::Document(_)
             | News::Hosts(_)
+            | News::Gone(_)
             | News::Leader(_) => None,
         })
         .await
@@ -321,11 +327,79 @@ async fn without_a_quorum_nothing_is_written_and_nobody_loses_office() {
     let version = other
         .hear(|news| match news {
             News::Document(document) => document.stored.as_ref().map(|stored| stored.version),
-            News::Connected(_) | News::Written { .. } | News::Hosts(_) | News::Leader(_) => None,
+            News::Connected(_)
+            | News::Written { .. }
+            | News::Hosts(_)
+            | News::Gone(_)
+            | News::Leader(_) => None,
         })
         .await;
     let next = put(Path::Topology, Some(version.0), "2");
     let written = other.write(&[next]).await;
     assert_eq!(written, Ok(vec![Version(version.0 + 1)]));
     assert!(TICK < SESSION);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_given_up_is_gone_for_ever() {
+    let ensemble = Ensemble::start("gone", 1);
+    let address = ensemble.address("/gone");
+    let mut first = Side::join(&address).await;
+    let mut second = Side::join(&address).await;
+    let both = [document(first.host), document(second.host)];
+    first.hear_hosts(&both).await;
+    first.keeper.expel(second.host);
+    let gone = second.host;
+    let is_gone = |news: &News| match news {
+        News::Gone(hosts) => hosts.contains(&gone).then_some(()),
+        News::Connected(_)
+        | News::Document(_)
+        | News::Written { .. }
+        | News::Hosts(_)
+        | News::Leader(_) => None,
+    };
+    second.hear(is_gone).await;
+    first.hear_hosts(&both[..1]).await;
+    // It says something new of itself, and is listened to no more.
+    second.keeper.announce(document(second.host));
+    let mut third = Side::join(&address).await;
+    assert_ne!(third.host, gone);
+    third.hear(is_gone).await;
+    third
+        .hear_hosts(&[document(first.host), document(third.host)])
+        .await;
+    // Who leaves says so itself.
+    let left = third.host;
+    drop(third);
+    let has_left = |news: &News| match news {
+        News::Gone(hosts) => hosts.contains(&left).then_some(()),
+        News::Connected(_)
+        | News::Document(_)
+        | News::Written { .. }
+        | News::Hosts(_)
+        | News::Leader(_) => None,
+    };
+    first.hear(has_left).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_office_of_a_silent_leader_is_taken_once() {
+    let ensemble = Ensemble::start("office", 1);
+    let address = ensemble.address("/office");
+    let mut first = Side::join(&address).await;
+    let before = first.hear_leader().await;
+    let mut second = Side::join(&address).await;
+    assert_eq!(second.hear_leader().await, before);
+    second.keeper.claim(before);
+    let after = second.hear_leader().await;
+    assert_eq!(after.host, second.host);
+    assert!(after.term > before.term);
+    assert_eq!(first.hear_leader().await, after);
+    // A claim that comes too late finds another leader than the one it is about.
+    let mut third = Side::join(&address).await;
+    third.keeper.claim(before);
+    third.keeper.observe(Path::Topology);
+    third.hear_document(Path::Topology, None).await;
+    let mut fourth = Side::join(&address).await;
+    assert_eq!(fourth.hear_leader().await, after);
 }

@@ -6,10 +6,10 @@ use std::time::Duration;
 pub const HANDSHAKE_WITHIN: Duration = Duration::from_secs(3);
 /// From closing a connection until what was queued has arrived; then it is closed all the same.
 pub const CLOSE_WITHIN: Duration = Duration::from_secs(1);
-/// A connection that is silent for so long is gone.
+/// A connection that is silent for so long is gone, if the application says nothing else.
 pub const IDLE_MAX: Duration = Duration::from_secs(15);
-/// A connection with nothing to say shows after this time that it lives: a third of [`IDLE_MAX`].
-pub const KEEP_ALIVE: Duration = Duration::from_secs(5);
+/// How often a connection with nothing to say shows within that time that it lives: two packets may be lost.
+pub const KEEP_ALIVES: u32 = 3;
 /// How often a client that opens may come to a connection point that is just leaving, beyond its list of servers. Twice
 /// in a row is a rare chance; a server that never ends sending clients away is as good as none.
 pub const TURNED_AWAY_MAX: usize = 8;

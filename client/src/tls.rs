@@ -1,6 +1,7 @@
 //! Certificates, and how QUIC is set up.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use gomera_model::silbo::ALPN;
 use quinn::crypto::rustls::QuicClientConfig;
@@ -12,9 +13,7 @@ use rustls::version::TLS13;
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::error::BuildError;
-use crate::limits::{
-    ACK_DELAY_MAX, IDLE_MAX, KEEP_ALIVE, RECEIVE_BYTES, RTT_INITIAL, SEND_BYTES, STREAMS,
-};
+use crate::limits::{ACK_DELAY_MAX, KEEP_ALIVES, RECEIVE_BYTES, RTT_INITIAL, SEND_BYTES, STREAMS};
 
 /// What a client shows of itself, in PEM form.
 #[derive(Clone)]
@@ -27,6 +26,7 @@ pub(crate) struct Identity {
 pub(crate) fn configure(
     authorities: &[u8],
     identity: Option<&Identity>,
+    silence_max: Duration,
 ) -> Result<quinn::ClientConfig, BuildError> {
     let mut roots = RootCertStore::empty();
     for authority in CertificateDer::pem_slice_iter(authorities) {
@@ -50,20 +50,21 @@ pub(crate) fn configure(
     };
     config.alpn_protocols = vec![ALPN.to_vec()];
     let mut config = quinn::ClientConfig::new(Arc::new(QuicClientConfig::try_from(config)?));
-    config.transport_config(Arc::new(transport()));
+    config.transport_config(Arc::new(transport(silence_max)));
     Ok(config)
 }
 
-fn transport() -> TransportConfig {
+fn transport(silence_max: Duration) -> TransportConfig {
     let mut acknowledging = AckFrequencyConfig::default();
     acknowledging.max_ack_delay(Some(ACK_DELAY_MAX));
-    let idle = IdleTimeout::try_from(IDLE_MAX).expect("some seconds fit 62 bits of milliseconds");
+    // What does not fit the 62 bits of milliseconds of the wire is as good as no limit.
+    let idle = IdleTimeout::try_from(silence_max).ok();
     let mut transport = TransportConfig::default();
     transport
         .max_concurrent_bidi_streams(VarInt::from_u32(STREAMS))
         .max_concurrent_uni_streams(VarInt::from_u32(STREAMS))
-        .max_idle_timeout(Some(idle))
-        .keep_alive_interval(Some(KEEP_ALIVE))
+        .max_idle_timeout(idle)
+        .keep_alive_interval(Some(silence_max / KEEP_ALIVES))
         .initial_rtt(RTT_INITIAL)
         .ack_frequency_config(Some(acknowledging))
         .stream_receive_window(VarInt::from_u32(RECEIVE_BYTES))

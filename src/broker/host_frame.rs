@@ -51,7 +51,7 @@ pub(crate) enum HostFrame {
     Report { from: Incarnation, report: Report },
     /// To the leader: what an instance holds.
     Load { from: Incarnation, load: Load },
-    /// To the leader: the link to this host is broken.
+    /// To the leader: the link to this host is broken, or nothing is heard from it.
     Lost(HostId),
     /// To the leader: somebody asks for something.
     Ask {
@@ -59,6 +59,8 @@ pub(crate) enum HostFrame {
         #[serde(with = "as_document")]
         question: Question,
     },
+    /// To everybody, from time to time: this host is there.
+    Beat,
 }
 
 /// What can be asked of the coordinator.

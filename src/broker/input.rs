@@ -88,4 +88,6 @@ pub(crate) enum LinkNews {
     Down,
     /// Something was lost on it: the other host is of no use any more.
     Broken,
+    /// The other host has no use any more of this one.
+    Unwanted,
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use gomera_model::{HostId, Layer};
 use tokio::runtime::Handle;
+use tokio::sync::watch;
 
 use super::StartError;
 use super::clock::wall_clock;
@@ -42,6 +43,8 @@ pub struct ClusterConfig {
     pub admin: Option<SocketAddr>,
     /// Processor cores that it has for instances; as many as the system says, if not given.
     pub cores: Option<u32>,
+    /// A host that was heard of and is silent for so long is suspected to be dead.
+    pub suspect_after: Duration,
     /// The first layout waits for so many hosts.
     pub hosts_min: usize,
 }
@@ -54,6 +57,7 @@ impl ClusterConfig {
         directory: &Path,
         host: &mut HostDocument,
         surroundings: &mut Surroundings,
+        replaced: watch::Sender<bool>,
     ) -> Result<(Membership, Vec<PathBuf>), StartError> {
         let certificates = ClusterCertificates::open(directory)?;
         let endpoint = OperatorEndpoint::listen(self.listen, &certificates)?;
@@ -72,7 +76,13 @@ impl ClusterConfig {
         let keeper = Keeper::start(joined, host.clone(), move |heard| {
             news.push(CoordinatorInput::Store(heard));
         });
-        Ok((Membership { hosts, keeper }, certificates.made))
+        let membership = Membership {
+            hosts,
+            keeper,
+            suspect_after: self.suspect_after,
+            replaced,
+        };
+        Ok((membership, certificates.made))
     }
 
     fn describe(&self, host: &mut HostDocument, listening: SocketAddr) -> Result<(), StartError> {

@@ -23,7 +23,7 @@ use gomera_coordinator::{Answer, Layout, OperationRecord, ScaleRequest, Settings
 use gomera_model::{HostId, Layer, OperationId, Topology};
 use gomera_operators::matcher::CopyRate;
 use tokio::runtime::{self, Runtime};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
@@ -144,6 +144,7 @@ struct Shared {
     listening: SocketAddr,
     own: HostId,
     made: Vec<PathBuf>,
+    is_replaced: watch::Receiver<bool>,
     began: Instant,
     /// Taken by whoever stops it.
     running: Mutex<Option<Running>>,
@@ -179,12 +180,14 @@ impl Broker {
             coordinator: Arc::new(Inbox::new()),
             hosts: None,
         };
+        let (replaced, is_replaced) = watch::channel(false);
         let reached = config.reached.unwrap_or(endpoint.address());
         let mut host = membership::alone(reached);
         let membership = match &config.cluster {
             None => None,
             Some(cluster) => {
-                let joined = cluster.join(&config.data_directory, &mut host, &mut surroundings)?;
+                let files = &config.data_directory;
+                let joined = cluster.join(files, &mut host, &mut surroundings, replaced)?;
                 made.extend(joined.1);
                 Some(joined.0)
             }
@@ -211,6 +214,7 @@ impl Broker {
                 listening,
                 own,
                 made,
+                is_replaced,
                 began: Instant::now(),
                 running: Mutex::new(Some(Running {
                     endpoint,
@@ -359,6 +363,28 @@ impl Broker {
         let leave = STOP_WITHIN.saturating_sub(2 * CLOSE_WITHIN);
         // Who has not gone by then is closed.
         let _ = timeout(leave, self.settled()).await;
+        self.end().await;
+    }
+
+    /// Waits until the others have given this host up: they took it for dead, and do what it did. For ever, if it
+    /// belongs to no cluster.
+    pub async fn replaced(&self) {
+        let mut is_replaced = self.shared.is_replaced.clone();
+        if is_replaced.wait_for(|is| *is).await.is_err() {
+            // Nobody is left who could say so.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Stops without asking anybody: nothing that it still does counts. Its clients are told at once, and connect
+    /// elsewhere. Ends within [`STOP_WITHIN`]; within the context of a runtime with time.
+    pub async fn abandon(self) {
+        self.shared.doors.close_all();
+        self.end().await;
+    }
+
+    async fn end(&self) {
+        let shared = &self.shared;
         let Some(running) = shared.take_running() else {
             return;
         };

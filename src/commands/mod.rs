@@ -36,6 +36,8 @@ pub enum Exit {
     WrongUsage,
     /// The check that it exists to make came out negative.
     Negative,
+    /// The others took this host for dead and do what it did, and it could not begin anew by itself.
+    Replaced,
 }
 
 impl From<Exit> for ExitCode {
@@ -45,6 +47,7 @@ impl From<Exit> for ExitCode {
             Exit::Failed => 1,
             Exit::WrongUsage => 2,
             Exit::Negative => 3,
+            Exit::Replaced => 4,
         })
     }
 }

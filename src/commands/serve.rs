@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display};
 use std::net::SocketAddr;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
@@ -17,7 +19,7 @@ use tokio::sync::oneshot;
 use super::{Common, Console, Exit};
 use crate::admin::{Admin, AdminError};
 use crate::broker::{Broker, ClusterConfig, Config, StartError};
-use crate::limits::{FRAME_WITHIN, LOADS_EVERY, STOP_WITHIN, STORE_SESSION};
+use crate::limits::{FRAME_WITHIN, LOADS_EVERY, STOP_WITHIN, STORE_SESSION, SUSPECT_AFTER};
 use crate::zookeeper::Ensemble;
 
 /// What `serve` takes.
@@ -71,6 +73,9 @@ struct ClusterArguments {
     /// The address at which other hosts reach that, where it is another one.
     #[arg(long, value_name = "ADDRESS")]
     operator_address: Option<SocketAddr>,
+    /// Seconds of silence after which a host that was heard of is taken for dead.
+    #[arg(long, value_name = "SECONDS", default_value_t = SUSPECT_AFTER.as_secs_f64(), requires = "zookeeper")]
+    suspect_after: f64,
     /// What people call this host; the system's name for it if not given.
     #[arg(long, value_name = "NAME")]
     host_name: Option<String>,
@@ -110,9 +115,34 @@ pub(super) fn run(arguments: &Arguments, console: &mut Console) -> Exit {
         Err(error) => Err(ServeError::Runtime(error)),
     };
     match served {
-        Ok(exit) => exit,
+        Ok(Served::Stopped(exit)) => exit,
+        Ok(Served::Replaced) => begin_anew(console),
         Err(error) => console.fail(&error),
     }
+}
+
+/// How a host has ended.
+enum Served {
+    /// It was told to.
+    Stopped(Exit),
+    /// The others took it for dead.
+    Replaced,
+}
+
+/// Becomes the same program again, which is another host: nothing of what this one was may go on, and so it is certain.
+/// Returns only if that is not possible.
+fn begin_anew(console: &mut Console) -> Exit {
+    console.progress(
+        "this host was taken for dead and replaced; it begins anew as another one".to_owned(),
+    );
+    let error = match std::env::current_exe() {
+        Ok(program) => Command::new(program)
+            .args(std::env::args_os().skip(1))
+            .exec(),
+        Err(error) => error,
+    };
+    console.error(&format!("cannot begin anew, start it again: {error}"));
+    Exit::Replaced
 }
 
 /// Why a host does not serve.
@@ -149,7 +179,7 @@ fn refuse_incomplete(arguments: &Arguments) -> Result<(), String> {
     }
 }
 
-async fn serve(arguments: &Arguments, console: &mut Console) -> Result<Exit, ServeError> {
+async fn serve(arguments: &Arguments, console: &mut Console) -> Result<Served, ServeError> {
     // Before anybody can be told that this host serves, it can be told to stop.
     let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Signals)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Signals)?;
@@ -169,6 +199,10 @@ async fn serve(arguments: &Arguments, console: &mut Console) -> Result<Exit, Ser
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
+        () = broker.replaced() => {
+            broker.abandon().await;
+            return Ok(Served::Replaced);
+        }
     }
     console.progress(format!(
         "stopping, within {} s; a second signal ends at once",
@@ -182,7 +216,7 @@ async fn serve(arguments: &Arguments, console: &mut Console) -> Result<Exit, Ser
     drop(stop);
     answering.abort();
     telling.abort();
-    Ok(exit)
+    Ok(Served::Stopped(exit))
 }
 
 /// Lets the leader know what is held here; of itself a host without a cluster asks when it needs to know.
@@ -220,6 +254,7 @@ fn cluster(arguments: &Arguments, admin: SocketAddr) -> Option<ClusterConfig> {
         false => arguments.roles.iter().copied().collect(),
     };
     let session = Duration::try_from_secs_f64(given.zookeeper_session);
+    let suspect_after = Duration::try_from_secs_f64(given.suspect_after);
     Some(ClusterConfig {
         ensemble: given.zookeeper.clone()?,
         session: session.unwrap_or(STORE_SESSION),
@@ -231,6 +266,7 @@ fn cluster(arguments: &Arguments, admin: SocketAddr) -> Option<ClusterConfig> {
         address: given.operator_address,
         admin: Some(admin),
         cores: given.cores,
+        suspect_after: suspect_after.unwrap_or(SUSPECT_AFTER),
         hosts_min: given.hosts,
     })
 }

@@ -32,6 +32,8 @@ pub enum News {
     Hosts(BTreeMap<HostId, HostDocument>),
     /// Who leads, if anybody is known to.
     Leader(Option<Leader>),
+    /// Who was given up, or has left: none of them comes back under its id. Told before the hosts that there are.
+    Gone(BTreeSet<HostId>),
 }
 
 /// The store in the hands of a task. Dropping it gives up leadership and this host's place.
@@ -45,6 +47,9 @@ enum Order {
     Observe(Path),
     Write { id: WriteId, puts: Vec<Put> },
     Announce(Box<HostDocument>),
+    Expel(HostId),
+    Claim(Leader),
+    Look,
 }
 
 impl Keeper {
@@ -65,6 +70,7 @@ impl Keeper {
             unread: BTreeSet::new(),
             leader: None,
             hosts: None,
+            gone: BTreeSet::new(),
         };
         tokio::spawn(keeping.run());
         Self { orders }
@@ -85,6 +91,21 @@ impl Keeper {
         self.order(Order::Announce(Box::new(entry)));
     }
 
+    /// Gives a host up for ever; that it is gone is told to everybody.
+    pub fn expel(&self, host: HostId) {
+        self.order(Order::Expel(host));
+    }
+
+    /// Takes the office of a leader that is not heard of any more, unless somebody else leads by now.
+    pub fn claim(&self, leader: Leader) {
+        self.order(Order::Claim(leader));
+    }
+
+    /// Reads everything now: something has changed.
+    pub fn look(&self) {
+        self.order(Order::Look);
+    }
+
     fn order(&self, order: Order) {
         // The task ends after this only, or with its runtime.
         let _ = self.orders.send(order);
@@ -102,6 +123,7 @@ struct Keeping {
     unread: BTreeSet<Path>,
     leader: Option<Leader>,
     hosts: Option<BTreeMap<HostId, HostDocument>>,
+    gone: BTreeSet<HostId>,
 }
 
 /// Why a session's loop ends.
@@ -198,9 +220,19 @@ impl Keeping {
         if watcher.is_none() {
             *watcher = Some(self.session.watch().await?);
         }
-        self.session.announce(&self.entry).await?;
-        let hosts = self.session.hosts().await?;
         let own = self.entry.id;
+        let gone = self.session.gone().await?;
+        if self.gone != gone {
+            self.gone.clone_from(&gone);
+            (self.tell)(News::Gone(gone));
+        }
+        if self.gone.contains(&own) {
+            // Whoever it was, it is nobody any more, and shall not come back as that.
+            return Ok(());
+        }
+        self.session.announce(&self.entry).await?;
+        let mut hosts = self.session.hosts().await?;
+        hosts.retain(|host, _| !self.gone.contains(host));
         let mut leader = self.session.leader(own, self.entry.coordinates).await?;
         if leader.is_none() {
             // Somebody else was first, or our own entry of another session has just been removed.
@@ -251,6 +283,21 @@ impl Keeping {
                 self.entry = *entry;
                 true
             }
+            Order::Look => true,
+            Order::Expel(host) => {
+                let (session, own) = (self.session.clone(), self.entry.id);
+                spawn_reported("a host is not given up yet", async move {
+                    session.expel(host, own).await
+                });
+                false
+            }
+            Order::Claim(leader) => {
+                let (session, own) = (self.session.clone(), self.entry.id);
+                spawn_reported("the office was not taken", async move {
+                    session.claim(leader, own).await
+                });
+                false
+            }
         }
     }
 
@@ -265,6 +312,8 @@ impl Keeping {
                 Order::Observe(_) | Order::Announce(_) => {
                     self.carry_out(order);
                 }
+                // Whoever wants it asks again.
+                Order::Expel(_) | Order::Claim(_) | Order::Look => {}
             }
         }
     }
@@ -275,6 +324,18 @@ impl Keeping {
             (self.tell)(News::Leader(leader));
         }
     }
+}
+
+/// Does what whoever asked for it asks for again if it is not done.
+fn spawn_reported(
+    failed: &'static str,
+    task: impl Future<Output = Result<(), Fault>> + Send + 'static,
+) {
+    tokio::spawn(async move {
+        if let Err(fault) = task.await {
+            tracing::debug!(%fault, failed);
+        }
+    });
 }
 
 /// Waits for a hint; for ever, if there is no watcher.

@@ -6,6 +6,7 @@
 //! <chroot>/leader      who leads; its creation is the term, by which orders are told apart        ephemeral
 //! <chroot>/hosts       the last id given to a host
 //! <chroot>/hosts/<id>  a host: addresses, zone, capacity, what it runs                            ephemeral
+//! <chroot>/gone/<id>   a host that was given up, or has left; it never comes back under this id
 //! ```
 //!
 //! A watch is a hint and no more: after every reconnect it is placed anew and everything is read again, and everything

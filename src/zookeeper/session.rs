@@ -1,6 +1,6 @@
 //! One session with the ensemble: the few requests that this broker makes, each with an end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use gomera_coordinator::{Document, Path, Put, Stored, Version, WriteError};
@@ -13,7 +13,9 @@ use zookeeper_client::{MultiWriteError, PersistentWatcher, Stat, StateWatcher};
 use super::address::Ensemble;
 use super::error::ZooKeeperError;
 use super::host::{HostDocument, Leader, LeaderDocument, Term};
-use crate::limits::{STORE_DOCUMENTS_BYTES_MAX, STORE_READ_WITHIN, STORE_WRITE_WITHIN};
+use crate::limits::{
+    STORE_DOCUMENTS_BYTES_MAX, STORE_GONE_MAX, STORE_READ_WITHIN, STORE_WRITE_WITHIN,
+};
 
 /// A host that has an id and is not in the list of hosts yet.
 #[derive(Debug)]
@@ -124,13 +126,15 @@ impl Session {
             let making = self.client.mkdir(&self.ensemble.chroot, &PERSISTENT);
             within(STORE_WRITE_WITHIN, making).await?;
         }
-        let path = self.path(HOSTS);
-        match within(
-            STORE_WRITE_WITHIN,
-            self.client.create(&path, b"0", &PERSISTENT),
-        )
-        .await
-        {
+        self.make(HOSTS, b"0").await?;
+        self.make(GONE, b"").await
+    }
+
+    /// Makes what is there for ever, unless it is there.
+    async fn make(&self, path: &str, content: &[u8]) -> Result<(), Fault> {
+        let path = self.path(path);
+        let making = self.client.create(&path, content, &PERSISTENT);
+        match within(STORE_WRITE_WITHIN, making).await {
             Ok(_) | Err(Fault::Store(Error::NodeExists)) => Ok(()),
             Err(fault) => Err(fault),
         }
@@ -243,6 +247,66 @@ impl Session {
         }
     }
 
+    /// Takes the office of a leader that is not heard of any more, if it is still that one's. The old one finds out by
+    /// reading; until then it can write nothing that it has not read anew.
+    pub(super) async fn claim(&self, leader: Leader, own: HostId) -> Result<(), Fault> {
+        if self.is_gone(own).await? {
+            return Ok(());
+        }
+        let stat = match self.get::<LeaderDocument>(LEADER).await {
+            Ok((_, stat)) if term(&stat) == leader.term => stat,
+            Ok(_) | Err(Fault::Store(Error::NoNode)) => return Ok(()),
+            Err(fault) => return Err(fault),
+        };
+        let path = self.path(LEADER);
+        let bytes = json(&LeaderDocument { host: own });
+        let claiming = async {
+            let mut writer = self.client.new_multi_writer();
+            writer.add_delete(&path, Some(stat.version))?;
+            writer.add_create(&path, &bytes, &EPHEMERAL)?;
+            writer.commit().await.map_err(Error::from)
+        };
+        within(STORE_WRITE_WITHIN, claiming).await?;
+        Ok(())
+    }
+
+    /// Gives a host up for ever: it is in the list of the gone from now on, and in no other. Only who leads may, and
+    /// whether `own` does is read anew: one that was asleep meanwhile would give up everybody.
+    pub(super) async fn expel(&self, host: HostId, own: HostId) -> Result<(), Fault> {
+        if self.is_gone(own).await? {
+            return Ok(());
+        }
+        let (document, stat) = self.get::<LeaderDocument>(LEADER).await?;
+        if document.host != own || !self.owns(&stat) {
+            return Ok(());
+        }
+        self.make(&format!("{GONE}/{host}"), b"").await?;
+        self.remove(&format!("{HOSTS}/{host}"), ANY_VERSION).await?;
+        // Of those who went first nobody has anything left that could come late.
+        let gone = self.gone().await?;
+        let surplus = gone.len().saturating_sub(STORE_GONE_MAX);
+        for oldest in gone.into_iter().take(surplus) {
+            self.remove(&format!("{GONE}/{oldest}"), ANY_VERSION)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Whether a host was given up, as far as the ensemble's leader knows.
+    async fn is_gone(&self, host: HostId) -> Result<bool, Fault> {
+        let path = self.path(GONE);
+        within(STORE_READ_WITHIN, self.client.sync(&path)).await?;
+        Ok(self.gone().await?.contains(&host))
+    }
+
+    /// Who was given up, or has left.
+    pub(super) async fn gone(&self) -> Result<BTreeSet<HostId>, Fault> {
+        let listing = self.path(GONE);
+        let names = within(STORE_READ_WITHIN, self.client.list_children(&listing)).await?;
+        let ids = names.iter().filter_map(|name| name.parse().ok());
+        Ok(ids.map(HostId).collect())
+    }
+
     /// All hosts that there are. One whose document cannot be read is named and left out.
     pub(super) async fn hosts(&self) -> Result<BTreeMap<HostId, HostDocument>, Fault> {
         let listing = self.path(HOSTS);
@@ -291,6 +355,7 @@ impl Session {
 
     /// Takes back what belongs to this session, so that the others need not wait for its end.
     pub(super) async fn leave(&self, host: HostId) -> Result<(), Fault> {
+        self.make(&format!("{GONE}/{host}"), b"").await?;
         for path in [LEADER.to_owned(), format!("{HOSTS}/{host}")] {
             let stat = within(STORE_READ_WITHIN, self.client.check_stat(&self.path(&path))).await?;
             if let Some(stat) = stat.filter(|stat| self.owns(stat)) {
@@ -302,7 +367,8 @@ impl Session {
 
     async fn remove(&self, path: &str, version: i32) -> Result<(), Fault> {
         let path = self.path(path);
-        match within(STORE_WRITE_WITHIN, self.client.delete(&path, Some(version))).await {
+        let version = (version != ANY_VERSION).then_some(version);
+        match within(STORE_WRITE_WITHIN, self.client.delete(&path, version)).await {
             Ok(()) | Err(Fault::Store(Error::NoNode)) => Ok(()),
             Err(fault) => Err(fault),
         }
@@ -332,6 +398,9 @@ impl Session {
 const RETRY_EVERY: Duration = Duration::from_millis(200);
 const HOSTS: &str = "/hosts";
 const LEADER: &str = "/leader";
+const GONE: &str = "/gone";
+/// Whatever a document's version is.
+const ANY_VERSION: i32 = -1;
 const PERSISTENT: CreateOptions<'static> = CreateMode::Persistent.with_acls(Acls::anyone_all());
 const EPHEMERAL: CreateOptions<'static> = CreateMode::Ephemeral.with_acls(Acls::anyone_all());
 

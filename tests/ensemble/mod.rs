@@ -26,10 +26,14 @@ const JARS: [&str; 2] = [
 pub const TICK: Duration = Duration::from_millis(500);
 
 /// Some servers, of which the test may stop any.
+#[derive(Debug)]
 pub struct Ensemble {
     servers: Vec<Server>,
+    /// At which address clients reach them.
+    reached: String,
 }
 
+#[derive(Debug)]
 struct Server {
     directory: PathBuf,
     port: u16,
@@ -43,6 +47,11 @@ impl Ensemble {
     ///
     /// If there is no Java or no ZooKeeper on this machine: `scripts/test` installs both.
     pub fn start(name: &str, count: usize) -> Self {
+        Self::start_at(name, count, &Ipv4Addr::LOCALHOST.to_string())
+    }
+
+    /// The same for clients that reach this machine at another address of it.
+    pub fn start_at(name: &str, count: usize, reached: &str) -> Self {
         for jar in JARS {
             assert!(
                 Path::new(jar).exists(),
@@ -60,7 +69,7 @@ impl Ensemble {
             .collect();
         let servers = ports.iter().enumerate().map(|(index, [client, ..])| {
             let directory = home.join(format!("{}", index + 1));
-            configure(&directory, *client, (index + 1, &peers));
+            configure(&directory, (*client, reached), (index + 1, &peers));
             Server {
                 directory,
                 port: *client,
@@ -69,6 +78,7 @@ impl Ensemble {
         });
         let mut ensemble = Self {
             servers: servers.collect(),
+            reached: reached.to_owned(),
         };
         for index in 0..count {
             ensemble.launch(index);
@@ -80,7 +90,7 @@ impl Ensemble {
     /// As a broker is told.
     pub fn address(&self, chroot: &str) -> String {
         let servers: Vec<_> = (self.servers.iter())
-            .map(|server| format!("127.0.0.1:{}", server.port))
+            .map(|server| format!("{}:{}", self.reached, server.port))
             .collect();
         format!("{}{chroot}", servers.join(","))
     }
@@ -97,6 +107,20 @@ impl Ensemble {
     pub fn revive(&mut self, index: usize) {
         self.launch(index);
         self.wait();
+    }
+
+    /// Starts one server again without waiting for it.
+    pub fn relaunch(&mut self, index: usize) {
+        self.launch(index);
+    }
+
+    /// Which server leads the others, if one does.
+    pub fn leader(&self) -> Option<usize> {
+        let leads = |server: &Server| {
+            server.process.is_some()
+                && ask(&self.reached, server.port).is_some_and(|answer| answer.contains("leader"))
+        };
+        self.servers.iter().position(leads)
     }
 
     /// Lets one server do nothing.
@@ -143,7 +167,7 @@ impl Ensemble {
             let Some(process) = &mut server.process else {
                 continue;
             };
-            while !serves(server.port) {
+            while !ask(&self.reached, server.port).is_some_and(|answer| answer.contains("Mode:")) {
                 let log = server.directory.join("log");
                 let ended = process.try_wait().unwrap();
                 assert!(ended.is_none(), "ZooKeeper ended: see {}", log.display());
@@ -165,12 +189,12 @@ impl Drop for Ensemble {
     }
 }
 
-fn configure(directory: &Path, port: u16, (id, peers): (usize, &[String])) {
+fn configure(directory: &Path, (port, address): (u16, &str), (id, peers): (usize, &[String])) {
     let data = directory.join("data");
     fs::create_dir_all(&data).unwrap();
     fs::write(data.join("myid"), id.to_string()).unwrap();
     let mut text = format!(
-        "tickTime={}\ndataDir={}\nclientPort={port}\nclientPortAddress=127.0.0.1\n\
+        "tickTime={}\ndataDir={}\nclientPort={port}\nclientPortAddress={address}\n\
          admin.enableServer=false\n4lw.commands.whitelist=*\nmaxClientCnxns=0\n",
         TICK.as_millis(),
         data.display(),
@@ -187,16 +211,17 @@ pub fn free_ports<const N: usize>() -> [u16; N] {
     holders.map(|holder| holder.local_addr().unwrap().port())
 }
 
-fn serves(port: u16) -> bool {
+/// What a server says of itself, if it serves.
+fn ask(address: &str, port: u16) -> Option<String> {
     let ask = || {
-        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+        let mut stream = TcpStream::connect((address, port))?;
         stream.set_read_timeout(Some(Duration::from_secs(1)))?;
         stream.write_all(b"srvr")?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
         Ok::<_, std::io::Error>(answer)
     };
-    ask().is_ok_and(|answer| answer.contains("Mode:"))
+    ask().ok()
 }
 
 /// A way to a server that can be cut, for one client among several.

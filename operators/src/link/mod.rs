@@ -7,7 +7,7 @@
 //!     ▲                     │                  │         and sent again from where the receiver says
 //!     └──── disconnected ───┴──────────────────┘
 //!
-//!   any ── too much waits, refused, the receiver contradicts itself ──► BROKEN
+//!   any ── too much waits, refused, given up, the receiver contradicts itself ──► BROKEN
 //! ```
 //!
 //! A broken link stays so: something was lost on it, and whoever runs at the far end has to be declared dead.
@@ -39,6 +39,9 @@ pub enum LinkFault {
     /// The receiver will not have the link.
     #[error("the other host refuses the link: {0:?}")]
     Refused(LinkRefusal),
+    /// The other host was declared dead: what waits for it is of no use any more.
+    #[error("the other host is given up")]
+    GivenUp,
     /// A frame that cannot come here and now.
     #[error("a frame of the link came where it cannot come")]
     Misplaced,

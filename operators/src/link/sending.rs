@@ -124,6 +124,13 @@ impl Sending {
         }
     }
 
+    /// The receiver is declared dead: nothing goes out any more.
+    pub fn give_up(&mut self) {
+        if self.fault().is_none() {
+            self.broken(LinkFault::GivenUp);
+        }
+    }
+
     /// The next parcel to go out over the present connection.
     pub fn next_frame(&mut self) -> Option<SenderFrame> {
         let Phase::Together { sent } = &mut self.phase else {

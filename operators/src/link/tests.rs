@@ -222,6 +222,18 @@ fn too_much_breaks_the_link_for_good() {
 }
 
 #[test]
+fn nothing_waits_for_who_is_given_up() {
+    let mut sending = Sending::new(hello(1), 10);
+    sending.push(Bytes::from_static(b"x")).unwrap();
+    sending.give_up();
+    assert_eq!(sending.waiting_bytes(), 0);
+    let fault = LinkFault::GivenUp;
+    assert_eq!(sending.push(Bytes::from_static(b"x")), Err(fault));
+    assert_eq!(sending.connected(), Err(fault));
+    assert!(sending.next_frame().is_none());
+}
+
+#[test]
 fn a_receiver_that_contradicts_itself_breaks_the_link() {
     let check = |frames: &[ReceiverFrame], expected| {
         let mut sending = Sending::new(hello(1), 100);

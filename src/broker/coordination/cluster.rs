@@ -1,18 +1,23 @@
-//! The other hosts as the coordination sees them: who there is, who leads, who is away, who waits for an answer.
+//! The other hosts as the coordination sees them: who there is, who leads, who is silent, who waits for an answer.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use gomera_coordinator::Answer;
 use gomera_model::control::Control;
 use gomera_model::{HostId, Time};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::super::host_frame::{HostFrame, Question};
 use super::super::hosts::Hosts;
 use super::super::view::View;
 use super::leading::unavailable;
-use crate::limits::{ASK_WITHIN, HOST_AWAY_MAX, VIEW_EVERY};
+use super::watch::Watch;
+use crate::limits::{
+    ALONE_LATER, ASK_STORE_EVERY, ASK_WITHIN, BEAT_EVERY, CLAIM_LATER, LOOK_EVERY, SPLIT_MAX,
+    VIEW_EVERY,
+};
 use crate::zookeeper::{HostDocument, Leader, Term};
 
 /// The cluster around this host.
@@ -25,10 +30,19 @@ pub(super) struct Cluster {
     leader: Option<Leader>,
     term: Term,
     documents: BTreeMap<HostId, HostDocument>,
-    /// Hosts in no list, and when they are given up.
-    away: BTreeMap<HostId, Time>,
-    /// Hosts that are not reached, and since when.
-    unreached: BTreeMap<HostId, Time>,
+    /// Hosts that are in no list and on which something should run, or which were in it before.
+    missed: BTreeSet<HostId>,
+    /// Who never comes back.
+    gone: BTreeSet<HostId>,
+    watch: Watch,
+    /// Told when this host itself is one of them.
+    replaced: watch::Sender<bool>,
+    look_at: Time,
+    beat_at: Time,
+    /// What was asked for because somebody is silent, and when it may be again.
+    asked: BTreeMap<HostId, Time>,
+    /// Who was introduced to the coordinator of this leader, and as what.
+    introduced: BTreeMap<HostId, HostDocument>,
     questions: BTreeMap<u64, (oneshot::Sender<Answer>, Time)>,
     last_question: u64,
     /// What the leader shows.
@@ -38,16 +52,13 @@ pub(super) struct Cluster {
     tell_at: Time,
 }
 
-/// What has changed among the hosts.
-pub(super) struct Changes {
-    /// New ones, and those whose documents say something else.
-    pub(super) changed: Vec<HostDocument>,
-    /// Those of them that were not there before.
-    pub(super) came: BTreeSet<HostId>,
-}
-
 impl Cluster {
-    pub(super) fn new(own: HostId, hosts: Arc<Hosts>) -> Self {
+    pub(super) fn new(
+        own: HostId,
+        hosts: Arc<Hosts>,
+        suspect_after: Duration,
+        replaced: watch::Sender<bool>,
+    ) -> Self {
         Self {
             hosts,
             own,
@@ -55,8 +66,14 @@ impl Cluster {
             leader: None,
             term: Term::default(),
             documents: BTreeMap::new(),
-            away: BTreeMap::new(),
-            unreached: BTreeMap::new(),
+            missed: BTreeSet::new(),
+            gone: BTreeSet::new(),
+            watch: Watch::new(suspect_after),
+            replaced,
+            look_at: Time::default(),
+            beat_at: Time::default(),
+            asked: BTreeMap::new(),
+            introduced: BTreeMap::new(),
             questions: BTreeMap::new(),
             last_question: 0,
             shown: View::default(),
@@ -65,67 +82,145 @@ impl Cluster {
         }
     }
 
-    /// These hosts there are.
+    /// These hosts there are; which of them are new, this one left out.
     pub(super) fn take_documents(
         &mut self,
-        now: Time,
         documents: BTreeMap<HostId, HostDocument>,
-    ) -> Changes {
+    ) -> BTreeSet<HostId> {
         let before = std::mem::replace(&mut self.documents, documents);
-        let present = self.documents.values();
-        let changed: Vec<HostDocument> = present
-            .filter(|document| before.get(&document.id) != Some(document))
-            .cloned()
-            .collect();
-        for document in changed.iter().filter(|document| document.id != self.own) {
+        let others = self.documents.values().filter(|host| host.id != self.own);
+        for document in others.clone() {
             self.hosts.meet(document.id, document.operator);
         }
-        for gone in before.into_keys() {
-            self.miss(now, gone);
-        }
-        let documents = &self.documents;
-        self.away.retain(|host, _| !documents.contains_key(host));
-        let came = changed.iter().map(|document| document.id).collect();
-        Changes { changed, came }
+        let ids = others.map(|document| document.id);
+        let came = ids.filter(|id| !before.contains_key(id)).collect();
+        before.into_keys().for_each(|host| self.miss(host));
+        came
     }
 
-    /// A host is needed, or was there: if it is in no list, and not reached for some time, it is given up.
-    pub(super) fn miss(&mut self, now: Time, host: HostId) {
-        if host != self.own && !self.documents.contains_key(&host) {
-            let since = self.unreached.get(&host).copied().unwrap_or(now);
-            self.away.entry(host).or_insert(since + HOST_AWAY_MAX);
+    /// A host is needed, or was there: if it is in no list, and silent, it is given up.
+    pub(super) fn miss(&mut self, host: HostId) {
+        if host != self.own && !self.gone.contains(&host) {
+            self.missed.insert(host);
         }
     }
 
-    /// Whether a host is reached has changed, or is as it was.
-    pub(super) fn reached(&mut self, now: Time, host: HostId, is_reached: bool) {
-        if is_reached {
-            self.unreached.remove(&host);
+    /// These never come back; who of them was not known to be gone.
+    pub(super) fn take_gone(&mut self, gone: BTreeSet<HostId>) -> Vec<HostId> {
+        let before = std::mem::replace(&mut self.gone, gone);
+        let newly: Vec<_> = self.gone.difference(&before).copied().collect();
+        for host in newly.iter().filter(|host| **host != self.own) {
+            self.hosts.give_up(*host);
+            self.documents.remove(host);
+            self.missed.remove(host);
+            self.introduced.remove(host);
+            self.asked.remove(host);
+        }
+        newly
+    }
+
+    /// Whether a host is one that never comes back.
+    pub(super) fn is_gone(&self, host: HostId) -> bool {
+        self.gone.contains(&host)
+    }
+
+    /// This host is one of those.
+    pub(super) fn tell_replaced(&self) {
+        self.replaced.send_replace(true);
+    }
+
+    /// Says that this host is there, and listens who else is; both when it is time.
+    pub(super) fn listen(&mut self, now: Time) {
+        if self.beat_at <= now {
+            self.beat_at = now + BEAT_EVERY;
+            self.hosts.beat();
+        }
+        if self.look_at <= now {
+            self.look_at = now + LOOK_EVERY;
+            let mut watched = self.missed.clone();
+            watched.extend(self.documents.keys());
+            watched.extend(self.leader.map(|leader| leader.host));
+            watched.remove(&self.own);
+            watched.retain(|host| !self.gone.contains(host));
+            let hosts = &self.hosts;
+            self.watch.look(now, &watched, |host| hosts.heard(host));
+        }
+    }
+
+    /// When to listen again.
+    pub(super) fn listen_at(&self) -> Time {
+        self.look_at.min(self.beat_at)
+    }
+
+    /// Of the hosts that there are, those that the coordinator does not know as what they are. A host that is not heard
+    /// is no place for anything.
+    pub(super) fn introduce(&mut self) -> Vec<HostDocument> {
+        let (own, watch, introduced) = (self.own, &self.watch, &self.introduced);
+        let present = self.documents.values();
+        let heard = present.filter(|host| host.id == own || watch.is_heard(host.id));
+        let new = heard.filter(|host| introduced.get(&host.id) != Some(*host));
+        let new: Vec<_> = new.cloned().collect();
+        let entries = new.iter().map(|host| (host.id, host.clone()));
+        self.introduced.extend(entries);
+        new
+    }
+
+    /// The coordinator is another one, and knows nobody.
+    pub(super) fn introduce_again(&mut self) {
+        self.introduced.clear();
+    }
+
+    /// Hosts that this leader gives up now, because they are silent. If most are, it may be this one that is cut off: the
+    /// others have time to take its office first.
+    pub(super) fn silent(&mut self, now: Time) -> Vec<HostId> {
+        let others = self.documents.keys().filter(|host| **host != self.own);
+        let others: Vec<_> = others.copied().collect();
+        let silent = |host: &&HostId| self.watch.is_suspected(**host, Duration::ZERO);
+        let is_alone = others.len() > 1 && 2 * others.iter().filter(silent).count() > others.len();
+        let for_long = if is_alone {
+            ALONE_LATER
         } else {
-            self.unreached.entry(host).or_insert(now);
-            self.miss(now, host);
-        }
+            Duration::ZERO
+        };
+        self.suspects(now, for_long)
     }
 
-    /// Hosts that are to be given up. One that is still reached is only between two sessions with the store.
-    pub(super) fn given_up(&mut self, now: Time) -> Vec<HostId> {
-        let mut gone = Vec::new();
-        for (host, until) in &mut self.away {
-            if *until <= now {
-                match self.hosts.peer(*host).is_together() {
-                    true => *until = now + HOST_AWAY_MAX,
-                    false => gone.push(*host),
-                }
-            }
+    /// Hosts that do not hear this one nor are heard, though the leader is.
+    pub(super) fn cut_off(&mut self, now: Time) -> Vec<HostId> {
+        let leader = self.leader.map(|leader| leader.host);
+        if !leader.is_some_and(|leader| self.watch.is_heard(leader)) {
+            return Vec::new();
         }
-        for host in &gone {
-            self.away.remove(host);
-        }
-        gone
+        self.suspects(now, SPLIT_MAX)
     }
 
-    pub(super) fn documents(&self) -> impl Iterator<Item = &HostDocument> {
-        self.documents.values()
+    /// The leader, if its office is to be taken because it is silent or gone.
+    pub(super) fn silent_leader(&mut self, now: Time) -> Option<Leader> {
+        let leader = self.leader.filter(|leader| leader.host != self.own)?;
+        let is_silent = self.watch.is_suspected(leader.host, CLAIM_LATER);
+        let is_due = self.is_connected && (is_silent || self.is_gone(leader.host));
+        (is_due && self.may_ask(now, leader.host)).then_some(leader)
+    }
+
+    fn suspects(&mut self, now: Time, for_long: Duration) -> Vec<HostId> {
+        if !self.is_connected {
+            // Nobody could decide anything now; who is silent because of the same fault speaks again meanwhile.
+            return Vec::new();
+        }
+        let known = self.documents.keys().chain(&self.missed);
+        let silent = known.filter(|host| self.watch.is_suspected(**host, for_long));
+        let silent: BTreeSet<_> = silent.copied().collect();
+        let due = silent.into_iter().filter(|host| self.may_ask(now, *host));
+        due.collect()
+    }
+
+    fn may_ask(&mut self, now: Time, host: HostId) -> bool {
+        let asked = self.asked.get(&host);
+        let may = asked.is_none_or(|again| *again <= now);
+        if may {
+            self.asked.insert(host, now + ASK_STORE_EVERY);
+        }
+        may
     }
 
     /// The store, or a leader itself, says who leads. `false` if that is an older one.

@@ -56,8 +56,12 @@ impl Working {
             }
         } else if let Some(cluster) = &mut self.cluster {
             let (host, term) = (instance.host, leading.term);
+            if cluster.is_gone(host) {
+                let (coordinator, effects) = (&mut leading.coordinator, &mut leading.effects);
+                return coordinator.failed(now, instance.incarnation, effects);
+            }
             cluster.hosts.learn_place(instance.incarnation, host);
-            cluster.miss(now, host);
+            cluster.miss(host);
             cluster.send(host, &HostFrame::Start { term, instance });
         }
     }

@@ -15,6 +15,7 @@ mod effects;
 mod hands;
 mod leading;
 mod store;
+mod watch;
 mod words;
 
 use std::sync::Arc;
@@ -25,7 +26,7 @@ use gomera_coordinator::{Answer, EmbeddedStore, Settings};
 use gomera_model::control::Report;
 use gomera_model::{HostId, Incarnation, Time};
 use gomera_operators::matcher::CopyRate;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch as signal};
 
 use super::clock::Clock;
 use super::host_frame::{HostFrame, Question};
@@ -61,6 +62,10 @@ pub(crate) struct Office {
 pub(crate) struct Membership {
     pub(crate) hosts: Arc<Hosts>,
     pub(crate) keeper: Keeper,
+    /// A host that was heard of and is silent for so long is suspected to be dead.
+    pub(crate) suspect_after: Duration,
+    /// Told when this host was given up by the others.
+    pub(crate) replaced: signal::Sender<bool>,
 }
 
 /// Starts the coordination's thread.
@@ -71,9 +76,10 @@ pub(crate) struct Membership {
 pub(crate) fn start(office: Office) -> std::io::Result<JoinHandle<()>> {
     let (store, cluster) = match office.membership {
         None => (Store::Embedded(EmbeddedStore::new()), None),
-        Some(Membership { hosts, keeper }) => {
-            let cluster = Cluster::new(office.host.id, hosts);
-            (Store::ZooKeeper(keeper), Some(cluster))
+        Some(membership) => {
+            let (hosts, within) = (membership.hosts, membership.suspect_after);
+            let cluster = Cluster::new(office.host.id, hosts, within, membership.replaced);
+            (Store::ZooKeeper(membership.keeper), Some(cluster))
         }
     };
     let working = Working {
@@ -146,7 +152,7 @@ impl Working {
             },
             CoordinatorInput::Ask(question, asker) => self.ask(now, question, asker),
             CoordinatorInput::FromHost(from, frame) => self.hear(now, from, *frame),
-            CoordinatorInput::Link(host, news) => self.link(now, host, news),
+            CoordinatorInput::Link(host, news) => self.link(host, news),
             CoordinatorInput::Store(news) => self.store_news(now, news),
             CoordinatorInput::Stop => {}
         }
@@ -201,9 +207,20 @@ impl Working {
                     .coordinator
                     .written(now, id, outcome, &mut leading.effects);
             }
-            (News::Hosts(documents), _, Some(cluster)) => {
-                let changes = cluster.take_documents(now, documents);
-                self.hosts_changed(now, &changes);
+            (News::Hosts(documents), leading, Some(cluster)) => {
+                let came = cluster.take_documents(documents);
+                if let Some(leading) = leading {
+                    for host in came {
+                        cluster.send(host, &HostFrame::Lead(leading.term));
+                        cluster.tell_view_again();
+                    }
+                }
+                self.introduce(now);
+            }
+            (News::Gone(gone), _, Some(cluster)) => {
+                for host in cluster.take_gone(gone) {
+                    self.host_gone(now, host);
+                }
             }
             (News::Leader(leader), _, Some(_)) => self.leader_news(now, leader),
             (
@@ -211,6 +228,7 @@ impl Working {
                 | News::Document(_)
                 | News::Written { .. }
                 | News::Hosts(_)
+                | News::Gone(_)
                 | News::Leader(_),
                 _,
                 _,
@@ -246,7 +264,8 @@ impl Working {
             None => coordinator.host(now, self.host.entry(), effects),
             Some(cluster) => {
                 tracing::info!(term = term.0, "this host leads");
-                for document in cluster.documents() {
+                cluster.introduce_again();
+                for document in cluster.introduce() {
                     coordinator.host(now, document.entry(), effects);
                 }
                 cluster.send_to_all(&HostFrame::Lead(term));
@@ -269,19 +288,13 @@ impl Working {
         }
     }
 
-    fn hosts_changed(&mut self, now: Time, changes: &cluster::Changes) {
-        let (Some(leading), Some(cluster)) = (&mut self.leading, &mut self.cluster) else {
-            return;
-        };
-        for document in &changes.changed {
-            leading
-                .coordinator
-                .host(now, document.entry(), &mut leading.effects);
-        }
-        let others = changes.came.iter().filter(|host| **host != self.host.id);
-        for host in others {
-            cluster.send(*host, &HostFrame::Lead(leading.term));
-            cluster.tell_view_again();
+    /// Lets the coordinator know of the hosts that are there and heard.
+    fn introduce(&mut self, now: Time) {
+        if let (Some(leading), Some(cluster)) = (&mut self.leading, &mut self.cluster) {
+            let (coordinator, effects) = (&mut leading.coordinator, &mut leading.effects);
+            for document in cluster.introduce() {
+                coordinator.host(now, document.entry(), effects);
+            }
         }
     }
 
@@ -302,16 +315,54 @@ impl Working {
         if let Some(leading) = &mut self.leading {
             leading.wake(now);
         }
+        if let Some(cluster) = &mut self.cluster {
+            cluster.expire(now);
+            cluster.listen(now);
+            self.introduce(now);
+            self.suspect(now);
+        }
+    }
+
+    /// Acts on silence: a leader gives hosts up, others tell it, or take its office.
+    fn suspect(&mut self, now: Time) {
         let Some(cluster) = &mut self.cluster else {
             return;
         };
-        cluster.expire(now);
-        for host in cluster.given_up(now) {
-            self.host_gone(now, host);
+        if self.leading.is_some() {
+            for host in cluster.silent(now) {
+                tracing::warn!(%host, "nothing is heard from a host, and it is given up");
+                self.expel(host);
+            }
+            return;
+        }
+        for host in cluster.cut_off(now) {
+            cluster.send_to_leader(&HostFrame::Lost(host));
+        }
+        if let (true, Some(leader), Store::ZooKeeper(keeper)) = (
+            self.host.coordinates,
+            cluster.silent_leader(now),
+            &self.store,
+        ) {
+            tracing::warn!(host = %leader.host, "nothing is heard from the leader");
+            keeper.claim(leader);
+        }
+    }
+
+    /// Gives a host up, in the eyes of all: what follows, follows when the store says so.
+    fn expel(&self, host: HostId) {
+        if let Store::ZooKeeper(keeper) = &self.store {
+            keeper.expel(host);
         }
     }
 
     fn host_gone(&mut self, now: Time, host: HostId) {
+        if host == self.host.id {
+            tracing::error!("this host was taken for dead, and others do what it did");
+            if let Some(cluster) = &self.cluster {
+                cluster.tell_replaced();
+            }
+            return;
+        }
         if let Some(leading) = &mut self.leading {
             tracing::warn!(%host, "a host is gone, with all that ran there");
             leading
@@ -321,14 +372,10 @@ impl Working {
     }
 
     fn wake_at(&self, now: Time) -> Option<Time> {
-        const LOOK_EVERY: Duration = Duration::from_millis(500);
         let asked = self.leading.as_ref().and_then(|leading| leading.wake_at);
-        let looks = match (&self.cluster, self.is_shown) {
-            (None, _) => None,
-            (Some(_), true) => Some(now + LOOK_EVERY),
-            (Some(_), false) => Some(now + VIEW_EVERY),
-        };
-        asked.into_iter().chain(looks).min()
+        let looks = self.cluster.as_ref().map(Cluster::listen_at);
+        let shows = (!self.is_shown).then(|| now + VIEW_EVERY);
+        asked.into_iter().chain(looks).chain(shows).min()
     }
 
     /// Carries out what is wanted, and what that leads to, until nothing is; then shows it, then answers.

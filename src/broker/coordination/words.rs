@@ -6,6 +6,7 @@ use super::super::host_frame::{HostFrame, Question};
 use super::super::input::LinkNews;
 use super::Working;
 use super::leading::{Asker, unavailable};
+use super::store::Store;
 use crate::zookeeper::{Leader, Term};
 
 impl Working {
@@ -54,8 +55,10 @@ impl Working {
                 }
             }
             HostFrame::Ask { number, question } => self.asked(now, (from, number), question),
-            HostFrame::Lost(host) => self.host_gone(now, host),
-            HostFrame::Batch { .. } => unreachable!("batches go to instances, past this thread"),
+            HostFrame::Lost(host) => self.lost(from, host),
+            HostFrame::Batch { .. } | HostFrame::Beat => {
+                unreachable!("neither comes to this thread")
+            }
             frame @ (HostFrame::Started(_)
             | HostFrame::Failed(_)
             | HostFrame::Report { .. }
@@ -63,18 +66,29 @@ impl Working {
         }
     }
 
-    pub(super) fn link(&mut self, now: Time, host: HostId, news: LinkNews) {
+    pub(super) fn link(&self, host: HostId, news: LinkNews) {
         tracing::debug!(%host, ?news, "link");
         match news {
-            LinkNews::Up | LinkNews::Down => {
-                if let Some(cluster) = &mut self.cluster {
-                    cluster.reached(now, host, news == LinkNews::Up);
+            // Whether it is heard says more.
+            LinkNews::Up | LinkNews::Down => {}
+            LinkNews::Unwanted => {
+                if let Store::ZooKeeper(keeper) = &self.store {
+                    keeper.look();
                 }
             }
             LinkNews::Broken => {
                 self.send_to_leader(&HostFrame::Lost(host));
-                self.host_gone(now, host);
+                self.lost(self.host.id, host);
             }
+        }
+    }
+
+    /// Somebody has no use any more of a host, or does not hear it: one of the two has to go.
+    fn lost(&self, by: HostId, host: HostId) {
+        let is_gone = |host| self.cluster.as_ref().is_some_and(|c| c.is_gone(host));
+        if self.leading.is_some() && !is_gone(by) && !is_gone(host) {
+            tracing::warn!(%host, %by, "a host is lost to another one");
+            self.expel(host);
         }
     }
 
@@ -99,6 +113,7 @@ impl Working {
             | HostFrame::View(_)
             | HostFrame::Answer { .. }
             | HostFrame::Lost(_)
+            | HostFrame::Beat
             | HostFrame::Ask { .. } => unreachable!("these do not speak of one instance"),
         }
     }

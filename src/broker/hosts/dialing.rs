@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use gomera_model::link::ReceiverFrame;
+use gomera_model::link::{LinkRefusal, ReceiverFrame};
 use gomera_model::silbo::codec::{FrameError, FrameReader, FrameWriter};
 use gomera_operators::link::LinkFault;
 use quinn::{RecvStream, SendStream};
@@ -51,14 +51,26 @@ pub(super) async fn dial(
             Ok(known) => *known,
             Err(_) => return,
         };
+        if peer.is_given_up() {
+            return;
+        }
         let Some(address) = address else { continue };
         let began = Instant::now();
         let up = || tell(LinkNews::Up);
         let Err(parted) = converse(&peer, &endpoint, address, up).await;
         peer.disconnected();
+        if peer.is_given_up() {
+            tracing::debug!(host = %peer.host(), "the link to a host that is gone has ended");
+            return;
+        }
         if let Some(fault) = peer.fault() {
             tracing::error!(host = %peer.host(), %fault, "the link is given up");
-            tell(LinkNews::Broken);
+            let is_unwanted = fault == LinkFault::Refused(LinkRefusal::Outlived);
+            tell(if is_unwanted {
+                LinkNews::Unwanted
+            } else {
+                LinkNews::Broken
+            });
             return;
         }
         tracing::debug!(host = %peer.host(), %address, %parted, "not connected");

@@ -114,6 +114,10 @@ fn greet(arriving: &Mutex<Arriving>, hello: Hello) -> ReceiverFrame {
     if arriving.is_lost {
         return ReceiverFrame::Refused(LinkRefusal::OtherFormat);
     }
+    if arriving.is_gone {
+        return ReceiverFrame::Refused(LinkRefusal::Outlived);
+    }
+    arriving.heard += 1;
     let is_new = arriving.receiving.life() != hello.life;
     let answer = arriving.receiving.hello(hello);
     if is_new && matches!(answer, ReceiverFrame::Welcome(_)) {
@@ -134,6 +138,11 @@ fn take(
             return Err(Parted::Misplaced);
         };
         let mut arriving = arriving.lock().unwrap_or_else(PoisonError::into_inner);
+        if arriving.is_gone {
+            // What it runs is replaced, and nobody listens to it any more.
+            return Err(Parted::Refused);
+        }
+        arriving.heard += 1;
         if arriving.receiving.parcel(hello.life, number)? {
             // Under the lock, so that an older connection of this link cannot get in between.
             arriving.is_lost = true;
@@ -162,6 +171,8 @@ impl Hosts {
                 }
                 self.router.deliver(from, *last, frames);
             }
+            // To have come is all that it is for.
+            HostFrame::Beat => {}
             frame @ (HostFrame::Lead(_)
             | HostFrame::Start { .. }
             | HostFrame::Stop { .. }

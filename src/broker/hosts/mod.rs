@@ -9,7 +9,7 @@
 //! Each direction of a link has a connection and one stream of its own, opened by who sends: everything between two
 //! hosts stays in order, and nothing waits for the other direction.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -18,6 +18,7 @@ use gomera_model::link::{FORMAT, Hello, LinkLife};
 use gomera_model::{HostId, Incarnation, Topology};
 use gomera_operators::link::Receiving;
 
+use super::host_frame::HostFrame;
 use super::inbox::Inbox;
 use super::input::CoordinatorInput;
 use super::router::Router;
@@ -45,8 +46,16 @@ pub(crate) struct Hosts {
     /// Where instances run, as far as is known.
     places: RwLock<BTreeMap<Incarnation, HostId>>,
     /// The ends of the links to here.
-    arriving: Mutex<BTreeMap<HostId, Arc<Mutex<Arriving>>>>,
+    arriving: Mutex<Ends>,
     lives: AtomicU64,
+}
+
+/// The ends of all links to here.
+#[derive(Debug, Default)]
+struct Ends {
+    ends: BTreeMap<HostId, Arc<Mutex<Arriving>>>,
+    /// Who was declared dead.
+    gone: BTreeSet<HostId>,
 }
 
 /// The end of a link to here.
@@ -56,6 +65,10 @@ struct Arriving {
     unpacking: Unpacking,
     /// A parcel was taken of which nothing could be made: something is lost, and the link is of no use any more.
     is_lost: bool,
+    /// The host was declared dead: whatever it still says is not listened to.
+    is_gone: bool,
+    /// How often something came.
+    heard: u64,
 }
 
 impl Hosts {
@@ -129,10 +142,42 @@ impl Hosts {
         }
     }
 
-    /// Every link, by host.
+    /// Every link that is not given up, by host.
     pub(crate) fn peers(&self) -> Vec<Arc<Peer>> {
         let peers = self.peers.read().unwrap_or_else(PoisonError::into_inner);
-        peers.values().map(Arc::clone).collect()
+        let peers = peers.values().filter(|peer| !peer.is_given_up());
+        peers.map(Arc::clone).collect()
+    }
+
+    /// Says to everybody who can hear it that this host is there.
+    pub(crate) fn beat(&self) {
+        for peer in self.peers().iter().filter(|peer| peer.is_together()) {
+            peer.send(&HostFrame::Beat);
+        }
+    }
+
+    /// How often something has come from a host.
+    pub(crate) fn heard(&self, from: HostId) -> u64 {
+        let arriving = self.arriving.lock().unwrap_or_else(PoisonError::into_inner);
+        let end = arriving.ends.get(&from).map(Arc::clone);
+        drop(arriving);
+        end.map_or(0, |end| {
+            end.lock().unwrap_or_else(PoisonError::into_inner).heard
+        })
+    }
+
+    /// A host is declared dead: nothing is kept for it, and nothing taken from it any more.
+    pub(crate) fn give_up(&self, host: HostId) {
+        let peers = self.peers.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(peer) = peers.get(&host) {
+            peer.give_up();
+        }
+        drop(peers);
+        let mut arriving = self.arriving.lock().unwrap_or_else(PoisonError::into_inner);
+        arriving.gone.insert(host);
+        if let Some(end) = arriving.ends.get(&host) {
+            end.lock().unwrap_or_else(PoisonError::into_inner).is_gone = true;
+        }
     }
 
     pub(crate) fn endpoint(&self) -> &OperatorEndpoint {
@@ -158,11 +203,14 @@ impl Hosts {
 
     fn arriving(&self, from: HostId) -> Arc<Mutex<Arriving>> {
         let mut arriving = self.arriving.lock().unwrap_or_else(PoisonError::into_inner);
-        let end = arriving.entry(from).or_insert_with(|| {
+        let is_gone = arriving.gone.contains(&from);
+        let end = arriving.ends.entry(from).or_insert_with(|| {
             Arc::new(Mutex::new(Arriving {
                 receiving: Receiving::new(self.own),
                 unpacking: Unpacking::default(),
                 is_lost: false,
+                is_gone,
+                heard: 0,
             }))
         });
         Arc::clone(end)

@@ -94,6 +94,16 @@ impl Peer {
         }
     }
 
+    /// The other host is declared dead: nothing waits for it any more.
+    pub(super) fn give_up(&self) {
+        self.sending().give_up();
+        self.more.notify_one();
+    }
+
+    pub(super) fn is_given_up(&self) -> bool {
+        self.fault() == Some(LinkFault::GivenUp)
+    }
+
     pub(super) fn fault(&self) -> Option<LinkFault> {
         self.sending().fault()
     }

@@ -1,0 +1,367 @@
+//! The hosts as processes, and what they say of the cluster.
+
+use std::fs::{self, File};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::admin;
+use crate::network::{Network, Place};
+use crate::options::Layout;
+
+/// Looking at a host that answers takes a millisecond.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// Where one host runs, again and again.
+#[derive(Debug)]
+pub(crate) struct Site {
+    /// From 1.
+    pub(crate) number: usize,
+    roles: Option<&'static str>,
+    address: String,
+    directory: PathBuf,
+    process: Option<Child>,
+    /// Stopped by a signal.
+    pub(crate) is_stopped: bool,
+}
+
+/// All of them.
+#[derive(Debug)]
+pub(crate) struct Fleet {
+    pub(crate) sites: Vec<Site>,
+    pub(crate) network: Network,
+    zookeeper: String,
+    counts: Vec<String>,
+}
+
+impl Fleet {
+    /// None yet.
+    pub(crate) fn new(network: Network) -> Self {
+        let counts = [
+            "--connection-points",
+            "2",
+            "--access-points",
+            "2",
+            "--matchers",
+            "2",
+            "--exit-points",
+            "2",
+        ];
+        Self {
+            sites: Vec::new(),
+            network,
+            zookeeper: String::new(),
+            counts: counts.map(str::to_owned).to_vec(),
+        }
+    }
+
+    /// Starts a host for each place of the layout, instead of those before; everything they leave is below `home`.
+    pub(crate) fn start(&mut self, layout: Layout, zookeeper: String, home: &Path) {
+        self.sites.clear();
+        self.zookeeper = zookeeper;
+        let roles: &[Option<&'static str>] = match layout {
+            Layout::Hosts => &[None; 3],
+            Layout::Instances => &[
+                Some("connection-point"),
+                Some("connection-point"),
+                Some("access-point,coordinator"),
+                Some("access-point,coordinator"),
+                Some("matcher,coordinator"),
+                Some("matcher"),
+                Some("exit-point"),
+                Some("exit-point"),
+                Some("exit-point"),
+            ],
+        };
+        let sites = roles.iter().enumerate().map(|(index, roles)| Site {
+            number: index + 1,
+            roles: *roles,
+            address: self.network.address(Place::Host(index + 1)),
+            directory: home.join(format!("host-{}", index + 1)),
+            process: None,
+            is_stopped: false,
+        });
+        self.sites = sites.collect();
+        for index in 0..self.sites.len() {
+            if index > 0 {
+                self.share_authorities(index);
+            }
+            self.launch(index);
+            // The first one makes the authorities.
+            self.sites[index].wait_for_words(Duration::from_secs(40));
+        }
+    }
+
+    /// Starts the host of a place that has none.
+    pub(crate) fn launch(&mut self, index: usize) {
+        let site = &mut self.sites[index];
+        fs::create_dir_all(&site.directory).expect("a directory of its own");
+        let mut command = self
+            .network
+            .command(site.number, env!("CARGO_BIN_EXE_gomera"));
+        command
+            .env_clear()
+            .env("XDG_DATA_HOME", &site.directory)
+            .arg("serve");
+        let own = |port: u16| format!("{}:{port}", site.address);
+        command.args([
+            "--json",
+            "--log",
+            "info",
+            "--zookeeper",
+            &self.zookeeper,
+            "--zookeeper-session",
+            "2",
+        ]);
+        command.args([
+            "--listen",
+            &own(7454),
+            "--admin-listen",
+            &own(7455),
+            "--operator-listen",
+            &own(7456),
+        ]);
+        command.args([
+            "--copy-rate",
+            "4000",
+            "--host-name",
+            &format!("site-{}", site.number),
+        ]);
+        command
+            .args(["--hosts", &self.hosts_min()])
+            .args(&self.counts);
+        if let Some(roles) = self.sites[index].roles {
+            command.args(["--roles", roles]);
+        }
+        let site = &mut self.sites[index];
+        site.process = Some(site.spawn(command));
+    }
+
+    /// Ends a host at once.
+    pub(crate) fn kill(&mut self, index: usize) {
+        self.sites[index].end();
+    }
+
+    /// Sends a signal to a host.
+    pub(crate) fn signal(&mut self, index: usize, signal: &str) {
+        let site = &mut self.sites[index];
+        if let Some(process) = &site.process {
+            let id = process.id().to_string();
+            let sent = Command::new("kill").args(["-s", signal, &id]).status();
+            assert!(
+                sent.is_ok_and(|sent| sent.success()),
+                "{signal} is sent to host {}",
+                site.number
+            );
+            site.is_stopped = signal == "STOP";
+        }
+    }
+
+    /// Whether the process of a place has ended, of itself or because it was asked to.
+    pub(crate) fn has_ended(&mut self, index: usize) -> bool {
+        let process = self.sites[index].process.as_mut();
+        process.is_none_or(|process| matches!(process.try_wait(), Ok(Some(_)) | Err(_)))
+    }
+
+    /// Where clients connect.
+    pub(crate) fn servers(&self) -> Vec<String> {
+        let with_clients = self.sites.iter().filter(|site| site.has_clients());
+        let urls = with_clients.map(|site| format!("silbo://{}:7454", site.address));
+        urls.collect()
+    }
+
+    /// The authority that clients believe.
+    pub(crate) fn authority(&self) -> PathBuf {
+        self.sites[0].files().join("ca.pem")
+    }
+
+    /// The topology as the leader sees it, if it can be asked.
+    pub(crate) fn topology(&self) -> Option<Value> {
+        let seen = |site: &Site| admin::show(site.admin(), "/v1/topology").ok();
+        let mut first = None;
+        for site in self.awake() {
+            let Some((200, topology)) = seen(site) else {
+                continue;
+            };
+            if leader(&topology) == Some(site.name()) {
+                return Some(topology);
+            }
+            first.get_or_insert(topology);
+        }
+        first
+    }
+
+    /// The place of the host that leads.
+    pub(crate) fn leader(&self) -> Option<usize> {
+        let name = leader(&self.topology()?)?;
+        self.sites.iter().position(|site| site.name() == name)
+    }
+
+    /// What is under way, in the words of one host.
+    pub(crate) fn phase(&self, index: usize, operation: u64) -> Option<(String, String)> {
+        let path = format!("/v1/operations/{operation}");
+        let (_, record) = admin::show(self.sites[index].admin(), &path).ok()?;
+        let outcome = match &record["outcome"] {
+            Value::String(outcome) => outcome.clone(),
+            other => other.to_string(),
+        };
+        Some((record["phase"].as_str()?.to_owned(), outcome))
+    }
+
+    /// Asks for another number of instances; the operation that this began.
+    pub(crate) fn scale(&self, layer: &str, count: usize, strategy: &str) -> Option<u64> {
+        let body = json!({"layers": {layer: count}, "strategy": strategy});
+        let site = &self.sites[self.leader()?];
+        let (status, answer) = admin::post(site.admin(), "/v1/scale", &body).ok()?;
+        (status == 202).then(|| answer["id"].as_u64()).flatten()
+    }
+
+    /// Waits until all hosts are there, everything runs and nothing is under way; for how long that took. What the
+    /// cluster said last, if it takes too long.
+    pub(crate) fn settle(&mut self, within: Duration) -> Result<Duration, Value> {
+        let began = Instant::now();
+        loop {
+            let topology = self.topology().unwrap_or_default();
+            if self.is_settled(&topology) {
+                return Ok(began.elapsed());
+            }
+            if began.elapsed() > within {
+                return Err(topology);
+            }
+            thread::sleep(LOOK_EVERY);
+        }
+    }
+
+    fn is_settled(&mut self, topology: &Value) -> bool {
+        let there = topology["hosts"].as_array().map_or(0, |hosts| {
+            let present = hosts.iter().filter(|host| host["present"] == true);
+            present.count()
+        });
+        let all_there = hosts_are_present(topology) && there == self.sites.len();
+        all_there
+            && topology["ready"] == true
+            && topology["available"] == true
+            && topology["operation"].is_null()
+    }
+
+    fn awake(&self) -> impl Iterator<Item = &Site> {
+        self.sites
+            .iter()
+            .filter(|site| site.process.is_some() && !site.is_stopped)
+    }
+
+    fn hosts_min(&self) -> String {
+        self.sites.len().to_string()
+    }
+
+    fn share_authorities(&self, index: usize) {
+        let (from, to) = (self.sites[0].files(), self.sites[index].files());
+        fs::create_dir_all(&to).expect("a directory of its own");
+        for name in ["ca", "cluster-ca"] {
+            for file in [format!("{name}.pem"), format!("{name}.key")] {
+                fs::copy(from.join(&file), to.join(&file)).expect("the first host has made it");
+            }
+        }
+    }
+}
+
+impl Site {
+    /// What the hosts of this place are called.
+    pub(crate) fn name(&self) -> String {
+        format!("site-{}", self.number)
+    }
+
+    /// Where it is asked.
+    pub(crate) fn admin(&self) -> SocketAddr {
+        format!("{}:7455", self.address)
+            .parse()
+            .expect("an address and a port")
+    }
+
+    /// How often a host has begun here, restarts of its own included.
+    pub(crate) fn beginnings(&self) -> usize {
+        let said = fs::read_to_string(self.directory.join("said")).unwrap_or_default();
+        said.lines()
+            .filter(|line| line.contains("\"listening\""))
+            .count()
+    }
+
+    /// Waits until it has said once more that it serves; for how long, if it does.
+    pub(crate) fn wait_ready(&self, within: Duration) -> Option<Duration> {
+        let began = Instant::now();
+        while began.elapsed() < within {
+            if matches!(admin::show(self.admin(), "/readyz"), Ok((200, _))) {
+                return Some(began.elapsed());
+            }
+            thread::sleep(LOOK_EVERY);
+        }
+        None
+    }
+
+    fn has_clients(&self) -> bool {
+        self.roles
+            .is_none_or(|roles| roles.contains("connection-point"))
+    }
+
+    fn wait_for_words(&self, within: Duration) {
+        let began = Instant::now();
+        while self.beginnings() == 0 {
+            assert!(
+                began.elapsed() < within,
+                "host {} does not start: see {}",
+                self.number,
+                self.directory.display()
+            );
+            thread::sleep(LOOK_EVERY);
+        }
+    }
+
+    fn files(&self) -> PathBuf {
+        self.directory.join("gomera")
+    }
+
+    fn spawn(&self, mut command: Command) -> Child {
+        let open = |name| {
+            let file = File::options()
+                .create(true)
+                .append(true)
+                .open(self.directory.join(name));
+            file.expect("a file of its own")
+        };
+        command
+            .stdin(Stdio::null())
+            .stdout(open("said"))
+            .stderr(open("log"));
+        command.spawn().expect("a host is started")
+    }
+
+    fn end(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+        self.is_stopped = false;
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Every instance of the topology is on a host that is there.
+fn hosts_are_present(topology: &Value) -> bool {
+    let hosts = topology["hosts"].as_array();
+    hosts.is_some_and(|hosts| hosts.iter().all(|host| host["present"] == true))
+}
+
+fn leader(topology: &Value) -> Option<String> {
+    let hosts = topology["hosts"].as_array()?;
+    let leader = hosts.iter().find(|host| host["leads"] == true)?;
+    leader["name"].as_str().map(str::to_owned)
+}

@@ -131,17 +131,19 @@ fn swap(named: ExitPoints, target: ExitPoints) -> ExitPoints {
 }
 
 /// How many slots each member backs up, and who may back up whom.
-struct Backups<'a> {
-    members: &'a [&'a Instance],
+struct Backups {
+    /// Found once for each primary: slots are many, and members few.
+    able: BTreeMap<Incarnation, Vec<Incarnation>>,
     load: BTreeMap<Incarnation, usize>,
     /// An even share.
     share: usize,
 }
 
-impl<'a> Backups<'a> {
-    fn new(members: &'a [&'a Instance], slots: usize) -> Self {
+impl Backups {
+    fn new(members: &[&Instance], slots: usize) -> Self {
+        let able = members.iter().map(|member| (member.incarnation, able(members, member)));
         Self {
-            members,
+            able: able.collect(),
             load: BTreeMap::new(),
             share: slots.div_ceil(members.len().max(1)),
         }
@@ -150,7 +152,7 @@ impl<'a> Backups<'a> {
     /// The present backup, or the old primary where the roles changed, if it may go on.
     fn keep(&mut self, primary: Incarnation, before: ExitPoints) -> Option<Incarnation> {
         let kept = [before.backup, Some(before.primary)].into_iter().flatten();
-        let able: Vec<_> = self.able(primary);
+        let able = self.able(primary);
         let backup = kept.into_iter().find(|kept| able.contains(kept))?;
         *self.load.entry(backup).or_default() += 1;
         Some(backup)
@@ -158,7 +160,7 @@ impl<'a> Backups<'a> {
 
     /// Who has the fewest of those who may.
     fn lightest(&mut self, primary: Incarnation) -> Option<Incarnation> {
-        let able = self.able(primary).into_iter();
+        let able = self.able(primary).iter().copied();
         let backup = able.min_by_key(|who| (self.load_of(*who), *who))?;
         *self.load.entry(backup).or_default() += 1;
         Some(backup)
@@ -172,7 +174,7 @@ impl<'a> Backups<'a> {
         if self.load_of(backup) <= self.share {
             return;
         }
-        let able = self.able(points.primary).into_iter();
+        let able = self.able(points.primary).iter().copied();
         let lighter = able.min_by_key(|who| (self.load_of(*who), *who));
         if let Some(lighter) = lighter.filter(|who| self.load_of(*who) < self.share) {
             *self.load.entry(backup).or_default() -= 1;
@@ -185,22 +187,22 @@ impl<'a> Backups<'a> {
         self.load.get(&who).copied().unwrap_or(0)
     }
 
-    /// Who may back a primary up: who is in another zone, or else at least on another host.
-    fn able(&self, primary: Incarnation) -> Vec<Incarnation> {
-        let of = |who: Incarnation| self.members.iter().find(|m| m.incarnation == who);
-        let Some(primary) = of(primary) else {
-            return Vec::new();
-        };
-        let elsewhere = |is_far: &dyn Fn(&Instance) -> bool| -> Vec<Incarnation> {
-            let far = self.members.iter().filter(|member| is_far(member));
-            far.map(|member| member.incarnation).collect()
-        };
-        let zones = elsewhere(&|member| member.zone != primary.zone);
-        if zones.is_empty() {
-            elsewhere(&|member| member.host != primary.host)
-        } else {
-            zones
-        }
+    fn able(&self, primary: Incarnation) -> &[Incarnation] {
+        self.able.get(&primary).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// Who may back a primary up: who is in another zone, or else at least on another host.
+fn able(members: &[&Instance], primary: &Instance) -> Vec<Incarnation> {
+    let elsewhere = |is_far: &dyn Fn(&Instance) -> bool| -> Vec<Incarnation> {
+        let far = members.iter().filter(|member| is_far(member));
+        far.map(|member| member.incarnation).collect()
+    };
+    let zones = elsewhere(&|member| member.zone != primary.zone);
+    if zones.is_empty() {
+        elsewhere(&|member| member.host != primary.host)
+    } else {
+        zones
     }
 }
 

@@ -3,7 +3,7 @@
 
 use gomera_model::{Incarnation, Instance, Layer};
 
-use super::{Cargo, Route, World};
+use super::{Route, World};
 
 impl World {
     /// Whether somebody may die now.
@@ -24,7 +24,7 @@ impl World {
         if !is_zombie {
             self.end_abruptly(&instance);
         }
-        self.put(Route::Host, Cargo::Failed(who));
+        self.suspect(who);
     }
 
     /// What an instance that has ended leaves: some of what it sent, and its clients without a connection.
@@ -38,15 +38,20 @@ impl World {
                     let mut rng = self.rng.fork();
                     self.post.cut(route, &mut rng);
                 }
-                Route::Report(from) if from == who => self.post.remove(route),
+                Route::Report { from, .. } if from == who => self.post.remove(route),
                 Route::Lane { to, .. } | Route::Order(to) if to == who => self.post.remove(route),
                 Route::Lane { .. }
                 | Route::Order(_)
-                | Route::Report(_)
+                | Route::Report { .. }
                 | Route::Up(_)
                 | Route::Down(_)
-                | Route::Store
-                | Route::Host => {}
+                | Route::Word { .. }
+                | Route::Store(_)
+                | Route::Write(_)
+                | Route::Late(_)
+                | Route::News(_)
+                | Route::Written(_)
+                | Route::Rumour => {}
             }
         }
         self.lose_connections_of(who);
@@ -54,7 +59,7 @@ impl World {
 
     /// Who may die: whom others can replace. An exit point only where every slot has two.
     fn mortals(&self) -> Vec<Instance> {
-        let Some(topology) = self.cluster.coordinator.topology() else {
+        let Some(topology) = self.cluster.topology() else {
             return Vec::new();
         };
         let pairs = &topology.exit_points_of;
@@ -69,16 +74,16 @@ impl World {
     }
 
     fn is_whole_without(&self, dead: Incarnation) -> bool {
-        let coordinator = &self.cluster.coordinator;
-        let topology = coordinator.topology();
+        let cluster = &self.cluster;
+        let topology = cluster.topology();
         let is_replaced = topology.is_some_and(|topology| topology.instance(dead).is_none());
-        is_replaced && coordinator.is_ready() && coordinator.under_way().is_none()
+        is_replaced && cluster.is_ready() && cluster.under_way().is_none()
     }
 
     fn note_death(&mut self, is_zombie: bool) {
         self.reach.deaths += 1;
         self.reach.zombies += u64::from(is_zombie);
-        let Some(record) = self.cluster.coordinator.under_way() else {
+        let Some(record) = self.cluster.under_way() else {
             return;
         };
         let is_committed = record

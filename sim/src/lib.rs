@@ -12,6 +12,7 @@ mod census;
 pub mod checker;
 mod content;
 mod digest;
+pub mod faults;
 pub mod mutants;
 pub mod reach;
 pub mod rng;
@@ -23,6 +24,7 @@ mod world;
 
 pub use census::census;
 pub use checker::{Breach, Promise};
+pub use faults::Fault;
 pub use mutants::{MUTANTS, Mutant, RARE_MUTANTS};
 pub use reach::Reach;
 pub use run::{Verdict, run, tell};

@@ -215,7 +215,7 @@ impl World {
         party: Party,
         effect: Effect<Event>,
     ) -> Option<Event> {
-        self.digest.add(&effect);
+        self.digest_effect(&effect);
         match effect {
             Effect::Open(generation) => self.open_connection(party, generation),
             Effect::Send { connection, frame } => {

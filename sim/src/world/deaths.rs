@@ -18,8 +18,10 @@ pub(super) struct Dead {
     all: BTreeSet<Incarnation>,
     /// Those that are not replaced yet, or behind which not everything is whole again.
     missed: Vec<Incarnation>,
-    /// Hosts that are gone.
+    /// Hosts that the store knows no more, and never will again.
     pub(super) hosts: BTreeSet<HostId>,
+    /// Those of them that have really ended: they hear nothing.
+    pub(super) ended: BTreeSet<HostId>,
 }
 
 /// One death.
@@ -72,12 +74,58 @@ impl World {
             self.dead.all.insert(instance.incarnation);
             self.dead.missed.push(instance.incarnation);
         }
+        if let Cargo::HostGone(host) = word {
+            self.expel(host, is_zombie);
+        }
         if !is_zombie {
             for instance in &instances {
                 self.end_abruptly(instance);
             }
         }
-        self.put(Route::Host, word);
+        self.put(Route::Rumour, word);
+    }
+
+    /// The store has no lease of this host any more, and never will. One that is only taken for dead goes on with what it
+    /// knows, also with leading, until it hears of somebody newer.
+    fn expel(&mut self, host: HostId, is_zombie: bool) {
+        if let Some(lease) = self.cluster.host(host).lease.take() {
+            self.cluster.ensemble.expire(lease);
+        }
+        self.cluster.host(host).looks_at = None;
+        if !is_zombie {
+            self.dead.ended.insert(host);
+            self.resign(host);
+        }
+        let routes: Vec<_> = self.post.routes().collect();
+        for route in routes {
+            match route {
+                Route::News(of) | Route::Store(of) | Route::Write(of) | Route::Written(of)
+                    if of == host =>
+                {
+                    self.post.remove(route);
+                }
+                Route::Word { from, to } if !is_zombie && to == host && from != host => {
+                    self.post.remove(route);
+                }
+                Route::Word { from, .. } if !is_zombie && from == host => {
+                    let mut rng = self.rng.fork();
+                    self.post.cut_words(route, &mut rng);
+                }
+                Route::Lane { .. }
+                | Route::Order(_)
+                | Route::Report { .. }
+                | Route::Up(_)
+                | Route::Down(_)
+                | Route::Word { .. }
+                | Route::Store(_)
+                | Route::Write(_)
+                | Route::Late(_)
+                | Route::News(_)
+                | Route::Written(_)
+                | Route::Rumour => {}
+            }
+        }
+        self.hint_others(host);
     }
 
     /// What an instance that has ended leaves: some of what it sent, and its clients without a connection.
@@ -91,15 +139,20 @@ impl World {
                     let mut rng = self.rng.fork();
                     self.post.cut(route, &mut rng);
                 }
-                Route::Report(from) if from == who => self.post.remove(route),
+                Route::Report { from, .. } if from == who => self.post.remove(route),
                 Route::Lane { to, .. } | Route::Order(to) if to == who => self.post.remove(route),
                 Route::Lane { .. }
                 | Route::Order(_)
-                | Route::Report(_)
+                | Route::Report { .. }
                 | Route::Up(_)
                 | Route::Down(_)
-                | Route::Store
-                | Route::Host => {}
+                | Route::Word { .. }
+                | Route::Store(_)
+                | Route::Write(_)
+                | Route::Late(_)
+                | Route::News(_)
+                | Route::Written(_)
+                | Route::Rumour => {}
             }
         }
         self.lose_connections_of(who);
@@ -107,7 +160,7 @@ impl World {
 
     /// Whose death is promised to be survived. An exit point's, and a host's, only where every slot has two.
     fn victims(&self) -> Vec<Victim> {
-        let Some(topology) = self.cluster.coordinator.topology() else {
+        let Some(topology) = self.cluster.topology() else {
             return Vec::new();
         };
         let pairs = &topology.exit_points_of;
@@ -138,8 +191,8 @@ impl World {
     }
 
     fn is_whole_again(&self) -> bool {
-        let coordinator = &self.cluster.coordinator;
-        let Some(topology) = coordinator.topology() else {
+        let cluster = &self.cluster;
+        let Some(topology) = cluster.topology() else {
             return false;
         };
         let mut missed = self.dead.missed.iter();
@@ -149,10 +202,7 @@ impl World {
             let running = self.instances.get(instance.incarnation);
             running.is_some_and(|running| running.operator.epoch() == topology.epoch)
         };
-        is_replaced
-            && coordinator.is_ready()
-            && coordinator.under_way().is_none()
-            && listed.all(has_read)
+        is_replaced && cluster.is_ready() && cluster.under_way().is_none() && listed.all(has_read)
     }
 
     fn note_death(&mut self, victim: &Victim, is_zombie: bool) {
@@ -161,7 +211,7 @@ impl World {
             Victim::Host(..) => self.reach.hosts_lost += 1,
         }
         self.reach.zombies += u64::from(is_zombie);
-        let Some(record) = self.cluster.coordinator.under_way() else {
+        let Some(record) = self.cluster.under_way() else {
             return;
         };
         let is_committed = record

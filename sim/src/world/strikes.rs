@@ -6,7 +6,7 @@
 use gomera_coordinator::PhaseName;
 use gomera_model::{Duration, HostId, Incarnation, Layer, OperationId, Time};
 
-use super::{Cargo, Receiver, Route, World};
+use super::{Receiver, Route, World};
 use crate::checker::Moment;
 use crate::faults::{Fault, Faults};
 

@@ -66,11 +66,14 @@ pub enum Rule {
     RestoreBeforeMatching,
     /// A backup drops what it has of a lost access point beyond what its primary had released.
     DropBeyondPrimary,
+    /// An access point refuses operations of a connection point that has not read the last cut: they are repeated behind
+    /// those that were lost, and must not overtake them.
+    RefuseOperationsBeforeCut,
 }
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::VisibilityFilter,
         Self::JoinUnderStamp,
         Self::ReleaseAfterEveryFlip,
@@ -100,6 +103,7 @@ impl Rule {
         Self::ConfirmBeforeAnswer,
         Self::RestoreBeforeMatching,
         Self::DropBeyondPrimary,
+        Self::RefuseOperationsBeforeCut,
     ];
 }
 

@@ -216,6 +216,15 @@ impl AccessPoint {
         *epoch > self.epoch() || self.ahead.iter().any(|(of, _)| *of == from)
     }
 
+    /// Whether a subscription operation comes from somebody who has not read the last cut, and will repeat it, behind those
+    /// before it that a lost matcher had: it must not overtake them.
+    fn is_from_before_cut(&mut self, epoch: Epoch) -> bool {
+        let is_before = epoch < self.phase.topology().cut
+            && !self.rules.broken(Rule::RefuseOperationsBeforeCut);
+        self.stats.fenced += u64::from(is_before);
+        is_before
+    }
+
     /// A topology has come: operations that waited for it go on.
     fn catch_up(&mut self, now: Time, effects: &mut Effects) {
         for (from, frame) in core::mem::take(&mut self.ahead) {
@@ -259,10 +268,10 @@ impl AccessPoint {
             AccessPointFrame::Request {
                 session,
                 generation,
+                epoch,
                 request,
-                ..
             } => {
-                if self.is_newest(session, generation) {
+                if self.is_newest(session, generation) && !self.is_from_before_cut(epoch) {
                     let client = (from, session, generation);
                     self.request(now, client, request, effects);
                 }

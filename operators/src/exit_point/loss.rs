@@ -33,6 +33,13 @@ impl ExitPoint {
             for join in self.joins.values_mut() {
                 join.cut(next.cut);
             }
+            // What comes again comes under a stamp that gives nothing to one that has left.
+            if next.instance(self.own).is_none() {
+                self.joins.clear();
+                for closing in &mut self.closings {
+                    closing.flips_missing.clear();
+                }
+            }
         }
     }
 

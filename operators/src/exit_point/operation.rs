@@ -209,9 +209,13 @@ impl ExitPoint {
         self.epochs.is_empty() || self.epochs.newest().epoch >= epoch
     }
 
-    /// One that was not listed before takes part from the FLIP on: what is stamped before it is nothing to it.
+    /// One that was not listed before takes part from the FLIP on: what is stamped before it is nothing to it. One that has
+    /// left takes no part in what further access points stamp.
     fn begin_joins(&mut self, present: &Topology, next: &Topology) {
         let was_listed = present.instance(self.own).is_some();
+        if !was_listed && next.instance(self.own).is_none() {
+            return;
+        }
         for access_point in next.incarnations(Layer::AccessPoints) {
             self.joins.entry(access_point).or_insert_with(|| {
                 if was_listed {

@@ -93,10 +93,11 @@ impl ExitPoint {
         for heir in heirs {
             to_exit_point(heir, BackupFrame::Yield(next.epoch), effects);
         }
-        self.fills = to_fill
-            .into_iter()
-            .map(|(to, slots)| Fill::new(to, next.epoch, slots))
-            .collect();
+        let own = self.own;
+        self.fills.retain_mut(|fill| fill.goes_on(own, next));
+        let to_fill = to_fill.into_iter();
+        self.fills
+            .extend(to_fill.map(|(to, slots)| Fill::new(to, next.epoch, slots)));
         if self.rules.broken(Rule::FillAfterJoined) {
             self.begin_fills();
         }

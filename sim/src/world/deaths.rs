@@ -164,7 +164,8 @@ impl World {
             return Vec::new();
         };
         let pairs = &topology.exit_points_of;
-        let is_paired = pairs.iter().all(|points| points.backup.is_some());
+        let is_paired =
+            pairs.iter().all(|points| points.backup.is_some()) && !self.gives_up_pairs();
         let running = || self.instances.all().map(|running| &running.instance);
         if self.mortal == Some(Mortal::Hosts) {
             let hosts: BTreeSet<_> = running()
@@ -188,6 +189,14 @@ impl World {
             .filter(|instance| topology.instance(instance.incarnation).is_some())
             .map(|instance| Victim::Instance(instance.clone()))
             .collect()
+    }
+
+    /// Whether the operation under way leaves one exit point alone: from its last commit on, whenever that is, nobody has
+    /// promised anything.
+    fn gives_up_pairs(&self) -> bool {
+        let under_way = self.cluster.coordinator.under_way();
+        let resize = under_way.and_then(|record| record.layers.get(&Layer::ExitPoints));
+        resize.is_some_and(|resize| resize.to == 1)
     }
 
     fn is_whole_again(&self) -> bool {

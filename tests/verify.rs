@@ -271,15 +271,7 @@ fn a_broker_that_scales_keeps_the_contract_and_its_records_can_be_checked_again(
     second.report["check_seconds"] = report["check_seconds"].clone();
     assert_eq!(second.report, *report);
 
-    // A delivery is struck out of a record.
-    let file = kept.join("subscriber-0003.log");
-    let text = std::fs::read_to_string(&file).unwrap();
-    let struck = text
-        .lines()
-        .filter(|line| line.contains(" v "))
-        .nth(40)
-        .unwrap();
-    std::fs::write(&file, text.replace(&format!("{struck}\n"), "")).unwrap();
+    strike_one_out(&kept.join("subscriber-0003.log"));
     let third = again(&[]);
     assert_eq!(
         (third.code, third.found()),
@@ -287,6 +279,14 @@ fn a_broker_that_scales_keeps_the_contract_and_its_records_can_be_checked_again(
         "{}",
         third.report
     );
+}
+
+/// Strikes a delivery out of a record.
+fn strike_one_out(file: &Path) {
+    let text = std::fs::read_to_string(file).unwrap();
+    let mut deliveries = text.lines().filter(|line| line.contains(" v "));
+    let struck = deliveries.nth(40).unwrap();
+    std::fs::write(file, text.replace(&format!("{struck}\n"), "")).unwrap();
 }
 
 #[test]

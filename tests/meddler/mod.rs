@@ -270,17 +270,19 @@ impl Mind {
 
     fn deliver(&mut self, mut deliver: Deliver) -> Vec<Deliver> {
         let is_time = self.deliveries > SPARED && self.is_innocent();
+        // That one stays as it is, so it is certain what has to come for it.
+        let is_pulse = deliver.hits[0].number == PULSE;
         match self.fault {
             Fault::None | Fault::Silent => {}
             Fault::LoseAll => {
                 self.did();
                 return Vec::new();
             }
-            Fault::Lose if is_time => {
+            Fault::Lose if is_time && is_pulse => {
                 self.did();
                 return Vec::new();
             }
-            Fault::LoseHit if is_time && deliver.hits.len() > 1 => {
+            Fault::LoseHit if is_time && is_pulse && deliver.hits.len() > 1 => {
                 self.did();
                 deliver.hits.remove(0);
             }
@@ -299,7 +301,7 @@ impl Mind {
                     },
                 );
             }
-            Fault::Swap => return self.swap(deliver, is_time),
+            Fault::Swap => return self.swap(deliver, is_time && is_pulse),
             Fault::Alter if is_time => {
                 self.did();
                 let other = AttributesBuilder::new().with("level", Value::Int(-1));

@@ -12,3 +12,5 @@ pub mod record;
 pub mod story;
 pub mod trail;
 pub(crate) mod value;
+
+pub use predicate::ParseError;

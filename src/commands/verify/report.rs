@@ -169,6 +169,12 @@ impl Report {
             line("records", kept.display().to_string());
         }
         line("verdict", self.verdict_text());
+        text + &self.told()
+    }
+
+    /// The stories, and how many are not told.
+    fn told(&self) -> String {
+        let mut text = String::new();
         for story in &self.stories {
             let _ = write!(text, "\n{story}");
         }

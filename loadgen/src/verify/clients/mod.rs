@@ -173,7 +173,11 @@ async fn listen(
     while left > 0 {
         tokio::select! {
             said = heard.recv() => {
-                left -= usize::from(said == Some(word));
+                let Some(said) = said else {
+                    // All have ended, and said so in their records.
+                    return Err(ClientsError::NotSubscribed { patience: load.patience });
+                };
+                left -= usize::from(said == word);
                 since = Instant::now();
             }
             Some(ended) = tasks.join_next() => ended??,
@@ -215,11 +219,3 @@ const STRAGGLERS_WITHIN: Duration = Duration::from_millis(300);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How long a client takes to say good-bye, at most.
 const FINISH_WITHIN: Duration = Duration::from_secs(2);
-
-/// The wall clock, nanoseconds.
-fn unix_ns() -> i64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    since.map_or(0, |since| {
-        i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
-    })
-}

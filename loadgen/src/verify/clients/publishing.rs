@@ -1,6 +1,7 @@
 //! One publisher: keeps to its pace whatever happens, and marks the end.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use gomera_client::{Publisher, PublisherEvent, PublisherEvents};
@@ -31,22 +32,27 @@ impl Task {
         events: PublisherEvents,
     ) -> Result<(), ClientsError> {
         self.record.say(format_args!("o {:x}", publisher.id().0));
-        let heard = tokio::spawn(hear(
-            events,
-            Arc::clone(&self.record),
-            Arc::clone(&self.live),
-        ));
+        let ordinary = Arc::new(AtomicU64::new(u64::MAX));
+        let hearing = Hearing {
+            record: Arc::clone(&self.record),
+            live: Arc::clone(&self.live),
+            ordinary: Arc::clone(&ordinary),
+        };
+        let mut heard = tokio::spawn(hearing.hear(events));
         let record = Arc::clone(&self.record);
-        self.publish(&publisher).await;
+        self.publish(&publisher, &ordinary).await;
         // What is not acknowledged by now is waited for no longer; the record tells.
         let _ = timeout(FINISH_WITHIN, publisher.finish()).await;
-        heard.abort();
+        // Whoever finishes tells all that has come before.
+        if timeout(FINISH_WITHIN, &mut heard).await.is_err() {
+            heard.abort();
+        }
         record.say(format_args!("f"));
         record.flush()?;
         Ok(())
     }
 
-    async fn publish(mut self, publisher: &Publisher) {
+    async fn publish(mut self, publisher: &Publisher, ordinary: &AtomicU64) {
         let seed = self.load.seed.wrapping_add(1_000 + self.index as u64);
         let mut author = Author::new(&self.load.run, seed);
         let Some(begin) = self.begin().await else {
@@ -69,6 +75,7 @@ impl Task {
                 return;
             }
         }
+        ordinary.store(seq, Ordering::SeqCst);
         self.settle(publisher).await;
         while *self.phases.borrow() != Phase::Over {
             seq += 1;
@@ -148,25 +155,41 @@ impl Task {
 }
 
 /// Writes down what becomes of what was published.
-async fn hear(mut events: PublisherEvents, record: Arc<Record>, live: Arc<Live>) {
-    let mut was_welcomed = false;
-    while let Some(event) = events.next().await {
-        match event {
-            PublisherEvent::Acknowledged { seq, matched } => {
-                live.acknowledged();
-                record.say(format_args!("a {} {}", seq.0, matched.unwrap_or(0)));
-            }
-            PublisherEvent::Refused { seq, refusal } => {
-                record.say(format_args!("r {} {}", seq.0, one_line(&refusal.reason)));
-            }
-            PublisherEvent::Connected if was_welcomed => record.say(format_args!("c")),
-            PublisherEvent::Connected => was_welcomed = true,
-            PublisherEvent::Disconnected => record.say(format_args!("d")),
-            // That it was ended from here is said at the end.
-            PublisherEvent::Ended(refusal)
-                if refusal.code == gomera_model::silbo::RefusalCode::Ended => {}
-            PublisherEvent::Ended(refusal) => {
-                record.say(format_args!("e {}", one_line(&refusal.reason)));
+struct Hearing {
+    record: Arc<Record>,
+    live: Arc<Live>,
+    /// The last that is not a mark; marks do not show that anything goes on.
+    ordinary: Arc<AtomicU64>,
+}
+
+impl Hearing {
+    async fn hear(self, mut events: PublisherEvents) {
+        let Self {
+            record,
+            live,
+            ordinary,
+        } = self;
+        let mut was_welcomed = false;
+        while let Some(event) = events.next().await {
+            match event {
+                PublisherEvent::Acknowledged { seq, matched } => {
+                    if seq.0 <= ordinary.load(Ordering::SeqCst) {
+                        live.acknowledged();
+                    }
+                    record.say(format_args!("a {} {}", seq.0, matched.unwrap_or(0)));
+                }
+                PublisherEvent::Refused { seq, refusal } => {
+                    record.say(format_args!("r {} {}", seq.0, one_line(&refusal.reason)));
+                }
+                PublisherEvent::Connected if was_welcomed => record.say(format_args!("c")),
+                PublisherEvent::Connected => was_welcomed = true,
+                PublisherEvent::Disconnected => record.say(format_args!("d")),
+                // That it was ended from here is said at the end.
+                PublisherEvent::Ended(refusal)
+                    if refusal.code == gomera_model::silbo::RefusalCode::Ended => {}
+                PublisherEvent::Ended(refusal) => {
+                    record.say(format_args!("e {}", one_line(&refusal.reason)));
+                }
             }
         }
     }

@@ -11,7 +11,7 @@ use gomera_model::silbo::{Deliver, RefusalCode};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
-use super::{ClientsError, FINISH_WITHIN, Load, Phase, Word, unix_ns};
+use super::{ClientsError, FINISH_WITHIN, Load, Phase, Word};
 use crate::live::Live;
 use crate::random::Random;
 use crate::verify::content::{Author, digest};
@@ -288,18 +288,17 @@ impl Subscribing {
             write(format_args!("{comma}{}:{}", hit.number.0, hit.operation.0));
         }
         record.say_at(at, format_args!("{line}"));
-        if what == "v" {
-            let published = delivery.published_at.0;
-            let latency = unix_ns().saturating_sub(published);
-            self.task
-                .live
-                .delivered(delivery.hits.len(), u64::try_from(latency).ok());
-            if delivery.hits.iter().any(|hit| hit.number.0 == MARK) {
-                self.ended.insert(delivery.publisher.0);
-                if self.ended.len() >= self.task.load.publishers {
-                    self.complete();
-                }
+        if what != "v" {
+            return;
+        }
+        if delivery.hits.iter().any(|hit| hit.number.0 == MARK) {
+            self.ended.insert(delivery.publisher.0);
+            if self.ended.len() >= self.task.load.publishers {
+                self.complete();
             }
+        } else {
+            // The time that it took is worked out from the records.
+            self.task.live.delivered(delivery.hits.len(), None);
         }
     }
 

@@ -2,7 +2,8 @@
 //!
 //! A *life* is a filter in force, or none. The broker switches from one to the next at one position of each publisher,
 //! which nobody outside knows exactly; but two bounds are known. What was published after the answer belongs to the new
-//! life or a later one; what was acknowledged before the request belongs to the old one or an earlier one.
+//! life or a later one; what was acknowledged before the request belongs to the old one or an earlier one. Only an end
+//! may still take effect on what is on its way to the client: until that, or something later of the publisher, has come.
 //!
 //! ```text
 //! publisher      ── acknowledged ──┤ asked         answered ├── published ──►
@@ -15,7 +16,7 @@ use super::bits::Bits;
 use crate::verify::trail::Publisher;
 
 /// A filter in force, or none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Life<'a> {
     /// Its text; none before the first and after an end.
     pub(super) filter: Option<&'a str>,
@@ -23,6 +24,8 @@ pub(super) struct Life<'a> {
     pub(super) asked: u64,
     /// When that was answered; the end of time if it was not.
     pub(super) answered: u64,
+    /// Of an end: how far each publisher's notifications had come when it was asked for.
+    pub(super) came: Option<Vec<u32>>,
 }
 
 /// One subscription of one subscriber.
@@ -52,6 +55,7 @@ impl<'a> Standing<'a> {
             filter: None,
             asked: 0,
             answered: 0,
+            came: None,
         };
         Self {
             subscriber,
@@ -62,11 +66,13 @@ impl<'a> Standing<'a> {
         }
     }
 
-    pub(super) fn asked(&mut self, at: u64, filter: Option<&'a str>) {
+    /// Something is asked for, when each publisher's notifications had come so far.
+    pub(super) fn asked(&mut self, at: u64, filter: Option<&'a str>, came: &[u32]) {
         self.lives.push(Life {
             filter,
             asked: at,
             answered: u64::MAX,
+            came: filter.is_none().then(|| came.to_vec()),
         });
     }
 
@@ -86,13 +92,13 @@ impl<'a> Standing<'a> {
     }
 
     /// All of a publisher's notifications, cut where a life may begin and where it must have begun.
-    pub(super) fn segments(&self, publisher: &Publisher<'_>) -> Vec<Segment> {
+    pub(super) fn segments(&self, (index, publisher): (usize, &Publisher<'_>)) -> Vec<Segment> {
         let count = publisher.count();
         let mut cuts = vec![0, count];
         let bounds: Vec<Range<u32>> = self
             .lives
             .iter()
-            .map(|life| bounds(life, publisher))
+            .map(|life| bounds(life, (index, publisher)))
             .collect();
         cuts.extend(
             bounds
@@ -129,10 +135,12 @@ impl<'a> Standing<'a> {
 }
 
 /// Where a life may begin, and where it must have begun.
-fn bounds(life: &Life<'_>, publisher: &Publisher<'_>) -> Range<u32> {
+fn bounds(life: &Life<'_>, (index, publisher): (usize, &Publisher<'_>)) -> Range<u32> {
     let first = |index: usize| u32::try_from(index).expect("a publisher sends fewer than 2^32");
     let publications = &publisher.publications;
     let may = first(publications.partition_point(|p| p.settled < life.asked));
+    let came = life.came.as_ref().map_or(u32::MAX, |came| came[index]);
+    let may = may.min(came);
     let must = first(publications.partition_point(|p| p.at <= life.answered));
     may..must.max(may)
 }
@@ -164,12 +172,12 @@ mod tests {
     ) {
         let mut standing = Standing::new(0, 0, &[10]);
         for (asked, filter, answered) in requests {
-            standing.asked(*asked, *filter);
+            standing.asked(*asked, *filter, &[3]);
             if *answered != u64::MAX {
                 standing.answered(*answered, false);
             }
         }
-        let segments = standing.segments(&publisher(10));
+        let segments = standing.segments((0, &publisher(10)));
         let found: Vec<_> = segments
             .into_iter()
             .map(|s| (s.span, s.low, s.high))
@@ -191,5 +199,10 @@ mod tests {
         );
         check(&[(31, Some("a"), u64::MAX)], &[(0..2, 0, 0), (2..10, 0, 1)]);
         check(&[(500, Some("a"), 501)], &[(0..10, 0, 0)]);
+        // Three have come: an end may cut the rest off, although it is settled.
+        check(
+            &[(1, Some("a"), 2), (95, None, 96)],
+            &[(0..1, 0, 1), (1..3, 1, 1), (3..10, 1, 2)],
+        );
     }
 }

@@ -307,6 +307,7 @@ fn questions<'a>(
                 .collect(),
             segments: publishers
                 .iter()
+                .enumerate()
                 .map(|publisher| standing.segments(publisher))
                 .collect(),
         })

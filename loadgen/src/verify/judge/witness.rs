@@ -234,7 +234,8 @@ impl<'a> Walk<'_, 'a> {
             Entry::Attached { is_fresh, .. } => self.attached(at, is_fresh),
             Entry::Resubscribed => self.resubscribed(at),
             Entry::SubscriptionLost { number, .. } => {
-                self.standing(number).asked(at, None);
+                let latest = self.latest.clone();
+                self.standing(number).asked(at, None, &latest);
                 self.standing(number).answered(at, false);
                 self.found(Fault::SubscriptionRefused, at, None, Some(number));
             }
@@ -246,12 +247,13 @@ impl<'a> Walk<'_, 'a> {
 
     fn asked(&mut self, at: u64, number: u32, filter: Option<&'a str>) {
         let was_there = {
+            let latest = self.latest.clone();
             let standing = self.standing(number);
             let was_there = standing
                 .lives
                 .last()
                 .is_some_and(|life| life.filter.is_some());
-            standing.asked(at, filter);
+            standing.asked(at, filter, &latest);
             was_there
         };
         let tally = &mut self.witness.tally;

@@ -11,7 +11,7 @@ mod tests;
 use std::cmp::Ordering;
 
 use super::value::{Cell, Columns};
-pub(crate) use parse::ParseError;
+pub use parse::ParseError;
 
 /// A filter, ready to be asked.
 #[derive(Clone, Debug, PartialEq)]

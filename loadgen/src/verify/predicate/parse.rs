@@ -74,7 +74,9 @@ fn tokens(text: &str) -> Result<Vec<Token>, String> {
                 .into_iter()
                 .find(|sign| text[start..].starts_with(sign));
             let sign = sign.ok_or_else(|| first.to_string())?;
-            sign.chars().for_each(|_| drop(rest.next()));
+            for _ in sign.chars() {
+                rest.next();
+            }
             tokens.push(Token::Sign(sign));
         }
     }

@@ -79,7 +79,7 @@ pub struct Files {
 /// The file of the run.
 pub(crate) const RUN_FILE: &str = "run";
 /// The file of the cluster.
-pub(crate) const CLUSTER_FILE: &str = "cluster.log";
+pub const CLUSTER_FILE: &str = "cluster.log";
 
 /// The file of a publisher.
 pub(crate) fn publisher_file(index: usize) -> String {
@@ -92,6 +92,12 @@ pub(crate) fn subscriber_file(index: usize) -> String {
 }
 
 impl Files {
+    /// What the run was: `name=value` lines.
+    #[must_use]
+    pub fn description(&self) -> &str {
+        &self.run
+    }
+
     /// Reads a directory of records.
     ///
     /// # Errors

@@ -67,6 +67,9 @@ const KINDS: [(Kind, usize); 17] = [
     (Kind::DeadSubscriber, 2),
 ];
 
+/// A host that is killed for a measurement stays away until the others have taken over.
+const TAKEOVER_MS: (u64, u64) = (6_000, 6_000);
+
 /// What has to be undone.
 #[derive(Debug, Default)]
 pub(crate) struct Damage {
@@ -99,7 +102,10 @@ impl Fault {
         let count = fleet.sites.len();
         let site = chance.below(count);
         let other = (site + 1 + chance.below(count - 1)) % count;
-        let (from, to) = kind.lasts_ms();
+        let (from, to) = match options.takeovers {
+            true => TAKEOVER_MS,
+            false => kind.lasts_ms(),
+        };
         let lasts = Duration::from_millis(chance.between(from, to));
         Self {
             kind,

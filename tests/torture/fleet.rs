@@ -1,5 +1,6 @@
 //! The hosts as processes, and what they say of the cluster.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,8 @@ pub(crate) struct Site {
     address: String,
     directory: PathBuf,
     process: Option<Child>,
+    /// How often a host had begun here before the present process.
+    begun_before: usize,
     /// Stopped by a signal.
     pub(crate) is_stopped: bool,
 }
@@ -83,6 +86,7 @@ impl Fleet {
             address: self.network.address(Place::Host(index + 1)),
             directory: home.join(format!("host-{}", index + 1)),
             process: None,
+            begun_before: 0,
             is_stopped: false,
         });
         self.sites = sites.collect();
@@ -138,6 +142,7 @@ impl Fleet {
             command.args(["--roles", roles]);
         }
         let site = &mut self.sites[index];
+        site.begun_before = site.beginnings();
         site.process = Some(site.spawn(command));
     }
 
@@ -236,16 +241,15 @@ impl Fleet {
         }
     }
 
-    fn is_settled(&mut self, topology: &Value) -> bool {
-        let there = topology["hosts"].as_array().map_or(0, |hosts| {
-            let present = hosts.iter().filter(|host| host["present"] == true);
-            present.count()
-        });
-        let all_there = hosts_are_present(topology) && there == self.sites.len();
-        all_there
-            && topology["ready"] == true
-            && topology["available"] == true
-            && topology["operation"].is_null()
+    fn is_settled(&self, topology: &Value) -> bool {
+        let hosts = topology["hosts"].as_array();
+        let there = hosts.into_iter().flatten();
+        let ids = |present: &Value| (present["present"] == true).then(|| present["id"].as_u64());
+        let there: BTreeSet<_> = there.map(|host| ids(host).flatten()).collect();
+        let started: BTreeSet<_> = self.sites.iter().map(Site::host).collect();
+        let is_quiet = topology["available"] == true && topology["operation"].is_null();
+        // One that should be there and is not is none of those that were started.
+        there == started && topology["ready"] == true && is_quiet
     }
 
     fn awake(&self) -> impl Iterator<Item = &Site> {
@@ -282,15 +286,29 @@ impl Site {
             .expect("an address and a port")
     }
 
-    /// How often a host has begun here, restarts of its own included.
-    pub(crate) fn beginnings(&self) -> usize {
-        let said = fs::read_to_string(self.directory.join("said")).unwrap_or_default();
-        said.lines()
-            .filter(|line| line.contains("\"listening\""))
-            .count()
+    /// Which host is here, once it has said so.
+    pub(crate) fn host(&self) -> Option<u64> {
+        let said = self.greetings();
+        let last = said.last().filter(|_| said.len() > self.begun_before)?;
+        last["host"].as_u64()
     }
 
-    /// Waits until it has said once more that it serves; for how long, if it does.
+    /// How often a host has begun here, restarts of its own included.
+    pub(crate) fn beginnings(&self) -> usize {
+        self.greetings().len()
+    }
+
+    fn greetings(&self) -> Vec<Value> {
+        let said = fs::read_to_string(self.directory.join("said")).unwrap_or_default();
+        let lines = said
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok());
+        lines
+            .filter(|line: &Value| line["listening"].is_string())
+            .collect()
+    }
+
+    /// Waits until it says that it is ready; for how long, if it does.
     pub(crate) fn wait_ready(&self, within: Duration) -> Option<Duration> {
         let began = Instant::now();
         while began.elapsed() < within {
@@ -352,12 +370,6 @@ impl Drop for Site {
     fn drop(&mut self) {
         self.end();
     }
-}
-
-/// Every instance of the topology is on a host that is there.
-fn hosts_are_present(topology: &Value) -> bool {
-    let hosts = topology["hosts"].as_array();
-    hosts.is_some_and(|hosts| hosts.iter().all(|host| host["present"] == true))
 }
 
 fn leader(topology: &Value) -> Option<String> {

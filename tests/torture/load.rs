@@ -62,7 +62,7 @@ impl Load {
             runtime,
             sources: (0..SOURCES).map(|_| Arc::new(Source::default())).collect(),
             records: Vec::new(),
-            asleep: Arc::default(),
+            asleep: Arc::new(AtomicU64::new(NOBODY)),
             clients,
             began: Instant::now(),
         };
@@ -277,6 +277,7 @@ async fn listen(
                 record.note(format!("subscription {} is lost", number.0))
             }
             Event::Ended(refusal) => record.note(format!("the session was ended: {refusal:?}")),
+            other => record.note(format!("an event that nothing is known of: {other:?}")),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Buckets: the postings of one key. A small one is a few postings side by side; a large one has columns, one group a
 //! facet, scanned many at a time.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::arena::Arena;
@@ -24,7 +25,9 @@ pub(crate) enum Bucket {
 #[derive(Clone, Debug)]
 pub(crate) struct Buckets {
     small: Arena<Posting, 1>,
-    large: Vec<Large>,
+    /// In chunks, so that none is copied when there are more.
+    large: Vec<Box<[Large; LARGE_CHUNK]>>,
+    /// Those of the chunks that are not used.
     free: Vec<u32>,
     large_bytes: usize,
 }
@@ -39,6 +42,9 @@ struct Large {
     /// What the groups hold beside themselves.
     group_bytes: usize,
 }
+
+/// Large buckets of a chunk.
+const LARGE_CHUNK: usize = 64;
 
 impl Buckets {
     pub(crate) fn new() -> Self {
@@ -92,7 +98,7 @@ impl Buckets {
     pub(crate) fn len(&self, bucket: Bucket) -> usize {
         match bucket {
             Bucket::Small { len, .. } => usize::from(len),
-            Bucket::Large(large) => self.large[large as usize].len,
+            Bucket::Large(large) => self.large(large).len,
         }
     }
 
@@ -105,7 +111,7 @@ impl Buckets {
                 fetch(&postings[0]);
                 fetch(&postings[postings.len() - 1]);
             }
-            Bucket::Large(large) => fetch(&self.large[large as usize]),
+            Bucket::Large(large) => fetch(self.large(large)),
         }
     }
 
@@ -123,7 +129,7 @@ impl Buckets {
                 targets.select_each(self.small.get(offset, usize::from(len)), frame);
             }
             Bucket::Large(large) => {
-                let large = &self.large[large as usize];
+                let large = self.large(large);
                 for group in &large.groups {
                     group.scan(frame, scanner, targets);
                 }
@@ -135,7 +141,7 @@ impl Buckets {
     pub(crate) fn bytes(&self) -> usize {
         self.small.bytes()
             + self.large_bytes
-            + self.large.capacity() * size_of::<Large>()
+            + self.large.len() * size_of::<[Large; LARGE_CHUNK]>()
             + self.free.capacity() * size_of::<u32>()
     }
 
@@ -145,13 +151,15 @@ impl Buckets {
         if len % COLUMN_WORTH != 0 {
             return len < SMALL_BUCKET_MAX;
         }
-        let mut facets: Vec<FacetId> = Vec::with_capacity(len / COLUMN_WORTH + 1);
+        let mut facets = [FacetId::ALWAYS; SMALL_BUCKET_MAX / COLUMN_WORTH];
+        let mut known = 0;
         for posting in self.small.get(offset, len) {
-            if !facets.contains(&posting.facet) {
-                facets.push(posting.facet);
-                if facets.len() > len / COLUMN_WORTH {
+            if !facets[..known].contains(&posting.facet) {
+                if known == len / COLUMN_WORTH {
                     return len < SMALL_BUCKET_MAX;
                 }
+                facets[known] = posting.facet;
+                known += 1;
             }
         }
         false
@@ -203,10 +211,7 @@ impl Buckets {
     }
 
     fn enlarge(&mut self, len: u8, offset: u32, rows: &Rows) -> u32 {
-        let large = self.free.pop().unwrap_or_else(|| {
-            self.large.push(Large::default());
-            u32::try_from(self.large.len() - 1).expect("fewer buckets than subscriptions")
-        });
+        let large = self.free.pop().unwrap_or_else(|| self.add_chunk());
         for at in 0..usize::from(len) {
             let posting = self.small.get(offset, usize::from(len))[at];
             self.add_large(large, posting, rows);
@@ -215,8 +220,24 @@ impl Buckets {
         large
     }
 
+    /// More large buckets; the first of them, the others are free.
+    fn add_chunk(&mut self) -> u32 {
+        let number = |at| u32::try_from(at).expect("fewer buckets than subscriptions");
+        let first = self.large.len() * LARGE_CHUNK;
+        self.large
+            .push(Box::new(core::array::from_fn(|_| Large::default())));
+        self.free
+            .extend((first + 1..first + LARGE_CHUNK).rev().map(number));
+        number(first)
+    }
+
+    #[inline]
+    fn large(&self, large: u32) -> &Large {
+        &self.large[large as usize / LARGE_CHUNK][large as usize % LARGE_CHUNK]
+    }
+
     fn add_large(&mut self, large: u32, posting: Posting, rows: &Rows) {
-        let bucket = &mut self.large[large as usize];
+        let bucket = &mut self.large[large as usize / LARGE_CHUNK][large as usize % LARGE_CHUNK];
         self.large_bytes -= bucket.bytes();
         bucket.add(posting, rows);
         self.large_bytes += bucket.bytes();
@@ -224,7 +245,7 @@ impl Buckets {
 
     /// Whether something is left.
     fn remove_large(&mut self, large: u32, posting: Whereabouts, rows: &Rows) -> bool {
-        let bucket = &mut self.large[large as usize];
+        let bucket = &mut self.large[large as usize / LARGE_CHUNK][large as usize % LARGE_CHUNK];
         self.large_bytes -= bucket.bytes();
         bucket.remove(posting, rows);
         self.large_bytes += bucket.bytes();

@@ -244,11 +244,10 @@ impl Index {
             keys,
             ..
         } = scratch;
-        let bit_of = |facet, value| self.vocabulary.bit_of(facet, value);
         let (facet, interval) = match choice.column.map(|at| row.tests[at]) {
             Some(Test::Equal(facet, value)) => (facet, Interval::only(value)),
             Some(Test::Inside(facet, interval)) => (facet, interval),
-            Some(test) => match test.bits(plan.values(), bit_of) {
+            Some(test) => match test.bits() {
                 Some((facet, bits)) => (facet.with_bits(), Interval::of_bits(bits)),
                 None => (FacetId::ALWAYS, Interval::ALL),
             },
@@ -270,7 +269,7 @@ impl Index {
         let left = left.filter(|(index, _)| choice.leaves(*index));
         row.left.clear();
         row.left.extend(left.map(|(_, test)| {
-            let bits = test.bits(plan.values(), bit_of);
+            let bits = test.bits();
             bits.map_or(*test, |(facet, bits)| Test::Bits(facet, bits))
         }));
         if !row.left.is_empty() {
@@ -284,6 +283,10 @@ impl Index {
             interval,
             target: location.target,
         };
+        // The key of a single posting was looked at right before.
+        for &key in keys.iter().skip(1) {
+            self.access.fetch(key);
+        }
         for &key in keys.iter() {
             self.access.shapes_mut().acquire(key.shape);
             self.post(key, posting);
@@ -316,7 +319,7 @@ impl Index {
         let values = [key.first, key.second];
         let facets = self.access.shapes().facets(key.shape).zip(values);
         let shares = facets.map(|(facet, value)| {
-            let prior = self.vocabulary.popularity(facet, value);
+            let prior = self.vocabulary.demand(facet).popularity(value);
             self.statistics.share(facet, value, prior)
         });
         shares.product()
@@ -336,8 +339,7 @@ impl Index {
         for location in locations.iter() {
             keys_of(location, plan, keys);
             let column = location.column.map(|column| plan.test(column));
-            let bit_of = |facet, value| self.vocabulary.bit_of(facet, value);
-            let facet = column.and_then(|test| match test.bits(plan.values(), bit_of) {
+            let facet = column.and_then(|test| match test.bits() {
                 Some((facet, _)) => Some(facet.with_bits()),
                 None => test.facet(),
             });

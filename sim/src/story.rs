@@ -228,6 +228,7 @@ impl Story {
             Report::Joined(epoch) => format!("has joined everything from before epoch {epoch}"),
             Report::Filled(epoch) => format!("holds all that epoch {epoch} gives it"),
             Report::Emptied(_) => "is empty and may go".to_owned(),
+            Report::Settled(epoch) => format!("has nothing outstanding from before epoch {epoch}"),
             Report::Flipped {
                 epoch,
                 held,

@@ -75,6 +75,9 @@ pub struct AccessPoint {
     ahead: Vec<(Incarnation, AccessPointFrame)>,
     /// What was reported of the last flip.
     flipped: Report,
+    /// The first that may be outstanding when what was stamped before the epoch in force is settled; nothing, once that
+    /// is reported.
+    unsettled: Option<Seq>,
     stats: AccessPointStats,
 }
 
@@ -94,6 +97,7 @@ impl AccessPoint {
             sessions: LookupMap::new(seed),
             ahead: Vec::new(),
             flipped: flipped_into(Epoch(0)),
+            unsettled: None,
             stats: AccessPointStats::default(),
         }
     }
@@ -154,6 +158,7 @@ impl AccessPoint {
     pub fn turn_ended(&mut self, _: Time, effects: &mut Effects) {
         self.flush(effects);
         self.publishers.acknowledge(effects);
+        self.report_settled(effects);
         self.leave(effects);
     }
 

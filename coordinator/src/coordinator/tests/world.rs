@@ -383,6 +383,7 @@ impl World {
             Report::Joined(epoch),
             Report::Filled(epoch),
             Report::Emptied(epoch),
+            Report::Settled(epoch),
         ] {
             self.says(to, report);
         }

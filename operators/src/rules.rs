@@ -69,11 +69,13 @@ pub enum Rule {
     /// An access point refuses operations of a connection point that has not read the last cut: they are repeated behind
     /// those that were lost, and must not overtake them.
     RefuseOperationsBeforeCut,
+    /// Nobody listens to an instance that the topology has retired, whatever it thinks itself.
+    RefuseRetired,
 }
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::VisibilityFilter,
         Self::JoinUnderStamp,
         Self::ReleaseAfterEveryFlip,
@@ -104,6 +106,7 @@ impl Rule {
         Self::RestoreBeforeMatching,
         Self::DropBeyondPrimary,
         Self::RefuseOperationsBeforeCut,
+        Self::RefuseRetired,
     ];
 }
 

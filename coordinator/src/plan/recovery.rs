@@ -99,7 +99,7 @@ fn exit_point_steps(mut next: Topology, table: Vec<super::ExitPoints>) -> Vec<To
     let members: Vec<_> = next.layer(Layer::ExitPoints).collect();
     let primaries: Vec<_> = table.iter().map(|points| points.primary).collect();
     let target = pairs::paired(&table, &primaries, &members);
-    let tables = pairs::steps(&table, &target);
+    let tables = pairs::steps(&table, &target, &next.instances);
     if tables.is_empty() {
         next.exit_points_of = table;
         return [next].into();

@@ -139,6 +139,10 @@ impl ExitPoint {
         frame: ExitPointFrame,
         effects: &mut Effects,
     ) {
+        if self.epochs.retires(from) && !self.rules.broken(Rule::RefuseRetired) {
+            self.stats.refused_frames += 1;
+            return;
+        }
         match frame {
             ExitPointFrame::Hits { .. }
             | ExitPointFrame::Registration(_)

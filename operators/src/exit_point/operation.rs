@@ -72,10 +72,6 @@ impl ExitPoint {
         frame: ExitPointFrame,
         effects: &mut Effects,
     ) {
-        if !self.epochs.is_empty() && self.epochs.newest().is_retired(from) {
-            self.stats.refused_frames += 1;
-            return;
-        }
         let is_ahead = matches!(
             &frame,
             ExitPointFrame::Flip { epoch, .. } | ExitPointFrame::Restart { epoch, .. }

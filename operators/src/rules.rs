@@ -71,11 +71,13 @@ pub enum Rule {
     RefuseOperationsBeforeCut,
     /// Nobody listens to an instance that the topology has retired, whatever it thinks itself.
     RefuseRetired,
+    /// What an exit point takes away itself it asks for again where an access point or a matcher was lost.
+    RemoveAgain,
 }
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::VisibilityFilter,
         Self::JoinUnderStamp,
         Self::ReleaseAfterEveryFlip,
@@ -107,6 +109,7 @@ impl Rule {
         Self::DropBeyondPrimary,
         Self::RefuseOperationsBeforeCut,
         Self::RefuseRetired,
+        Self::RemoveAgain,
     ];
 }
 

@@ -44,6 +44,7 @@ impl ExitPoint {
                 self.begin_closing(&present, next);
                 self.change_parts(now, (&present, next), effects);
                 self.restore(&present, next, effects);
+                self.remove_again(&present, next, effects);
                 self.leave_connection_points(now, next);
             }
             None => self.roles.begin(next),

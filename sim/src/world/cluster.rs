@@ -25,6 +25,8 @@ pub(super) struct Cluster {
     requests: u64,
     /// The highest epoch that anybody was told.
     pub(super) told: Epoch,
+    /// When.
+    pub(super) told_at: Time,
 }
 
 impl Cluster {
@@ -40,6 +42,7 @@ impl Cluster {
             wish: None,
             requests: 0,
             told: Epoch(0),
+            told_at: Time(0),
         }
     }
 
@@ -285,6 +288,7 @@ impl World {
         {
             let is_first = self.cluster.told == Epoch(0);
             self.cluster.told = topology.epoch;
+            self.cluster.told_at = self.now;
             self.reach.commit(&self.history, is_first);
             self.story.commits(self.now, topology);
         }

@@ -203,8 +203,12 @@ impl ExitPoint {
 
     /// A time that it asked for has come: what has grown too old goes. The end of the turn does what else there is.
     pub fn wake(&mut self, now: Time, effects: &mut Effects) {
-        if self.sweeps.is_none_or(|due| due > now) {
+        let Some(due) = self.sweeps else {
             return;
+        };
+        if due > now {
+            // A wake fulfils all wishes, also the later ones.
+            return effects.push(Effect::WakeAt(due));
         }
         self.sweeps = None;
         for session in self.sessions.ids() {

@@ -125,6 +125,10 @@ impl AccessPoint {
         frame: AccessPointFrame,
         effects: &mut Effects,
     ) {
+        if self.phase.retires(from) && !self.rules.broken(Rule::RefuseRetired) {
+            self.stats.fenced += 1;
+            return;
+        }
         let frame = if self.stalls() {
             self.presence.stall(from, frame)
         } else {

@@ -80,6 +80,17 @@ impl Phase {
         }
     }
 
+    /// Whether the topology in force says that an instance must no longer be listened to.
+    pub(super) fn retires(&self, instance: Incarnation) -> bool {
+        match self {
+            Self::Starting => false,
+            Self::Flowing { topology }
+            | Self::Prepared { topology, .. }
+            | Self::Closed { topology, .. }
+            | Self::Buffering { topology, .. } => topology.is_retired(instance),
+        }
+    }
+
     /// The epoch in force; zero before the first.
     pub(super) fn epoch(&self) -> Epoch {
         match self {

@@ -171,6 +171,10 @@ impl ConnectionPoint {
         frame: ConnectionPointFrame,
         effects: &mut Effects,
     ) {
+        if self.epochs.retires(from) {
+            self.stats.too_late += 1;
+            return;
+        }
         match frame {
             ConnectionPointFrame::PublisherOpened { .. }
             | ConnectionPointFrame::Share(_)

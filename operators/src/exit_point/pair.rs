@@ -197,6 +197,9 @@ impl ExitPoint {
     pub(super) fn forget_slots(&mut self) {
         self.roles.forget(self.epochs.newest());
         let newest = Arc::clone(self.epochs.newest());
+        let own = self.own;
+        self.removing
+            .retain(|id, _| names(newest.exit_points(id.session.slot()), own));
         let mut ids = self.sessions.ids();
         ids.retain(|id| !names(newest.exit_points(id.slot()), self.own));
         for session in ids {

@@ -37,6 +37,8 @@ pub(super) struct Cluster {
     requests: u64,
     /// The highest epoch that anybody was told.
     pub(super) told: Epoch,
+    /// When.
+    pub(super) told_at: Time,
 }
 
 /// One host: its session with the store, and its part in the coordination.
@@ -102,6 +104,7 @@ impl Cluster {
             last: None,
             requests: 0,
             told: Epoch(0),
+            told_at: Time(0),
         }
     }
 

@@ -12,10 +12,11 @@ const IDLE_WAKES_EACH: u64 = 4;
 
 impl World {
     /// Whether the load is over, nothing is on its way, and waking does not change that. A session whose end was lost
-    /// with its connection is given the time to grow too old.
+    /// with its connection, or with its exit point, is given the time to grow too old where it is now.
     pub(super) fn is_at_rest(&self) -> bool {
         let sleepers = self.wishes().count() as u64;
-        let forgotten_at = self.load.last_ending + QUEUE_AGE_OFFLINE + Duration::from_secs(2);
+        let since = self.load.last_ending.max(self.cluster.told_at);
+        let forgotten_at = since + QUEUE_AGE_OFFLINE + Duration::from_secs(2);
         self.is_healing
             && self.post.is_still()
             && self.now > forgotten_at

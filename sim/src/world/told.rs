@@ -55,6 +55,7 @@ impl World {
                 if topology.epoch > self.cluster.told {
                     let is_first = self.cluster.told == Epoch(0);
                     self.cluster.told = topology.epoch;
+                    self.cluster.told_at = self.now;
                     self.reach.commit(&self.history, is_first);
                     self.story.commits(self.now, topology);
                 }

@@ -15,6 +15,8 @@ gomera-sim: whole clusters in one thread, from one seed
   --hosts N                 with either: so many hosts, whatever the seed draws; with two, exit points have backups
   --deaths N                with either: so many instances die, one after the other
   --mortal LAYER            with either: only instances of this layer die
+  --calm                    with either: nothing goes wrong with hosts and store, whatever the seed draws
+  --threads N               with --seeds: on so many threads instead of one a core; the result is the same
   --mutants                 proves that every mutant is caught
 
 Exit codes: 0 all is well, 2 wrong usage, 3 a promise is broken, or a mutant was not caught.";
@@ -57,6 +59,10 @@ pub(crate) struct How {
     pub(crate) deaths: Option<u64>,
     /// The only layer whose instances die.
     pub(crate) mortal: Option<Layer>,
+    /// Whether nothing goes wrong with hosts and store.
+    pub(crate) is_calm: bool,
+    /// On how many threads.
+    pub(crate) threads: Option<u64>,
 }
 
 impl How {
@@ -71,6 +77,7 @@ impl How {
                 .map(|deaths| u32::try_from(deaths).unwrap_or(u32::MAX))
                 .or(options.deaths),
             mortal: self.mortal.or(options.mortal),
+            is_calm: self.is_calm || options.is_calm,
             ..options
         }
     }
@@ -88,7 +95,10 @@ impl How {
         let mortal = self.mortal.map(|layer| named("--mortal", layer));
         let hosts = self.hosts.map(|hosts| format!(" --hosts {hosts}"));
         let deaths = self.deaths.map(|deaths| format!(" --deaths {deaths}"));
-        let parts = [mutant, layer, hosts, deaths, mortal].into_iter().flatten();
+        let calm = self.is_calm.then(|| " --calm".to_owned());
+        let parts = [mutant, layer, hosts, deaths, mortal, calm]
+            .into_iter()
+            .flatten();
         parts.collect()
     }
 }
@@ -115,6 +125,8 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Task, String> {
             "--mortal" => how.mortal = Some(layer(words.next())?),
             "--hosts" => how.hosts = Some(number(word, words.next())?),
             "--layer" => how.layer = Some(layer(words.next())?),
+            "--calm" => how.is_calm = true,
+            "--threads" => how.threads = Some(number(word, words.next())?),
             "--trace" => is_told = true,
             "--mutants" => is_mutants = true,
             "--help" | "-h" => return Ok(Task::Help),

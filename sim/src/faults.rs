@@ -37,7 +37,11 @@ impl Faults {
     #[must_use]
     pub(crate) fn draw(rng: &mut Rng) -> Self {
         let some = |rng: &mut Rng, most| {
-            let count = if rng.per_mille(500) { rng.between(1, most) } else { 0 };
+            let count = if rng.per_mille(500) {
+                rng.between(1, most)
+            } else {
+                0
+            };
             u32::try_from(count).expect("small numbers")
         };
         if rng.per_mille(100) {

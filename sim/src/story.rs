@@ -13,8 +13,8 @@ use gomera_model::lane::{
 use gomera_model::operation::{Change, SubscriptionOperation};
 use gomera_model::silbo::Deliver;
 use gomera_model::{
-    Attributes, Epoch, HostId, Incarnation, Instance, Layer, Notification, OperationNumber, PublisherId,
-    PublisherSeq, Seq, SessionId, Stamp, SubscriptionNumber, Time, Topology,
+    Attributes, Epoch, HostId, Incarnation, Instance, Layer, Notification, OperationNumber,
+    PublisherId, PublisherSeq, Seq, SessionId, Stamp, SubscriptionNumber, Time, Topology,
 };
 
 use crate::checker::history::Asked;
@@ -129,7 +129,9 @@ impl Story {
     }
 
     pub(crate) fn leads(&mut self, now: Time, host: HostId) {
-        self.operation(now, || format!("host {host} leads, and reads what is written"));
+        self.operation(now, || {
+            format!("host {host} leads, and reads what is written")
+        });
     }
 
     pub(crate) fn resigns(&mut self, now: Time, host: HostId) {
@@ -147,7 +149,11 @@ impl Story {
     }
 
     pub(crate) fn quorum(&mut self, now: Time, is_there: bool) {
-        let words = if is_there { "answers again" } else { "answers nobody" };
+        let words = if is_there {
+            "answers again"
+        } else {
+            "answers nobody"
+        };
         self.operation(now, || format!("the store {words}"));
     }
 
@@ -157,11 +163,15 @@ impl Story {
     }
 
     pub(crate) fn host_pauses(&mut self, now: Time, host: HostId) {
-        self.operation(now, || format!("host {host} stands still, with all that runs there"));
+        self.operation(now, || {
+            format!("host {host} stands still, with all that runs there")
+        });
     }
 
     pub(crate) fn unreadable(&mut self, now: Time, (host, path): (HostId, Path), reason: &str) {
-        self.operation(now, || format!("host {host} cannot make out {path}: {reason}"));
+        self.operation(now, || {
+            format!("host {host} cannot make out {path}: {reason}")
+        });
     }
 
     pub(crate) fn heals(&mut self, now: Time) {

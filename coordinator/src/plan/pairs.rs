@@ -141,7 +141,9 @@ struct Backups {
 
 impl Backups {
     fn new(members: &[&Instance], slots: usize) -> Self {
-        let able = members.iter().map(|member| (member.incarnation, able(members, member)));
+        let able = members
+            .iter()
+            .map(|member| (member.incarnation, able(members, member)));
         Self {
             able: able.collect(),
             load: BTreeMap::new(),

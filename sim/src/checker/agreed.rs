@@ -41,18 +41,22 @@ impl Decisions {
                     Ok(topology) => self.topology_written(topology),
                     Err(fault) => self.breach(format!("a topology cannot be read: {fault}")),
                 },
-                Path::Operation => {
-                    match serde_json::from_slice::<OperationDocument>(&put.bytes) {
-                        Ok(document) => {
-                            if let Some(operation) = document.operation {
-                                self.record_written(&operation.record);
-                            }
+                Path::Operation => match serde_json::from_slice::<OperationDocument>(&put.bytes) {
+                    Ok(document) => {
+                        if let Some(operation) = document.operation {
+                            self.record_written(&operation.record);
                         }
-                        Err(fault) => self.breach(format!("an operation cannot be read: {fault}")),
                     }
-                }
+                    Err(fault) => self.breach(format!("an operation cannot be read: {fault}")),
+                },
             }
         }
+    }
+
+    /// The topology of an epoch, as it was written.
+    #[must_use]
+    pub fn at(&self, epoch: Epoch) -> Option<&Topology> {
+        self.written.get(&epoch)
     }
 
     /// An instance is told a topology.
@@ -65,8 +69,12 @@ impl Decisions {
         }
         match self.written.get(&epoch) {
             Some(written) if *written == **topology => {}
-            Some(_) => self.breach(format!("instances are told another epoch {epoch} than was written")),
-            None => self.breach(format!("instances are told epoch {epoch}, which was never written")),
+            Some(_) => self.breach(format!(
+                "instances are told another epoch {epoch} than was written"
+            )),
+            None => self.breach(format!(
+                "instances are told epoch {epoch}, which was never written"
+            )),
         }
         self.told.insert(epoch, Arc::clone(topology));
     }
@@ -103,7 +111,9 @@ impl Decisions {
         let before = self.phases.insert(id, phase);
         match before {
             None if newest.is_some_and(|newest| newest > id) => {
-                self.breach(format!("operation {id} begins, though a later one was there"));
+                self.breach(format!(
+                    "operation {id} begins, though a later one was there"
+                ));
             }
             None if phase != PhaseName::Prepare => {
                 self.breach(format!("operation {id} begins in phase {phase:?}"));
@@ -116,7 +126,8 @@ impl Decisions {
     }
 
     fn breach(&mut self, story: String) {
-        self.breaches.push(Breach::general(Promise::Disagreed, story));
+        self.breaches
+            .push(Breach::general(Promise::Disagreed, story));
     }
 }
 

@@ -14,6 +14,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use gomera_coordinator::rules::Rules as Offices;
 use gomera_coordinator::{
     Coordinator, Effects, HostEntry, Layout, OperationRecord, Path, RequestId, Settings, Version,
 };
@@ -32,6 +33,7 @@ pub(super) struct Cluster {
     pub(super) has_ensemble: bool,
     pub(super) settings: Settings,
     pub(super) forgery: Option<Forgery>,
+    pub(super) offices: Offices,
     /// The coordinator that led last, while nobody does: what was known then is still shown.
     pub(super) last: Option<Box<Coordinator>>,
     requests: u64,
@@ -84,7 +86,11 @@ impl Cluster {
         let ids = (1..=scenario.hosts + spares).map(HostId);
         let hosts = ids.map(|id| {
             let runs = id.0 <= scenario.hosts;
-            let layers = if runs { Layer::ALL.to_vec() } else { Vec::new() };
+            let layers = if runs {
+                Layer::ALL.to_vec()
+            } else {
+                Vec::new()
+            };
             (id, Host::new(id, layers))
         });
         let mut ensemble = Ensemble::new();
@@ -95,6 +101,7 @@ impl Cluster {
             has_ensemble,
             settings: settings(scenario, spares),
             forgery: options.forgery,
+            offices: options.offices,
             last: None,
             requests: 0,
             told: Epoch(0),
@@ -131,7 +138,9 @@ impl Cluster {
 
     /// The coordinator of that host; while nobody leads, the last one.
     pub(super) fn coordinator(&self) -> Option<&Coordinator> {
-        let leading = self.leader().and_then(|id| self.hosts[&id].leading.as_ref());
+        let leading = self
+            .leader()
+            .and_then(|id| self.hosts[&id].leading.as_ref());
         match leading {
             Some(leading) => Some(&leading.coordinator),
             None => self.last.as_deref(),
@@ -203,9 +212,9 @@ impl Host {
 }
 
 impl Leading {
-    pub(super) fn new(settings: &Settings, term: Term) -> Self {
+    pub(super) fn new(cluster: &Cluster, term: Term) -> Self {
         Self {
-            coordinator: Coordinator::new(settings.clone()),
+            coordinator: Coordinator::new(cluster.settings.clone()).with_rules(cluster.offices),
             effects: Effects::new(),
             wish: None,
             term,

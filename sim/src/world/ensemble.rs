@@ -79,11 +79,7 @@ impl Ensemble {
     }
 
     /// Sees to it that a host's entry is there and of this lease; whether something changed.
-    pub(super) fn announce(
-        &mut self,
-        lease: Lease,
-        entry: &HostEntry,
-    ) -> Result<bool, LeaseLost> {
+    pub(super) fn announce(&mut self, lease: Lease, entry: &HostEntry) -> Result<bool, LeaseLost> {
         self.check(lease)?;
         let before = self.hosts.insert(entry.id, (lease, entry.clone()));
         Ok(before.is_none_or(|(owner, before)| owner != lease || before != *entry))
@@ -92,9 +88,7 @@ impl Ensemble {
     /// All hosts that there are.
     pub(super) fn hosts(&self) -> BTreeMap<HostId, HostEntry> {
         let hosts = self.hosts.values();
-        hosts
-            .map(|(_, entry)| (entry.id, entry.clone()))
-            .collect()
+        hosts.map(|(_, entry)| (entry.id, entry.clone())).collect()
     }
 
     /// Who leads; stands for it if nobody does. Whether that is new.

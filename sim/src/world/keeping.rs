@@ -32,7 +32,12 @@ impl World {
     /// All hosts connect to the store. One process alone leads at once, and for ever.
     pub(super) fn start_hosts(&mut self) {
         if !self.cluster.has_ensemble {
-            let (&alone, host) = self.cluster.hosts.iter_mut().next().expect("there is a host");
+            let (&alone, host) = self
+                .cluster
+                .hosts
+                .iter_mut()
+                .next()
+                .expect("there is a host");
             host.known_hosts.insert(alone, host.entry.clone());
             self.lead(alone, Term(1));
             return self.carry_host(alone);
@@ -139,7 +144,9 @@ impl World {
     pub(super) fn read_for(&mut self, id: HostId, path: Path) {
         let host = &self.cluster.hosts[&id];
         let is_served = self.cluster.ensemble.has_quorum
-            && host.lease.is_some_and(|lease| self.cluster.ensemble.is_alive(lease));
+            && host
+                .lease
+                .is_some_and(|lease| self.cluster.ensemble.is_alive(lease));
         if !is_served {
             return self.look_soon(id);
         }
@@ -180,11 +187,17 @@ impl World {
     }
 
     /// A write reaches the ensemble.
-    pub(super) fn write(&mut self, host: HostId, id: WriteId, (puts, lease): (Vec<Put>, Option<Lease>)) {
+    pub(super) fn write(
+        &mut self,
+        host: HostId,
+        id: WriteId,
+        (puts, lease): (Vec<Put>, Option<Lease>),
+    ) {
         let outcome = match self.fate(lease) {
             Fate::Answered => {
                 let outcome = self.apply(host, &puts);
-                if outcome.is_ok() && self.strikes_now(self.scenario.faults.late_answers_per_mille) {
+                if outcome.is_ok() && self.strikes_now(self.scenario.faults.late_answers_per_mille)
+                {
                     self.suffers(Fault::LateAnswer);
                     self.slow_down(Route::Written(host), LATE);
                 }

@@ -18,7 +18,10 @@ impl World {
         match (route, cargo) {
             (Route::Word { from, .. }, Cargo::Word(word)) => self.hear(id, from, word),
             (Route::Report { from, .. }, Cargo::Report(report)) => {
-                self.cluster.host(id).remember(from, report.clone());
+                // Its last words may come when it has been stopped.
+                if self.instances.get(from).is_some() {
+                    self.cluster.host(id).remember(from, report.clone());
+                }
                 self.report(id, from, report);
             }
             (_, Cargo::Connected(is_connected)) => {
@@ -112,7 +115,15 @@ impl World {
                 if self.follow(id, from, term) {
                     let incarnation = instance.incarnation;
                     let runs = self.start_instance(instance);
-                    self.say(id, from, if runs { Word::Started(incarnation) } else { Word::Failed(incarnation) });
+                    self.say(
+                        id,
+                        from,
+                        if runs {
+                            Word::Started(incarnation)
+                        } else {
+                            Word::Failed(incarnation)
+                        },
+                    );
                 }
             }
             Word::Stop(term, instance) => {
@@ -128,7 +139,9 @@ impl World {
             Word::Started(who) => {
                 self.with_coordinator(id, |c, effects| c.started_instance(now, who, effects));
             }
-            Word::Failed(who) => self.with_coordinator(id, |c, effects| c.failed(now, who, effects)),
+            Word::Failed(who) => {
+                self.with_coordinator(id, |c, effects| c.failed(now, who, effects))
+            }
             Word::Report(from, report) => {
                 if self.cluster.hosts[&id].leading.is_some() {
                     self.report(id, from, report);
@@ -178,7 +191,7 @@ impl World {
             self.reach.successions += 1;
         }
         self.story.leads(now, id);
-        let mut leading = Leading::new(&self.cluster.settings, term);
+        let mut leading = Leading::new(&self.cluster, term);
         let host = &self.cluster.hosts[&id];
         let (coordinator, effects) = (&mut leading.coordinator, &mut leading.effects);
         coordinator.started(now, effects);

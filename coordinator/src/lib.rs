@@ -34,7 +34,7 @@ pub mod rules;
 pub mod store;
 mod stored;
 
-pub use coordinator::{Coordinator, CoordinatorStats};
+pub use coordinator::{Coordinator, CoordinatorStats, Holding};
 pub use document::{Document, Path, Put, Stored, Version, WriteError, WriteId};
 pub use effect::{Effect, Effects};
 pub use host::{HostEntry, Layout, Load, Settings};

@@ -236,8 +236,10 @@ impl Coordinator {
         let settled = self.unsettle(now);
         let mut settled = settled.expect("a request is served when it is settled");
         let last = settled.held.counters.operation;
-        let id = if self.rules.broken(Rule::FreshOperations) {
-            last.max(OperationId(1))
+        let was_aborted = matches!(&settled.phase, Phase::Rest(Some(ended))
+            if matches!(ended.record().outcome, Outcome::Aborted { .. }));
+        let id = if was_aborted && self.rules.broken(Rule::FreshOperations) {
+            last
         } else {
             last.next()
         };

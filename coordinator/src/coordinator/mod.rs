@@ -15,6 +15,7 @@
 //! documents.
 
 mod asking;
+mod holdings;
 mod leading;
 mod reading;
 mod recovering;
@@ -41,6 +42,7 @@ use crate::stored::Counters;
 use asking::{Ask, Waiting};
 use reading::Reading;
 
+pub use holdings::Holding;
 pub use stats::CoordinatorStats;
 
 /// The coordinator.

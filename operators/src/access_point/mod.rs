@@ -18,6 +18,7 @@
 //! from another access point is welcomed when that one has handed it over: see `handover`.
 
 mod handover;
+mod holdings;
 mod opening;
 mod operation;
 mod presence;

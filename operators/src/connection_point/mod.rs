@@ -11,6 +11,7 @@
 //! A publisher that belongs to another access point moves there within its connection: see `rerouting`.
 
 mod connection;
+mod holdings;
 mod moving;
 mod operation;
 mod publishing;

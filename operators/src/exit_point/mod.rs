@@ -15,6 +15,7 @@
 mod attachment;
 mod confirm;
 mod fill;
+mod holdings;
 mod join;
 mod list;
 mod loss;
@@ -476,6 +477,7 @@ impl ExitPoint {
 
     /// Takes away what a session was subscribed to of which nobody knows whose it is.
     fn end_orphan(&mut self, id: SessionId, effects: &mut Effects) {
+        self.unconfirmed.remove(&id);
         let Some(session) = self.sessions.remove(id) else {
             return;
         };

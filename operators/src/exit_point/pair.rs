@@ -281,6 +281,7 @@ impl ExitPoint {
 
     /// A session is nothing to this exit point any more.
     fn drop_session(&mut self, id: SessionId) {
+        self.unconfirmed.remove(&id);
         if let Some(session) = self.sessions.remove(id) {
             session.bury(&mut self.stats);
         }

@@ -16,6 +16,7 @@
 //! what their sessions have there.
 
 mod closing;
+mod holdings;
 mod lane;
 mod operation;
 mod pace;

@@ -14,6 +14,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use gomera_coordinator::rules::Rules as Offices;
 use gomera_coordinator::{
     Coordinator, Effects, HostEntry, Layout, OperationRecord, Path, RequestId, Settings, Version,
 };
@@ -32,6 +33,7 @@ pub(super) struct Cluster {
     pub(super) has_ensemble: bool,
     pub(super) settings: Settings,
     pub(super) forgery: Option<Forgery>,
+    pub(super) offices: Offices,
     /// The coordinator that led last, while nobody does: what was known then is still shown.
     pub(super) last: Option<Box<Coordinator>>,
     requests: u64,
@@ -101,6 +103,7 @@ impl Cluster {
             has_ensemble,
             settings: settings(scenario, spares),
             forgery: options.forgery,
+            offices: options.offices,
             last: None,
             requests: 0,
             told: Epoch(0),
@@ -211,9 +214,9 @@ impl Host {
 }
 
 impl Leading {
-    pub(super) fn new(settings: &Settings, term: Term) -> Self {
+    pub(super) fn new(cluster: &Cluster, term: Term) -> Self {
         Self {
-            coordinator: Coordinator::new(settings.clone()),
+            coordinator: Coordinator::new(cluster.settings.clone()).with_rules(cluster.offices),
             effects: Effects::new(),
             wish: None,
             term,

@@ -84,6 +84,8 @@ pub const LINK_WINDOW_BYTES: u32 = 16 * 1024 * 1024;
 pub const CERTIFICATES_LOOK_EVERY: Duration = Duration::from_secs(2);
 /// A host that is in no list and not reached for so long is gone: it may be between two sessions with the store.
 pub const HOST_AWAY_MAX: Duration = Duration::from_secs(5);
+/// How often a host looks whether it was to be emptied and is.
+pub const DRAINED_LOOK_EVERY: Duration = Duration::from_millis(200);
 /// How often the other hosts are shown what has changed.
 pub const VIEW_EVERY: Duration = Duration::from_millis(100);
 /// A question to the leader is answered within this time, or whoever asked is told to come again.

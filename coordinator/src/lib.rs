@@ -32,6 +32,7 @@ mod reports;
 pub mod request;
 pub mod store;
 mod stored;
+mod wholeness;
 
 pub use coordinator::{Coordinator, CoordinatorStats};
 pub use document::{Document, Path, Put, Stored, Version, WriteError, WriteId};
@@ -42,3 +43,4 @@ pub use record::{
 };
 pub use request::{Answer, DryRun, Impossible, RequestId, ScaleRequest};
 pub use store::EmbeddedStore;
+pub use wholeness::{Missing, Survival, Survives, Weakness};

@@ -15,6 +15,7 @@ mod bench;
 mod console;
 mod demo;
 mod filter;
+mod host;
 mod operations;
 mod publish;
 mod scale;
@@ -77,6 +78,8 @@ enum Command {
     Status(status::Arguments),
     /// Show operations, or give one up.
     Operations(operations::Arguments),
+    /// Show the hosts, or let one go.
+    Host(host::Arguments),
 }
 
 fn dispatch(command: Command, console: &mut Console) -> Exit {
@@ -90,6 +93,7 @@ fn dispatch(command: Command, console: &mut Console) -> Exit {
         Command::Scale(arguments) => scale::run(&arguments, console),
         Command::Status(arguments) => status::run(&arguments, console),
         Command::Operations(arguments) => operations::run(&arguments, console),
+        Command::Host(arguments) => host::run(&arguments, console),
     }
 }
 

@@ -124,6 +124,7 @@ impl World {
             (Some(Forgery::Drained), Report::Flipped { epoch, .. }) => all(Report::Drained(*epoch))
                 .chain(all(Report::Joined(*epoch)))
                 .chain(all(Report::Filled(*epoch)))
+                .chain(all(Report::Settled(*epoch)))
                 .collect(),
             (Some(Forgery::Filled), Report::Joined(epoch)) => all(Report::Filled(*epoch)).collect(),
             (Some(Forgery::Emptied), Report::Flipped { epoch, .. }) => {
@@ -293,7 +294,10 @@ impl World {
             Answer::Aborted(_) => self.reach.aborted += 1,
             Answer::TooLate(_) | Answer::NoSuchOperation(_) => self.reach.aborts_too_late += 1,
             Answer::Plan(_) => self.reach.dry_runs += 1,
-            Answer::Unavailable { .. } => self.reach.unavailable += 1,
+            Answer::Unavailable { .. } | Answer::NotWhole { .. } => self.reach.unavailable += 1,
+            answer @ (Answer::Draining { .. } | Answer::NoSuchHost(_)) => {
+                self.fail(format!("nobody asked for {answer:?}"));
+            }
             Answer::Impossible(why) => self.fail(format!("a scaling was refused: {why}")),
         }
     }

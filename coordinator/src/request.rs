@@ -12,6 +12,7 @@ use gomera_model::{Epoch, HostId, Layer, OperationId};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::host::layer_name;
 use crate::record::{Expectation, OperationRecord, Resize, Wishes};
 use crate::wholeness::Missing;
 
@@ -152,14 +153,4 @@ pub struct DryRun {
     pub slots_moved: u64,
     /// What that is expected to take; absent while the instances have not said what they hold.
     pub expected: Option<Expectation>,
-}
-
-/// The layer's name in JSON.
-pub(crate) fn layer_name(layer: Layer) -> &'static str {
-    match layer {
-        Layer::ConnectionPoints => "connection_points",
-        Layer::AccessPoints => "access_points",
-        Layer::Matchers => "matchers",
-        Layer::ExitPoints => "exit_points",
-    }
 }

@@ -7,8 +7,7 @@ use gomera_model::{HostId, Incarnation, Layer, OperationId, Topology};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::host::HostEntry;
-use crate::request::layer_name;
+use crate::host::{HostEntry, layer_name};
 
 /// Why not everything is whole: what would have to happen before the next death may come.
 #[derive(Clone, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]

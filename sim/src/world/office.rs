@@ -259,6 +259,7 @@ impl World {
             (Some(Forgery::Drained), Report::Flipped { epoch, .. }) => all(Report::Drained(*epoch))
                 .chain(all(Report::Joined(*epoch)))
                 .chain(all(Report::Filled(*epoch)))
+                .chain(all(Report::Settled(*epoch)))
                 .collect(),
             (Some(Forgery::Filled), Report::Joined(epoch)) => all(Report::Filled(*epoch)).collect(),
             (Some(Forgery::Emptied), Report::Flipped { epoch, .. }) => {

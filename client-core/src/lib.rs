@@ -30,5 +30,6 @@ pub use effect::{Effect, Effects};
 pub use publisher::{PublishError, PublisherConfig, PublisherCore, PublisherEvent};
 pub use stats::{PublisherStats, SubscriberStats};
 pub use subscriber::{
-    Attachment, RequestError, RequestNumber, SubscriberConfig, SubscriberCore, SubscriberEvent,
+    Attachment, DropReason, RequestError, RequestNumber, SubscriberConfig, SubscriberCore,
+    SubscriberEvent,
 };

@@ -27,6 +27,8 @@ pub use client::{Client, ClientBuilder};
 pub use error::{
     BuildError, ConnectError, EndedError, OpenError, PublishError, SubscribeError, TryPublishError,
 };
-pub use gomera_client_core::{Attachment, PublisherEvent, PublisherStats, SubscriberStats};
+pub use gomera_client_core::{
+    Attachment, DropReason, PublisherEvent, PublisherStats, SubscriberStats,
+};
 pub use publisher::{Publisher, PublisherBuilder, PublisherEvents};
 pub use subscriber::{Event, Filter, Subscriber, SubscriberBuilder, Subscribing};

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use tokio::sync::oneshot;
 
 use gomera_client_core::{
-    Attachment, Effects, RequestError, RequestNumber, SubscriberConfig, SubscriberCore,
+    Attachment, DropReason, Effects, RequestError, RequestNumber, SubscriberConfig, SubscriberCore,
     SubscriberEvent, SubscriberStats,
 };
 use gomera_model::lane::{FilterText, OverflowPolicy};
@@ -70,9 +70,15 @@ impl Subscriber {
 
     /// Ends a subscription. From this call on nothing is delivered for it.
     pub fn unsubscribe(&mut self, number: SubscriptionNumber) -> Subscribing {
-        drop_hits(&mut self.taken, number);
-        self.engine
-            .with(|machine| drop_hits(&mut machine.events, number));
+        let watches = self.engine.with(|machine| {
+            if !machine.watches {
+                drop_hits(&mut machine.events, number);
+            }
+            machine.watches
+        });
+        if !watches {
+            drop_hits(&mut self.taken, number);
+        }
         self.ask(|machine, effects| (number, machine.core.unsubscribe(number, effects)))
     }
 
@@ -161,6 +167,22 @@ pub enum Event {
         /// Why.
         refusal: Refusal,
     },
+    /// A delivery that the application is not shown, or those of its subscriptions that it is not shown; only for a
+    /// subscriber that is [watching](SubscriberBuilder::watching).
+    Dropped {
+        /// What came.
+        delivery: Deliver,
+        /// Why it is not shown.
+        reason: DropReason,
+    },
+    /// A request was answered, in order with the deliveries; only for a subscriber that is
+    /// [watching](SubscriberBuilder::watching).
+    Answered {
+        /// Of which subscription.
+        number: SubscriptionNumber,
+        /// Nothing, or why it was refused.
+        refused: Option<Refusal>,
+    },
     /// The last event: the session is over.
     Ended(Refusal),
 }
@@ -243,6 +265,7 @@ impl Client {
 pub struct SubscriberBuilder {
     client: Client,
     config: SubscriberConfig,
+    watches: bool,
 }
 
 impl SubscriberBuilder {
@@ -250,7 +273,17 @@ impl SubscriberBuilder {
         Self {
             client,
             config: SubscriberConfig::new(random::number()),
+            watches: false,
         }
+    }
+
+    /// Also tells what the library keeps from its application: deliveries that it drops, and the answers to requests in
+    /// order with what is delivered. What waits for a subscription when that is ended is still shown. For those who
+    /// check a broker.
+    pub fn watching(mut self) -> Self {
+        self.config.tells_dropped = true;
+        self.watches = true;
+        self
     }
 
     /// What happens when more waits for this session than it may have; a signalled gap if this is not called.
@@ -272,6 +305,7 @@ impl SubscriberBuilder {
             events: VecDeque::new(),
             waiting: BTreeMap::new(),
             next_number: SubscriptionNumber(0),
+            watches: self.watches,
         };
         Ok(Subscriber {
             engine: Engine::open(self.client, machine).await?,
@@ -291,6 +325,8 @@ struct Receiving {
     /// Requests whose answers are awaited.
     waiting: BTreeMap<RequestNumber, oneshot::Sender<Result<(), SubscribeError>>>,
     next_number: SubscriptionNumber,
+    /// Whether it is told what its application is not.
+    watches: bool,
 }
 
 impl Receiving {
@@ -399,8 +435,19 @@ impl Machine for Receiving {
             SubscriberEvent::Connected { attachment, .. } => self.connected(attachment),
             SubscriberEvent::Disconnected => self.push(Event::Disconnected),
             SubscriberEvent::Answered {
-                request, refused, ..
-            } => self.answer(request, refused),
+                request,
+                number,
+                refused,
+            } => {
+                if self.watches {
+                    let refused = refused.clone();
+                    self.push(Event::Answered { number, refused });
+                }
+                self.answer(request, refused);
+            }
+            SubscriberEvent::Dropped { delivery, reason } => {
+                self.push(Event::Dropped { delivery, reason });
+            }
             SubscriberEvent::Resubscribed => self.push(Event::Resubscribed),
             SubscriberEvent::SubscriptionLost { number, refusal } => {
                 self.push(Event::SubscriptionLost { number, refusal });

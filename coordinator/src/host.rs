@@ -16,6 +16,24 @@ pub struct HostEntry {
     pub zone: String,
     /// The layers of which it may run instances.
     pub layers: Vec<Layer>,
+    /// Processor cores that it has for them: who has more of them gets more instances.
+    pub cores: u32,
+    /// Whether it may lead.
+    pub coordinates: bool,
+}
+
+impl HostEntry {
+    /// One that may run and do everything, on one core, where there are no zones.
+    #[must_use]
+    pub fn of_all(id: HostId) -> Self {
+        Self {
+            id,
+            zone: String::new(),
+            layers: Layer::ALL.to_vec(),
+            cores: 1,
+            coordinates: true,
+        }
+    }
 }
 
 /// What is started when the store is empty.

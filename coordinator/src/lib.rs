@@ -30,6 +30,7 @@ mod plan;
 pub mod record;
 mod reports;
 pub mod request;
+pub mod rules;
 pub mod store;
 mod stored;
 

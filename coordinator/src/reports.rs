@@ -21,6 +21,7 @@ struct Words {
     joined: Option<Epoch>,
     filled: Option<Epoch>,
     emptied: Option<Epoch>,
+    settled: Option<Epoch>,
     flipped: Option<Flipped>,
 }
 
@@ -50,6 +51,7 @@ impl Reports {
             Report::Joined(epoch) => words.joined = words.joined.max(Some(epoch)),
             Report::Filled(epoch) => words.filled = words.filled.max(Some(epoch)),
             Report::Emptied(epoch) => words.emptied = words.emptied.max(Some(epoch)),
+            Report::Settled(epoch) => words.settled = words.settled.max(Some(epoch)),
             Report::Flipped {
                 epoch,
                 held,
@@ -117,6 +119,12 @@ impl Reports {
     pub(crate) fn emptied(&self, from: Incarnation, epoch: Epoch) -> bool {
         self.words(from)
             .is_some_and(|words| words.emptied >= Some(epoch))
+    }
+
+    /// Whether an access point or a connection point has read the epoch, and nothing of before is outstanding there.
+    pub(crate) fn settled(&self, from: Incarnation, epoch: Epoch) -> bool {
+        self.words(from)
+            .is_some_and(|words| words.settled >= Some(epoch))
     }
 
     /// What an access point held, if it stamps the epoch or a later one.

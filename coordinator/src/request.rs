@@ -95,6 +95,9 @@ pub enum Impossible {
     /// No host may run the layer.
     #[error("no host may run {}", layer_name(*.0))]
     NoHost(Layer),
+    /// Whoever may run the layer is being emptied.
+    #[error("only hosts that are being drained may run {}", layer_name(*.0))]
+    OnlyDraining(Layer),
     /// A reason or a key that is too long.
     #[error("{what} is longer than {max} bytes")]
     TooLong {

@@ -2,18 +2,20 @@
 //!
 //! ```text
 //! /topology    the topology in force
-//! /operation   {"counters": {"incarnation", "operation"}, "ended": […], "operation": null | {the last operation}}
+//! /operation   {"counters": {"incarnation", "operation"}, "ended": […], "draining": [hosts],
+//!              "operation": null | {the last operation}}
 //! ```
 //!
 //! What was read is valid; what cannot be valid is refused with the reason and never guessed at.
 
 use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use gomera_model::control::Plan;
-use gomera_model::{Incarnation, Layer, OperationId, Topology};
+use gomera_model::{HostId, Incarnation, Layer, OperationId, Topology};
 use serde::{Deserialize, Serialize};
 
 use crate::operation::Operation;
@@ -37,6 +39,9 @@ pub(crate) struct OperationDocument {
     pub(crate) counters: Counters,
     /// Who has ended and is not among the topology's retired yet.
     pub(crate) ended: Vec<Incarnation>,
+    /// Hosts that are being emptied, or have been.
+    #[serde(default)]
+    pub(crate) draining: BTreeSet<HostId>,
     /// The operation under way, or the last one.
     pub(crate) operation: Option<Box<Operation>>,
 }
@@ -48,6 +53,9 @@ pub(crate) struct OperationImage<'a> {
     pub(crate) counters: Counters,
     /// Who has ended and is not among the topology's retired yet.
     pub(crate) ended: &'a [Incarnation],
+    /// Hosts that are being emptied, or have been.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub(crate) draining: &'a BTreeSet<HostId>,
     /// The operation under way, or the last one.
     pub(crate) operation: Option<&'a Operation>,
 }

@@ -15,3 +15,4 @@ pub mod pacer;
 pub mod random;
 pub mod readings;
 pub mod schedule;
+pub mod verify;

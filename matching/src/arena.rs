@@ -1,7 +1,7 @@
 //! Memory for many small runs of one type, by offset instead of by pointer: chunks that never move, and a free list
-//! for each length. Growing costs one chunk, never a copy of everything.
+//! for each length. Growing costs one chunk, never a copy of everything, and memory is first touched when it is used:
+//! what a system charges for fresh pages is paid a page at a time.
 
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::limits::{ARENA_CHUNK_BYTES, ARENA_RUN_ITEMS_MAX};
@@ -9,7 +9,8 @@ use crate::limits::{ARENA_CHUNK_BYTES, ARENA_RUN_ITEMS_MAX};
 /// Runs of `T`, each of a length in steps of `STEP`.
 #[derive(Clone, Debug)]
 pub(crate) struct Arena<T, const STEP: usize> {
-    chunks: Vec<Box<[T]>>,
+    /// Each with room for all of it from the start.
+    chunks: Vec<Vec<T>>,
     /// Steps used of the last chunk for small runs.
     used: usize,
     /// Which chunk that is.
@@ -54,6 +55,7 @@ impl<T: Copy + Default, const STEP: usize> Arena<T, STEP> {
         }
         let offset = self.open * Self::CHUNK + self.used;
         self.used += steps;
+        self.chunks[self.open].resize(self.used * STEP, T::default());
         offset_of(offset)
     }
 
@@ -62,8 +64,8 @@ impl<T: Copy + Default, const STEP: usize> Arena<T, STEP> {
         let steps = len.div_ceil(STEP).max(1);
         if steps * STEP > ARENA_RUN_ITEMS_MAX || steps > Self::CHUNK {
             let chunk = offset as usize / Self::CHUNK;
-            self.bytes -= size_of_val(&*self.chunks[chunk]);
-            self.chunks[chunk] = Box::default();
+            self.bytes -= self.chunks[chunk].capacity() * size_of::<T>();
+            self.chunks[chunk] = Vec::new();
             self.free_chunks.push(chunk);
         } else {
             self.put_free(offset, steps);
@@ -82,7 +84,17 @@ impl<T: Copy + Default, const STEP: usize> Arena<T, STEP> {
         &mut self.chunks[chunk][start..start + len]
     }
 
-    /// From `offset` to the end of its chunk.
+    /// Copies so many items from one run to another one, which is not the same.
+    pub(crate) fn copy(&mut self, from: u32, to: u32, len: usize) {
+        let ((source, start), (target, end)) = (Self::place(from), Self::place(to));
+        if source == target {
+            self.chunks[source].copy_within(start..start + len, end);
+        } else if let Ok([source, target]) = self.chunks.get_disjoint_mut([source, target]) {
+            target[end..end + len].copy_from_slice(&source[start..start + len]);
+        }
+    }
+
+    /// From `offset` to the end of what is used of its chunk.
     #[inline]
     pub(crate) fn tail(&self, offset: u32) -> &[T] {
         let (chunk, start) = Self::place(offset);
@@ -92,7 +104,7 @@ impl<T: Copy + Default, const STEP: usize> Arena<T, STEP> {
     /// Bytes held, used or not.
     pub(crate) fn bytes(&self) -> usize {
         let lists = self.free.iter().map(Vec::capacity).sum::<usize>() * size_of::<u32>();
-        self.bytes + self.chunks.capacity() * size_of::<Box<[T]>>() + lists
+        self.bytes + self.chunks.capacity() * size_of::<Vec<T>>() + lists
     }
 
     #[inline]
@@ -104,6 +116,7 @@ impl<T: Copy + Default, const STEP: usize> Arena<T, STEP> {
     fn open_chunk(&mut self) {
         let left = Self::CHUNK - self.used;
         if left > 0 {
+            self.chunks[self.open].resize(Self::CHUNK * STEP, T::default());
             self.put_free(offset_of(self.open * Self::CHUNK + self.used), left);
         }
         self.open = self.add_chunk(Self::CHUNK);
@@ -112,12 +125,13 @@ impl<T: Copy + Default, const STEP: usize> Arena<T, STEP> {
 
     fn allocate_long(&mut self, steps: usize) -> u32 {
         let chunk = self.add_chunk(steps);
+        self.chunks[chunk].resize(steps * STEP, T::default());
         offset_of(chunk * Self::CHUNK)
     }
 
     fn add_chunk(&mut self, steps: usize) -> usize {
-        let memory: Box<[T]> = alloc::vec![T::default(); steps * STEP].into();
-        self.bytes += size_of_val(&*memory);
+        let memory = Vec::with_capacity(steps * STEP);
+        self.bytes += memory.capacity() * size_of::<T>();
         if let Some(chunk) = self.free_chunks.pop() {
             self.chunks[chunk] = memory;
             return chunk;
@@ -156,6 +170,11 @@ mod tests {
         for (index, &(offset, len)) in runs.iter().enumerate() {
             let expected = u32::try_from(index).unwrap();
             assert!(arena.get(offset, len).iter().all(|&item| item == expected));
+        }
+        let copy = arena.allocate(39);
+        for &(offset, len) in &runs {
+            arena.copy(offset, copy, len);
+            assert_eq!(arena.get(copy, len), arena.get(offset, len));
         }
         let bytes = arena.bytes();
         for &(offset, len) in &runs {

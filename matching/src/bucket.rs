@@ -1,15 +1,16 @@
 //! Buckets: the postings of one key. A small one is a few postings side by side; a large one has columns, one group a
 //! facet, scanned many at a time.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::arena::Arena;
 use crate::facets::FacetId;
 use crate::frame::Frame;
-use crate::group::{Group, Intervals};
-use crate::limits::{COLUMN_WORTH, SMALL_BUCKET_MAX};
+use crate::group::{Group, Intervals, Signature};
+use crate::limits::{COLUMN_WORTH, GROUP_MAX, SMALL_BUCKET_MAX};
 use crate::loose::Loose;
-pub(crate) use crate::posting::{Moved, Posting, Target, Targets, Whereabouts};
+pub(crate) use crate::posting::{Posting, Target, Targets, Whereabouts};
 use crate::rows::Rows;
 use crate::scan::{Scanner, fetch};
 
@@ -24,7 +25,9 @@ pub(crate) enum Bucket {
 #[derive(Clone, Debug)]
 pub(crate) struct Buckets {
     small: Arena<Posting, 1>,
-    large: Vec<Large>,
+    /// In chunks, so that none is copied when there are more.
+    large: Vec<Box<[Large; LARGE_CHUNK]>>,
+    /// Those of the chunks that are not used.
     free: Vec<u32>,
     large_bytes: usize,
 }
@@ -33,9 +36,15 @@ pub(crate) struct Buckets {
 struct Large {
     /// Those whose facets have few postings.
     loose: Loose,
+    /// By facets; those of the same facets by target.
     groups: Vec<Group>,
     len: usize,
+    /// What the groups hold beside themselves.
+    group_bytes: usize,
 }
+
+/// Large buckets of a chunk.
+const LARGE_CHUNK: usize = 64;
 
 impl Buckets {
     pub(crate) fn new() -> Self {
@@ -54,44 +63,34 @@ impl Buckets {
         Bucket::Small { len: 1, offset }
     }
 
-    /// Puts a posting into a bucket, which may become another. Every posting that has got a new place is reported.
-    pub(crate) fn add(
-        &mut self,
-        bucket: &mut Bucket,
-        posting: Posting,
-        rows: &Rows,
-        mut moved: impl FnMut(Moved),
-    ) {
-        match *bucket {
+    /// Puts a posting into a bucket; what the bucket is then.
+    pub(crate) fn add(&mut self, bucket: Bucket, posting: Posting, rows: &Rows) -> Bucket {
+        match bucket {
             Bucket::Small { len, offset } if self.stays_small(len, offset) => {
-                *bucket = self.add_small(len, offset, posting);
+                self.add_small(len, offset, posting)
             }
             Bucket::Small { len, offset } => {
-                let large = self.enlarge(len, offset, rows, &mut moved);
-                *bucket = Bucket::Large(large);
-                self.add_large(large, posting, rows, &mut moved);
+                let large = self.enlarge(len, offset, rows);
+                self.add_large(large, posting, rows);
+                Bucket::Large(large)
             }
-            Bucket::Large(large) => self.add_large(large, posting, rows, &mut moved),
+            Bucket::Large(large) => {
+                self.add_large(large, posting, rows);
+                bucket
+            }
         }
     }
 
-    /// Takes a posting out.
+    /// Takes a posting out; what is left of the bucket.
     pub(crate) fn remove(
         &mut self,
-        bucket: &mut Bucket,
+        bucket: Bucket,
         posting: Whereabouts,
         rows: &Rows,
-    ) -> Removed {
-        match *bucket {
-            Bucket::Small { len, offset } => {
-                let after = self.remove_small(len, offset, posting);
-                *bucket = after.unwrap_or(*bucket);
-                Removed {
-                    is_last: after.is_none(),
-                    moved: None,
-                }
-            }
-            Bucket::Large(large) => self.remove_large(large, posting, rows),
+    ) -> Option<Bucket> {
+        match bucket {
+            Bucket::Small { len, offset } => self.remove_small(len, offset, posting),
+            Bucket::Large(large) => self.remove_large(large, posting, rows).then_some(bucket),
         }
     }
 
@@ -99,7 +98,7 @@ impl Buckets {
     pub(crate) fn len(&self, bucket: Bucket) -> usize {
         match bucket {
             Bucket::Small { len, .. } => usize::from(len),
-            Bucket::Large(large) => self.large[large as usize].len,
+            Bucket::Large(large) => self.large(large).len,
         }
     }
 
@@ -112,7 +111,7 @@ impl Buckets {
                 fetch(&postings[0]);
                 fetch(&postings[postings.len() - 1]);
             }
-            Bucket::Large(large) => fetch(&self.large[large as usize]),
+            Bucket::Large(large) => fetch(self.large(large)),
         }
     }
 
@@ -130,7 +129,7 @@ impl Buckets {
                 targets.select_each(self.small.get(offset, usize::from(len)), frame);
             }
             Bucket::Large(large) => {
-                let large = &self.large[large as usize];
+                let large = self.large(large);
                 for group in &large.groups {
                     group.scan(frame, scanner, targets);
                 }
@@ -142,7 +141,7 @@ impl Buckets {
     pub(crate) fn bytes(&self) -> usize {
         self.small.bytes()
             + self.large_bytes
-            + self.large.capacity() * size_of::<Large>()
+            + self.large.len() * size_of::<[Large; LARGE_CHUNK]>()
             + self.free.capacity() * size_of::<u32>()
     }
 
@@ -152,13 +151,15 @@ impl Buckets {
         if len % COLUMN_WORTH != 0 {
             return len < SMALL_BUCKET_MAX;
         }
-        let mut facets: Vec<FacetId> = Vec::with_capacity(len / COLUMN_WORTH + 1);
+        let mut facets = [FacetId::ALWAYS; SMALL_BUCKET_MAX / COLUMN_WORTH];
+        let mut known = 0;
         for posting in self.small.get(offset, len) {
-            if !facets.contains(&posting.facet) {
-                facets.push(posting.facet);
-                if facets.len() > len / COLUMN_WORTH {
+            if !facets[..known].contains(&posting.facet) {
+                if known == len / COLUMN_WORTH {
                     return len < SMALL_BUCKET_MAX;
                 }
+                facets[known] = posting.facet;
+                known += 1;
             }
         }
         false
@@ -169,10 +170,7 @@ impl Buckets {
         let mut offset = offset;
         if capacity(before) < before + 1 {
             let wider = self.small.allocate(capacity(before + 1));
-            for at in 0..before {
-                let kept = self.small.get(offset, before)[at];
-                self.small.get_mut(wider, before)[at] = kept;
-            }
+            self.small.copy(offset, wider, before);
             self.small.free(offset, capacity(before));
             offset = wider;
         }
@@ -207,153 +205,212 @@ impl Buckets {
             return offset;
         }
         let narrower = self.small.allocate(capacity(left));
-        for at in 0..left {
-            let kept = self.small.get(offset, left)[at];
-            self.small.get_mut(narrower, left)[at] = kept;
-        }
+        self.small.copy(offset, narrower, left);
         self.small.free(offset, capacity(before));
         narrower
     }
 
-    fn enlarge(&mut self, len: u8, offset: u32, rows: &Rows, moved: &mut impl FnMut(Moved)) -> u32 {
-        let large = self.free.pop().unwrap_or_else(|| {
-            self.large.push(Large::default());
-            u32::try_from(self.large.len() - 1).expect("fewer buckets than subscriptions")
-        });
+    fn enlarge(&mut self, len: u8, offset: u32, rows: &Rows) -> u32 {
+        let large = self.free.pop().unwrap_or_else(|| self.add_chunk());
         for at in 0..usize::from(len) {
             let posting = self.small.get(offset, usize::from(len))[at];
-            self.add_large(large, posting, rows, moved);
+            self.add_large(large, posting, rows);
         }
         self.small.free(offset, capacity(usize::from(len)));
         large
     }
 
-    fn add_large(
-        &mut self,
-        large: u32,
-        posting: Posting,
-        rows: &Rows,
-        moved: &mut impl FnMut(Moved),
-    ) {
-        let bucket = &mut self.large[large as usize];
-        self.large_bytes -= bucket.bytes_of(posting.facet);
-        bucket.add(posting, rows, moved);
-        self.large_bytes += bucket.bytes_of(posting.facet);
+    /// More large buckets; the first of them, the others are free.
+    fn add_chunk(&mut self) -> u32 {
+        let number = |at| u32::try_from(at).expect("fewer buckets than subscriptions");
+        let first = self.large.len() * LARGE_CHUNK;
+        self.large
+            .push(Box::new(core::array::from_fn(|_| Large::default())));
+        self.free
+            .extend((first + 1..first + LARGE_CHUNK).rev().map(number));
+        number(first)
     }
 
-    fn remove_large(&mut self, large: u32, posting: Whereabouts, rows: &Rows) -> Removed {
-        let bucket = &mut self.large[large as usize];
-        self.large_bytes -= bucket.bytes_of(posting.facet);
-        let removed = bucket.remove(posting, rows);
-        self.large_bytes += bucket.bytes_of(posting.facet);
-        if removed.is_last {
-            self.large_bytes -= bucket.bytes_of(posting.facet);
-            *bucket = Large::default();
-            self.free.push(large);
+    #[inline]
+    fn large(&self, large: u32) -> &Large {
+        &self.large[large as usize / LARGE_CHUNK][large as usize % LARGE_CHUNK]
+    }
+
+    fn add_large(&mut self, large: u32, posting: Posting, rows: &Rows) {
+        let bucket = &mut self.large[large as usize / LARGE_CHUNK][large as usize % LARGE_CHUNK];
+        self.large_bytes -= bucket.bytes();
+        bucket.add(posting, rows);
+        self.large_bytes += bucket.bytes();
+    }
+
+    /// Whether something is left.
+    fn remove_large(&mut self, large: u32, posting: Whereabouts, rows: &Rows) -> bool {
+        let bucket = &mut self.large[large as usize / LARGE_CHUNK][large as usize % LARGE_CHUNK];
+        self.large_bytes -= bucket.bytes();
+        bucket.remove(posting, rows);
+        self.large_bytes += bucket.bytes();
+        if bucket.len > 0 {
+            return true;
         }
-        removed
+        self.large_bytes -= bucket.bytes();
+        *bucket = Large::default();
+        self.free.push(large);
+        false
     }
-}
-
-/// What taking a posting out of a bucket has changed.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Removed {
-    /// The bucket is gone.
-    pub(crate) is_last: bool,
-    /// Another posting has taken the place.
-    pub(crate) moved: Option<Moved>,
 }
 
 impl Large {
-    fn add(&mut self, posting: Posting, rows: &Rows, moved: &mut impl FnMut(Moved)) {
+    fn add(&mut self, posting: Posting, rows: &Rows) {
         self.len += 1;
-        let mut intervals = Intervals::of(&posting);
-        let is_whole = intervals.extend(posting.target, rows);
-        let handle = rows.handle_of(posting.target);
-        if is_whole
-            && intervals.len() > 1
-            && let Some(wide) = self.groups.iter_mut().find(|group| group.is_of(&intervals))
-        {
-            let place = wide.push(&intervals, handle);
-            let target = Target::subscription(handle);
-            return moved(Moved { target, place });
+        let wide = Intervals::wide(&posting, rows);
+        if let Some(intervals) = &wide {
+            let handle = rows.handle_of(posting.target);
+            if let Some(at) = self.find(intervals.signature(), handle) {
+                return self.push(at, intervals, handle);
+            }
         }
-        if !self.has_narrow(posting.facet) {
-            self.loose.push(posting);
-            if let Some(gathered) = self.loose.gather(posting.facet) {
-                self.groups.reserve_exact(1);
-                self.groups.push(Group::new(&[posting.facet]));
-                let narrow = self.narrow(posting.facet);
-                for posting in gathered {
-                    let place = narrow.push(&Intervals::of(&posting), posting.target.0);
-                    let target = posting.target;
-                    moved(Moved { target, place });
-                }
+        let target = posting.target.0;
+        let narrow = Intervals::of(&posting);
+        let Some(at) = self.find(narrow.signature(), target) else {
+            return self.add_loose(posting);
+        };
+        self.push(at, &narrow, target);
+        if let Some(intervals) = wide {
+            self.widen(&narrow, target, intervals.signature(), rows);
+        }
+    }
+
+    fn add_loose(&mut self, posting: Posting) {
+        self.loose.push(posting);
+        let Some(gathered) = self.loose.gather(posting.facet) else {
+            return;
+        };
+        let mut group = Group::new(Signature::narrow(posting.facet), 0);
+        for posting in gathered {
+            group.push(&Intervals::of(&posting), posting.target.0);
+        }
+        self.put(group);
+    }
+
+    /// Moves what asks for so many facets out of the group that has just grown, if that is most of it.
+    fn widen(&mut self, narrow: &Intervals, target: u32, signature: &Signature, rows: &Rows) {
+        let at = self.find(narrow.signature(), target).expect(PUT);
+        if !self.groups[at].is_worth_widening(signature, rows) {
+            return;
+        }
+        let wide = self.change(at, |group| group.widen(signature, rows));
+        self.tidy(at);
+        self.put(wide);
+    }
+
+    fn remove(&mut self, wanted: Whereabouts, rows: &Rows) {
+        self.len -= 1;
+        let posting = Posting {
+            facet: wanted.facet,
+            target: wanted.target,
+            ..Posting::default()
+        };
+        if let Some(intervals) = Intervals::wide(&posting, rows)
+            && self.take(intervals.signature(), rows.handle_of(wanted.target))
+        {
+            return;
+        }
+        if self.take(&Signature::narrow(wanted.facet), wanted.target.0) {
+            return;
+        }
+        let is_loose = self.loose.remove(&wanted);
+        assert!(
+            is_loose,
+            "what is recorded of a subscription is in its bucket"
+        );
+    }
+
+    /// Takes a target out of the group where it should lie; whether it was there.
+    fn take(&mut self, signature: &Signature, target: u32) -> bool {
+        let Some(at) = self.find(signature, target) else {
+            return false;
+        };
+        let Some(place) = self.groups[at].find(target) else {
+            return false;
+        };
+        self.change(at, |group| group.take(place));
+        self.tidy(at);
+        true
+    }
+
+    /// The group of these facets in which a target lies if it is there.
+    fn find(&self, signature: &Signature, target: u32) -> Option<usize> {
+        let comes_before = |group: &Group| (group.signature(), group.low()) <= (signature, target);
+        let at = self.groups.partition_point(comes_before).checked_sub(1)?;
+        (self.groups[at].signature() == signature).then_some(at)
+    }
+
+    fn push(&mut self, at: usize, intervals: &Intervals, target: u32) {
+        let mut at = at;
+        if self.groups[at].len() == GROUP_MAX {
+            let upper = self.change(at, |group| group.split(target));
+            at += usize::from(upper.low() <= target);
+            self.put(upper);
+        }
+        self.change(at, |group| group.push(intervals, target));
+    }
+
+    /// Puts a group that is not there.
+    fn put(&mut self, group: Group) {
+        let key = (group.signature(), group.low());
+        let at = self
+            .groups
+            .partition_point(|other| (other.signature(), other.low()) < key);
+        if self.groups.len() == self.groups.capacity() {
+            self.groups.reserve_exact(self.groups.len() / 8 + 1);
+        }
+        self.group_bytes += group.bytes();
+        self.groups.insert(at, group);
+    }
+
+    /// Drops a group that has become empty, and joins one that has become small with its neighbours.
+    fn tidy(&mut self, at: usize) {
+        let len = self.groups[at].len();
+        if len == 0 {
+            let gone = self.groups.remove(at);
+            self.group_bytes -= gone.bytes();
+            if let Some(next) = self.groups.get_mut(at)
+                && next.signature() == gone.signature()
+            {
+                next.reach_down_to(gone.low());
             }
             return;
         }
-        let narrow = self.narrow(posting.facet);
-        let place = narrow.push(&Intervals::of(&posting), posting.target.0);
-        let target = posting.target;
-        moved(Moved { target, place });
-        if is_whole && intervals.len() > 1 && narrow.is_worth_widening(&intervals, rows) {
-            let wide = narrow.widen(&intervals, rows, moved);
-            self.groups.retain(|group| !group.is_empty());
-            self.groups.push(wide);
+        if len > GROUP_MAX / 4 {
+            return;
+        }
+        for lower in [Some(at), at.checked_sub(1)].into_iter().flatten() {
+            if let [one, other, ..] = &self.groups[lower..]
+                && one.signature() == other.signature()
+                && one.len() + other.len() <= GROUP_MAX / 2
+            {
+                let next = self.groups.remove(lower + 1);
+                self.group_bytes -= next.bytes();
+                self.change(lower, |group| group.absorb(&next));
+            }
         }
     }
 
-    fn remove(&mut self, wanted: Whereabouts, rows: &Rows) -> Removed {
-        let handle = rows.handle_of(wanted.target);
-        if self.loose.remove(&wanted) {
-            self.len -= 1;
-            return Removed {
-                is_last: self.len == 0,
-                moved: None,
-            };
-        }
-        let found = self.groups.iter().enumerate().find_map(|(at, group)| {
-            let target = if group.is_wide() {
-                handle
-            } else {
-                wanted.target.0
-            };
-            let place = group.find(wanted.facet, target, wanted.place)?;
-            Some((at, place))
-        });
-        let (at, place) = found.expect("what is recorded of a subscription is in its bucket");
+    /// Changes a group, and keeps count of its bytes.
+    fn change<R>(&mut self, at: usize, change: impl FnOnce(&mut Group) -> R) -> R {
         let group = &mut self.groups[at];
-        let moved = group.take(place);
-        if group.is_empty() {
-            self.groups.swap_remove(at);
-        }
-        self.len -= 1;
-        Removed {
-            is_last: self.len == 0,
-            moved,
-        }
+        self.group_bytes -= group.bytes();
+        let result = change(group);
+        self.group_bytes += group.bytes();
+        result
     }
 
-    fn has_narrow(&self, facet: FacetId) -> bool {
-        let mut groups = self.groups.iter();
-        groups.any(|group| !group.is_wide() && group.facet() == facet)
-    }
-
-    /// The group of one column for a facet, which is there.
-    fn narrow(&mut self, facet: FacetId) -> &mut Group {
-        let is = |group: &Group| !group.is_wide() && group.facet() == facet;
-        let group = self.groups.iter_mut().find(|group| is(group));
-        group.expect("it was looked for, or put, right before")
-    }
-
-    /// Bytes of the list of groups, and of those that begin with a facet.
-    fn bytes_of(&self, facet: FacetId) -> usize {
-        let groups = self.groups.iter().filter(|group| group.facet() == facet);
-        self.loose.bytes()
-            + self.groups.capacity() * size_of::<Group>()
-            + groups.map(Group::bytes).sum::<usize>()
+    fn bytes(&self) -> usize {
+        self.loose.bytes() + self.groups.capacity() * size_of::<Group>() + self.group_bytes
     }
 }
+
+const PUT: &str = "a posting was put there right before";
 
 /// Room that is kept for so many postings of a small bucket.
 fn capacity(len: usize) -> usize {

@@ -89,6 +89,9 @@ fn tagged(tag: u8, bits: u64) -> Identity {
     identity
 }
 
+/// Up to here every whole number is a 32-bit float.
+const DENSE: u64 = 1 << 24;
+
 /// Below every value.
 const BOTTOM: u32 = 1;
 /// Above every value.
@@ -127,8 +130,6 @@ impl Cell {
         reason = "the rounding is measured right behind it; a float that was an i64 fits an i128"
     )]
     pub(crate) fn of_int(value: i64) -> Self {
-        /// Up to here every whole number is a float.
-        const DENSE: u64 = 1 << 24;
         let near = value as f32;
         if value.unsigned_abs() <= DENSE {
             return Self {
@@ -177,6 +178,12 @@ impl Cell {
 
     pub(crate) fn is_exact(self) -> bool {
         self.low == self.high
+    }
+
+    /// Whether a whole number has a cell of its own.
+    #[inline]
+    pub(crate) fn is_own_of(value: i64) -> bool {
+        value.unsigned_abs() <= DENSE || Self::of_int(value).is_exact()
     }
 }
 

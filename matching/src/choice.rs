@@ -84,11 +84,15 @@ impl Chooser<'_> {
 
     #[expect(clippy::cast_precision_loss, reason = "a thousand at most")]
     fn candidate(&self, index: usize, test: &Test) -> Option<Candidate> {
-        let (Test::Equal(facet, _) | Test::Among(facet, _)) = *test else {
+        let (Test::Equal(facet, _) | Test::Among(facet, ..)) = *test else {
             return None;
         };
         let values = test.wanted(self.values);
-        let share = values.iter().map(|&value| self.share(facet, value));
+        let demand = self.vocabulary.demand(facet);
+        let share = values.iter().map(|&value| {
+            let prior = demand.popularity(value);
+            self.statistics.share(facet, value, prior)
+        });
         let share = share.sum::<f32>();
         Some(Candidate {
             test: index,
@@ -97,11 +101,6 @@ impl Chooser<'_> {
             share,
             cost: share * (1.0 + POSTING_COST * values.len() as f32),
         })
-    }
-
-    fn share(&self, facet: FacetId, value: u32) -> f32 {
-        let prior = self.vocabulary.popularity(facet, value);
-        self.statistics.share(facet, value, prior)
     }
 
     /// A pair, where the bucket of the best single facet is no longer small.
@@ -151,7 +150,7 @@ impl Chooser<'_> {
                     known.map_or(1.0, |known| known.share)
                 }
                 Test::Inside(facet, interval) => self.share_inside(*facet, *interval),
-                Test::Among(..) if self.has_bits(test) => {
+                Test::Among(..) if test.bits().is_some() => {
                     let known = self.candidates.iter().find(|known| known.test == index);
                     known.map_or(1.0, |known| known.share)
                 }
@@ -166,11 +165,6 @@ impl Chooser<'_> {
             }
         }
         best
-    }
-
-    fn has_bits(&self, test: &Test) -> bool {
-        let bit_of = |facet, value| self.vocabulary.bit_of(facet, value);
-        test.bits(self.values, bit_of).is_some()
     }
 
     fn share_inside(&self, facet: FacetId, interval: Interval) -> f32 {

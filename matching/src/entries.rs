@@ -1,6 +1,5 @@
 //! Who is there: an entry a subscription under a dense handle, found by id, listed by slot.
 
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use gomera_model::{OperationNumber, SLOTS, SessionId, SlotId, SubscriptionId, SubscriptionNumber};
@@ -16,14 +15,10 @@ pub(crate) struct Entry {
     pub(crate) number: SubscriptionNumber,
     /// Where its record lies; [`NOWHERE`] if there is no subscription under this handle.
     pub(crate) record: u32,
-    /// The place of its only posting in a large bucket, or [`NOWHERE`].
-    pub(crate) place: u32,
     pub(crate) slot: SlotId,
-    /// Whether it has one posting, whose place is kept.
-    pub(crate) is_alone: bool,
 }
 
-/// Neither a place nor an offset.
+/// No offset.
 pub(crate) const NOWHERE: u32 = u32::MAX;
 
 impl Entry {
@@ -39,7 +34,8 @@ impl Entry {
 #[derive(Clone, Debug)]
 pub(crate) struct Entries {
     seed: u64,
-    chunks: Vec<Box<[Entry]>>,
+    /// Each with room for all of it from the start.
+    chunks: Vec<Vec<Entry>>,
     used: u32,
     free: Vec<u32>,
     slots: Vec<Segment<Tagged>>,
@@ -176,9 +172,10 @@ impl Entries {
     fn next(&mut self) -> u32 {
         let handle = self.used;
         if handle as usize == self.chunks.len() * CHUNK {
-            self.chunks
-                .push(alloc::vec![Entry::default(); CHUNK].into());
+            self.chunks.push(Vec::with_capacity(CHUNK));
         }
+        let chunk = self.chunks.last_mut().expect("it was put right before");
+        chunk.push(Entry::default());
         self.used += 1;
         assert!(
             self.used < 1 << HANDLE_BITS,
@@ -189,7 +186,7 @@ impl Entries {
 }
 
 #[inline]
-fn at(chunks: &[Box<[Entry]>], handle: u32) -> &Entry {
+fn at(chunks: &[Vec<Entry>], handle: u32) -> &Entry {
     let handle = handle as usize;
     &chunks[handle / CHUNK][handle % CHUNK]
 }

@@ -120,7 +120,7 @@ impl Facets {
 
     /// The symbol of an attribute's name, held once more.
     pub(crate) fn acquire_name(&mut self, name: &[u8]) -> u32 {
-        self.names.acquire(name)
+        self.names.acquire_again(name)
     }
 
     /// Lets go of a name once.

@@ -3,191 +3,239 @@
 //! A *narrow* group has one column, and leads to rows of further tests. Where most of its rows ask for the same facets
 //! and for nothing but intervals, they become a *wide* group, with a column for each facet: what it keeps of them are
 //! the handles of the subscriptions, and their rows are not read.
+//!
+//! A group ends at [`GROUP_MAX`] postings; the next one of the same facets has the greater targets. So whatever is done
+//! to one posting, finding it included, costs no more than looking at so many targets side by side.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::cell::{Cell, Interval};
 use crate::facets::FacetId;
 use crate::frame::Frame;
-use crate::limits::{COLUMNS_MAX, WIDEN_AT};
-use crate::posting::{Moved, Posting, Target, Targets};
+use crate::limits::{COLUMNS_MAX, GROUP_MAX, WIDEN_AT};
+use crate::posting::{Posting, Target, Targets};
 use crate::rows::Rows;
 use crate::scan::{Columns, Scanner};
+
+/// Facets that postings ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Signature {
+    facets: [FacetId; COLUMNS_MAX],
+    len: u32,
+}
 
 /// Facets, and what is wanted of each: at most [`COLUMNS_MAX`].
 #[derive(Clone, Debug)]
 pub(crate) struct Intervals {
-    facets: [FacetId; COLUMNS_MAX],
+    signature: Signature,
     intervals: [Interval; COLUMNS_MAX],
-    len: usize,
 }
 
 /// Postings that ask for the same facets.
 #[derive(Clone, Debug)]
 pub(crate) struct Group {
-    facets: [FacetId; COLUMNS_MAX],
-    columns: Vec<Column>,
-    /// Targets; handles in a wide group.
-    targets: Vec<u32>,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Column {
-    from: Vec<u32>,
-    to: Vec<u32>,
+    signature: Signature,
+    /// No target lies below.
+    low: u32,
+    len: u32,
+    /// Postings that it has memory for.
+    room: u32,
+    /// For each facet the lower bounds, then the upper ones; behind them the targets, which are handles in a wide group.
+    /// Each has the same room.
+    words: Box<[u32]>,
 }
 
 /// Rows that are looked at before a group is widened.
 const SAMPLE: usize = 32;
 
+impl Signature {
+    /// One facet.
+    pub(crate) fn narrow(facet: FacetId) -> Self {
+        let mut facets = [FacetId::ALWAYS; COLUMNS_MAX];
+        facets[0] = facet;
+        Self { facets, len: 1 }
+    }
+
+    fn columns(&self) -> usize {
+        self.len as usize
+    }
+}
+
 impl Intervals {
     /// What a posting itself asks for.
     pub(crate) fn of(posting: &Posting) -> Self {
-        let mut intervals = Self {
-            facets: [FacetId::ALWAYS; COLUMNS_MAX],
-            intervals: [Interval::ALL; COLUMNS_MAX],
-            len: 0,
-        };
-        intervals.push(posting.facet, posting.interval);
-        intervals
-    }
-
-    /// Adds what the row behind a posting asks for; whether that was all, and nothing but intervals.
-    pub(crate) fn extend(&mut self, target: Target, rows: &Rows) -> bool {
-        if self.facets[0].has_bits() {
-            return false;
+        let mut intervals = [Interval::ALL; COLUMNS_MAX];
+        intervals[0] = posting.interval;
+        Self {
+            signature: Signature::narrow(posting.facet),
+            intervals,
         }
-        let push = |facet, interval| self.push(facet, interval);
-        target.handle().is_some() || rows.intervals(target.0, push)
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.len
+    /// What a posting and the row behind it ask for, if that is nothing but so few intervals of several facets.
+    pub(crate) fn wide(posting: &Posting, rows: &Rows) -> Option<Self> {
+        if posting.target.handle().is_some() || posting.facet.has_bits() {
+            return None;
+        }
+        let mut all = Self::of(posting);
+        let push = |facet, interval| all.push(facet, interval);
+        rows.intervals(posting.target.0, push).then_some(all)
     }
 
-    fn facets(&self) -> &[FacetId] {
-        &self.facets[..self.len]
+    pub(crate) fn signature(&self) -> &Signature {
+        &self.signature
     }
 
     fn push(&mut self, facet: FacetId, interval: Interval) -> bool {
-        if self.len == COLUMNS_MAX {
+        let at = self.signature.columns();
+        if at == COLUMNS_MAX {
             return false;
         }
-        self.facets[self.len] = facet;
-        self.intervals[self.len] = interval;
-        self.len += 1;
+        self.signature.facets[at] = facet;
+        self.intervals[at] = interval;
+        self.signature.len += 1;
         true
     }
 }
 
 impl Group {
-    pub(crate) fn new(facets: &[FacetId]) -> Self {
-        let mut all = [FacetId::ALWAYS; COLUMNS_MAX];
-        all[..facets.len()].copy_from_slice(facets);
-        let columns = facets.iter().map(|_| Column::default());
+    pub(crate) fn new(signature: Signature, low: u32) -> Self {
         Self {
-            facets: all,
-            columns: columns.collect(),
-            targets: Vec::new(),
+            signature,
+            low,
+            len: 0,
+            room: 0,
+            words: Box::default(),
         }
     }
 
-    /// Appends what is asked and where it leads; the place.
-    pub(crate) fn push(&mut self, intervals: &Intervals, target: u32) -> u32 {
-        let len = self.targets.len();
-        if len == self.targets.capacity() {
-            let more = (len / 4).max(4);
-            for column in &mut self.columns {
-                column.from.reserve_exact(more);
-                column.to.reserve_exact(more);
+    /// Appends what is asked and where it leads. There must be room.
+    pub(crate) fn push(&mut self, intervals: &Intervals, target: u32) {
+        let (len, room) = (self.len(), self.room());
+        if len == room {
+            self.resize((room + (room / 4).max(4)).min(GROUP_MAX));
+        }
+        let (room, columns) = (self.room(), self.signature.columns());
+        let bounds = &intervals.intervals[..columns];
+        for (at, interval) in bounds.iter().enumerate() {
+            self.words[2 * at * room + len] = interval.from;
+            self.words[(2 * at + 1) * room + len] = interval.to;
+        }
+        self.words[2 * columns * room + len] = target;
+        self.len += 1;
+    }
+
+    /// Takes out what lies at a place.
+    pub(crate) fn take(&mut self, place: usize) {
+        let (last, room) = (self.len() - 1, self.room());
+        for column in self.words.chunks_exact_mut(room) {
+            column[place] = column[last];
+        }
+        self.len -= 1;
+        if last * 2 < room {
+            self.resize(last + last / 4);
+        }
+    }
+
+    /// Where a target lies.
+    pub(crate) fn find(&self, target: u32) -> Option<usize> {
+        const STEP: usize = 32;
+        let mut start = 0;
+        for some in self.targets().chunks(STEP) {
+            // Without leaving early, so that many are compared at a time.
+            if some
+                .iter()
+                .fold(false, |found, other| found | (*other == target))
+            {
+                let at = some.iter().position(|other| *other == target)?;
+                return Some(start + at);
             }
-            self.targets.reserve_exact(more);
+            start += STEP;
         }
-        for (column, interval) in self.columns.iter_mut().zip(&intervals.intervals) {
-            column.from.push(interval.from);
-            column.to.push(interval.to);
-        }
-        self.targets.push(target);
-        u32::try_from(len).expect("a bucket has fewer postings than there are targets")
-    }
-
-    /// Takes out what lies at a place; what has moved there.
-    pub(crate) fn take(&mut self, place: usize) -> Option<Moved> {
-        for column in &mut self.columns {
-            column.from.swap_remove(place);
-            column.to.swap_remove(place);
-        }
-        self.targets.swap_remove(place);
-        self.shrink();
-        self.targets.get(place).map(|&target| Moved {
-            target: self.target(target),
-            place: u32::try_from(place).expect("it was a place before"),
-        })
+        None
     }
 
     /// Whether its rows, by a sample, mostly ask for these facets. Asked when it has just grown to certain sizes.
-    pub(crate) fn is_worth_widening(&self, intervals: &Intervals, rows: &Rows) -> bool {
-        let len = self.targets.len();
-        if !WIDEN_AT.contains(&len) {
+    pub(crate) fn is_worth_widening(&self, signature: &Signature, rows: &Rows) -> bool {
+        if !WIDEN_AT.contains(&self.len()) {
             return false;
         }
-        let sample = self.targets.iter().step_by(len / SAMPLE);
-        let alike = sample.filter(|&&target| self.asks_for(target, intervals, rows));
+        let places = (0..self.len()).step_by(self.len() / SAMPLE);
+        let all = places.filter_map(|place| Intervals::wide(&self.posting(place), rows));
+        let alike = all.filter(|all| all.signature == *signature);
         alike.count() > SAMPLE / 2
     }
 
     /// Moves the postings that ask for these facets to a group of their own.
-    pub(crate) fn widen(
-        &mut self,
-        intervals: &Intervals,
-        rows: &Rows,
-        moved: &mut impl FnMut(Moved),
-    ) -> Self {
-        let mut wide = Self::new(intervals.facets());
-        let mut narrow = Self::new(&[self.facet()]);
-        for place in 0..self.targets.len() {
+    pub(crate) fn widen(&mut self, signature: &Signature, rows: &Rows) -> Self {
+        let mut wide = Self::new(*signature, 0);
+        let mut narrow = Self::new(self.signature, self.low);
+        for place in 0..self.len() {
             let posting = self.posting(place);
-            let mut all = Intervals::of(&posting);
-            let is_whole = all.extend(posting.target, rows);
-            let (place, target) = if is_whole && all.facets() == intervals.facets() {
-                let handle = rows.handle_of(posting.target);
-                (wide.push(&all, handle), Target::subscription(handle))
-            } else {
-                (narrow.push(&all, posting.target.0), posting.target)
-            };
-            moved(Moved { target, place });
+            match Intervals::wide(&posting, rows) {
+                Some(all) if all.signature == *signature => {
+                    wide.push(&all, rows.handle_of(posting.target));
+                }
+                Some(_) | None => narrow.push(&Intervals::of(&posting), posting.target.0),
+            }
         }
         *self = narrow;
         wide
     }
 
-    /// The first facet.
-    pub(crate) fn facet(&self) -> FacetId {
-        self.facets[0]
-    }
-
-    pub(crate) fn is_wide(&self) -> bool {
-        self.columns.len() > 1
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.targets.is_empty()
-    }
-
-    /// Whether it has a column for each of these facets, and no other.
-    pub(crate) fn is_of(&self, intervals: &Intervals) -> bool {
-        self.facets[..self.columns.len()] == *intervals.facets()
-    }
-
-    /// The place of a target, if it is here; it may be known.
-    pub(crate) fn find(&self, facet: FacetId, target: u32, place: Option<u32>) -> Option<usize> {
-        if self.facet() != facet {
-            return None;
+    /// Makes room for a target: a group for the upper half of the targets, or for this one alone where it comes behind
+    /// all of them, as it does where subscriptions are numbered in the order in which they come.
+    pub(crate) fn split(&mut self, target: u32) -> Self {
+        let highest = self.targets().iter().max().copied().unwrap_or(0);
+        if target > highest {
+            return Self::new(self.signature, target);
         }
-        let known = place
-            .map(|place| place as usize)
-            .filter(|&place| self.targets.get(place) == Some(&target));
-        known.or_else(|| self.targets.iter().position(|other| *other == target))
+        let mut targets = self.targets().to_vec();
+        let middle = targets.len() / 2;
+        let (_, &mut low, _) = targets.select_nth_unstable(middle);
+        let mut lower = Self::new(self.signature, self.low);
+        let mut upper = Self::new(self.signature, low);
+        for place in 0..self.len() {
+            let half = if self.targets()[place] < low {
+                &mut lower
+            } else {
+                &mut upper
+            };
+            half.append(self, place);
+        }
+        *self = lower;
+        upper
+    }
+
+    /// Takes all postings of the next group in.
+    pub(crate) fn absorb(&mut self, next: &Self) {
+        for place in 0..next.len() {
+            self.append(next, place);
+        }
+    }
+
+    /// Takes the place of a group before it that is gone.
+    pub(crate) fn reach_down_to(&mut self, low: u32) {
+        self.low = low;
+    }
+
+    pub(crate) fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    /// The least target that belongs here.
+    pub(crate) fn low(&self) -> u32 {
+        self.low
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len as usize
+    }
+
+    /// The first facet.
+    fn facet(&self) -> FacetId {
+        self.signature.facets[0]
     }
 
     /// Collects the targets of the postings that hold.
@@ -195,95 +243,100 @@ impl Group {
         if self.facet().has_bits() {
             return self.scan_bits(frame, targets);
         }
-        match self.columns.as_slice() {
-            [one] => self.scan_columns([one], frame, scanner, targets),
-            [one, two] => self.scan_columns([one, two], frame, scanner, targets),
-            [one, two, three] => self.scan_columns([one, two, three], frame, scanner, targets),
-            [one, two, three, four] => {
-                self.scan_columns([one, two, three, four], frame, scanner, targets);
-            }
+        match self.signature.len {
+            1 => self.scan_columns::<1>(frame, scanner, targets),
+            2 => self.scan_columns::<2>(frame, scanner, targets),
+            3 => self.scan_columns::<3>(frame, scanner, targets),
+            4 => self.scan_columns::<4>(frame, scanner, targets),
             _ => unreachable!("a group has one to COLUMNS_MAX columns"),
         }
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        let columns = self.columns.iter();
-        let bounds = columns.map(|column| column.from.capacity() + column.to.capacity());
-        (self.targets.capacity() + bounds.sum::<usize>()) * size_of::<u32>()
-            + self.columns.capacity() * size_of::<Column>()
+        size_of_val(&*self.words)
     }
 
     fn scan_bits(&self, frame: &Frame, targets: &mut Targets) {
         let halves = Interval::of_bits(frame.cell(self.facet()).bit);
-        let column = &self.columns[0];
         if halves.from != 0 {
-            targets.select_bit(&column.from, &self.targets, halves.from);
+            targets.select_bit(self.column(0), self.targets(), halves.from);
         } else if halves.to != 0 {
-            targets.select_bit(&column.to, &self.targets, halves.to);
+            targets.select_bit(self.column(1), self.targets(), halves.to);
         }
     }
 
     #[inline]
     fn scan_columns<const WIDTH: usize>(
         &self,
-        columns: [&Column; WIDTH],
         frame: &Frame,
         scanner: Scanner,
         targets: &mut Targets,
     ) {
         let mut cells = [Cell::MISSING; WIDTH];
-        for (cell, facet) in cells.iter_mut().zip(self.facets) {
+        for (cell, facet) in cells.iter_mut().zip(self.signature.facets) {
             *cell = frame.cell(facet);
             if !cell.is_present() {
                 return;
             }
         }
         let columns = Columns {
-            from: columns.map(|column| column.from.as_slice()),
-            to: columns.map(|column| column.to.as_slice()),
-            targets: &self.targets,
+            from: core::array::from_fn(|at| self.column(2 * at)),
+            to: core::array::from_fn(|at| self.column(2 * at + 1)),
+            targets: self.targets(),
         };
         targets.select(columns, cells, scanner);
     }
 
+    /// Bounds, or the targets behind the last of them.
+    #[inline]
+    fn column(&self, at: usize) -> &[u32] {
+        &self.words[at * self.room()..][..self.len()]
+    }
+
+    #[inline]
+    fn targets(&self) -> &[u32] {
+        self.column(2 * self.signature.columns())
+    }
+
+    #[inline]
+    fn room(&self) -> usize {
+        self.room as usize
+    }
+
+    fn resize(&mut self, room: usize) {
+        let columns = 2 * self.signature.columns() + 1;
+        let mut words = Vec::with_capacity(columns * room);
+        for at in 0..columns {
+            words.extend_from_slice(self.column(at));
+            words.resize((at + 1) * room, 0);
+        }
+        self.words = words.into();
+        self.room = u32::try_from(room).expect("GROUP_MAX at most");
+    }
+
+    /// Appends a posting of a group of the same facets.
+    fn append(&mut self, other: &Self, place: usize) {
+        let mut intervals = Intervals {
+            signature: self.signature,
+            intervals: [Interval::ALL; COLUMNS_MAX],
+        };
+        let columns = self.signature.columns();
+        for (at, interval) in intervals.intervals[..columns].iter_mut().enumerate() {
+            interval.from = other.column(2 * at)[place];
+            interval.to = other.column(2 * at + 1)[place];
+        }
+        self.push(&intervals, other.targets()[place]);
+    }
+
+    /// A posting of a narrow group.
     fn posting(&self, place: usize) -> Posting {
         Posting {
             facet: self.facet(),
             interval: Interval {
-                from: self.columns[0].from[place],
-                to: self.columns[0].to[place],
+                from: self.column(0)[place],
+                to: self.column(1)[place],
             },
-            target: self.target(self.targets[place]),
-        }
-    }
-
-    /// What is kept as a target, as one.
-    fn target(&self, kept: u32) -> Target {
-        if self.is_wide() {
-            Target::subscription(kept)
-        } else {
-            Target(kept)
-        }
-    }
-
-    fn asks_for(&self, target: u32, intervals: &Intervals, rows: &Rows) -> bool {
-        let nothing = Posting {
-            facet: self.facet(),
-            ..Posting::default()
-        };
-        let mut all = Intervals::of(&nothing);
-        all.extend(Target(target), rows) && all.facets() == intervals.facets()
-    }
-
-    fn shrink(&mut self) {
-        let len = self.targets.len();
-        if len * 2 < self.targets.capacity() {
-            let capacity = len + len / 4;
-            for column in &mut self.columns {
-                column.from.shrink_to(capacity);
-                column.to.shrink_to(capacity);
-            }
-            self.targets.shrink_to(capacity);
+            target: Target(self.targets()[place]),
         }
     }
 }

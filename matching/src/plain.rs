@@ -159,7 +159,7 @@ fn class_of(value: Value<'_>) -> Option<Class> {
 /// Whether a value has no cell of its own.
 fn needs_identity(value: Value<'_>) -> bool {
     match value {
-        Value::Int(value) | Value::Time(value) => !Cell::of_int(value).is_exact(),
+        Value::Int(value) | Value::Time(value) => !Cell::is_own_of(value),
         Value::Float(value) => !Cell::of_float(value).is_exact(),
         Value::Null | Value::Bool(_) | Value::Text(_) => false,
     }

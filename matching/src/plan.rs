@@ -196,7 +196,7 @@ impl Plan {
                 for _ in 0..count {
                     self.expression(reader, negated, vocabulary)?;
                 }
-                self.join_sets(start);
+                self.join_sets(start, vocabulary);
                 self.sum(start)?;
             }
             Kept::Joint(_, count) => {
@@ -295,7 +295,7 @@ impl Plan {
     }
 
     /// Equalities and lists of one facet, each a row from `start` on, become one list, in the place of the first.
-    fn join_sets(&mut self, start: usize) {
+    fn join_sets(&mut self, start: usize, vocabulary: &Vocabulary) {
         let mut at = start;
         while at < self.stack.len() {
             let Some((facet, one)) = self.equality(at) else {
@@ -316,7 +316,7 @@ impl Plan {
             }
             if joined.len() > before {
                 let span = self.values.put(joined);
-                let number = self.put(Test::Among(facet, span));
+                let number = self.put(vocabulary.among(facet, span, self.values.all()));
                 if let Ok(set) = Set::of(number) {
                     self.stack[at] = set;
                 }
@@ -332,7 +332,7 @@ impl Plan {
             return None;
         };
         match self.test(first) {
-            test @ (Test::Equal(facet, _) | Test::Among(facet, _)) => Some((facet, test)),
+            test @ (Test::Equal(facet, _) | Test::Among(facet, ..)) => Some((facet, test)),
             Test::Inside(..)
             | Test::Outside(..)
             | Test::Bits(..)

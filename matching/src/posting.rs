@@ -31,20 +31,11 @@ pub(crate) struct Targets {
     either: Vec<u32>,
 }
 
-/// A posting that has come to lie at a place in a large bucket, so that it can be found there again.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Moved {
-    pub(crate) target: Target,
-    pub(crate) place: u32,
-}
-
 /// Where a posting lies: what is known of it from outside.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Whereabouts {
     pub(crate) facet: FacetId,
     pub(crate) target: Target,
-    /// Its place in its group, if it is kept.
-    pub(crate) place: Option<u32>,
 }
 
 impl Target {

@@ -27,8 +27,8 @@ pub(crate) enum Test {
     Inside(FacetId, Interval),
     /// There is a value, and it lies outside.
     Outside(FacetId, Interval),
-    /// The value is one of these, which are sorted.
-    Among(FacetId, Span),
+    /// The value is one of these, which are sorted. If all of them are small, their bits; else none.
+    Among(FacetId, Span, u64),
     /// The value is one of these small ones.
     Bits(FacetId, u64),
     /// There is a value, and it is none of these, which are sorted.
@@ -214,7 +214,7 @@ impl Rows {
             Test::Equal(facet, value) => word(INSIDE, facet, value, value),
             Test::Inside(facet, interval) => word(INSIDE, facet, interval.from, interval.to),
             Test::Outside(facet, interval) => word(OUTSIDE, facet, interval.from, interval.to),
-            Test::Among(facet, span) => self.encode_list(AMONG, facet, span.of(values)),
+            Test::Among(facet, span, _) => self.encode_list(AMONG, facet, span.of(values)),
             Test::Bits(facet, bits) => {
                 let halves = Interval::of_bits(bits);
                 word(BITS, facet, halves.from, halves.to)
@@ -248,7 +248,7 @@ impl Test {
             Self::Equal(facet, _)
             | Self::Inside(facet, _)
             | Self::Outside(facet, _)
-            | Self::Among(facet, _)
+            | Self::Among(facet, ..)
             | Self::Bits(facet, _)
             | Self::NotAmong(facet, _) => Some(facet),
             Self::Residual(..) => None,
@@ -259,7 +259,7 @@ impl Test {
     pub(crate) fn wanted<'a>(&'a self, values: &'a [u32]) -> &'a [u32] {
         match self {
             Self::Equal(_, value) => core::slice::from_ref(value),
-            Self::Among(_, span) => span.of(values),
+            Self::Among(_, span, _) => span.of(values),
             Self::Inside(..)
             | Self::Outside(..)
             | Self::Bits(..)
@@ -281,26 +281,18 @@ impl Test {
         }
     }
 
-    /// The set of bits that its list is, if all of its values are small; `bit_of` knows the bit of a value.
-    pub(crate) fn bits(
-        &self,
-        values: &[u32],
-        bit_of: impl Fn(FacetId, u32) -> Option<u32>,
-    ) -> Option<(FacetId, u64)> {
-        let Self::Among(facet, span) = *self else {
+    /// The set of bits that its list is, if all of its values are small.
+    pub(crate) fn bits(&self) -> Option<(FacetId, u64)> {
+        let Self::Among(facet, _, bits) = *self else {
             return None;
         };
-        let mut bits = 0;
-        for &value in span.of(values) {
-            bits |= 1 << bit_of(facet, value)?;
-        }
-        Some((facet, bits))
+        (bits != 0).then_some((facet, bits))
     }
 
     /// Whether two tests with lists among the same values are the same.
     pub(crate) fn is_same(&self, other: &Self, values: &[u32]) -> bool {
         match (self, other) {
-            (Self::Among(facet, span), Self::Among(other, other_span))
+            (Self::Among(facet, span, _), Self::Among(other, other_span, _))
             | (Self::NotAmong(facet, span), Self::NotAmong(other, other_span)) => {
                 facet == other && span.of(values) == other_span.of(values)
             }
@@ -316,7 +308,7 @@ impl Test {
             Span::new(start, span.len as usize)
         };
         match *self {
-            Self::Among(facet, span) => Self::Among(facet, moved(span)),
+            Self::Among(facet, span, bits) => Self::Among(facet, moved(span), bits),
             Self::NotAmong(facet, span) => Self::NotAmong(facet, moved(span)),
             Self::Equal(..)
             | Self::Inside(..)

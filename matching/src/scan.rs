@@ -122,8 +122,9 @@ mod x86 {
     use core::arch::x86_64::{
         __cpuid, __cpuid_count, __m256i, __m512i, _mm256_and_si256, _mm256_castsi256_ps,
         _mm256_cmpeq_epi32, _mm256_loadu_si256, _mm256_max_epu32, _mm256_min_epu32,
-        _mm256_movemask_ps, _mm256_set1_epi32, _mm512_loadu_si512, _mm512_mask_cmple_epu32_mask,
-        _mm512_maskz_compress_epi32, _mm512_set1_epi32, _mm512_storeu_si512, _xgetbv,
+        _mm256_movemask_ps, _mm256_set1_epi32, _mm512_mask_cmple_epu32_mask,
+        _mm512_maskz_compress_epi32, _mm512_maskz_loadu_epi32, _mm512_set1_epi32,
+        _mm512_storeu_si512, _xgetbv,
     };
 
     use super::{Cell, Columns, Vec, select_scalar};
@@ -185,18 +186,19 @@ mod x86 {
         const LANES: usize = 16;
         let high = cells.map(|cell| _mm512_set1_epi32(cell.high.cast_signed()));
         let low = cells.map(|cell| _mm512_set1_epi32(cell.low.cast_signed()));
-        let whole = columns.targets.len() / LANES * LANES;
+        let len = columns.targets.len();
         let mut written = out.len();
-        for start in (0..whole).step_by(LANES) {
-            let mut mask = 0xffff;
+        for start in (0..len).step_by(LANES) {
+            let lanes = u16::MAX >> LANES.saturating_sub(len - start);
+            let mut mask = lanes;
             for column in 0..WIDTH {
-                // SAFETY: `start + 16 <= whole`, which is not beyond the end of any column.
+                // SAFETY: only the lanes are read that lie below `len`, the end of every column.
                 let (from, to) = unsafe {
                     let from = columns.from[column].as_ptr().add(start);
                     let to = columns.to[column].as_ptr().add(start);
                     (
-                        _mm512_loadu_si512(from.cast::<__m512i>()),
-                        _mm512_loadu_si512(to.cast::<__m512i>()),
+                        _mm512_maskz_loadu_epi32(lanes, from.cast::<i32>()),
+                        _mm512_maskz_loadu_epi32(lanes, to.cast::<i32>()),
                     )
                 };
                 mask = _mm512_mask_cmple_epu32_mask(mask, from, high[column]);
@@ -211,15 +213,15 @@ mod x86 {
             // SAFETY: the targets reach as far as the bounds. Sixteen lanes are written from `written` on; at most as
             // many were kept as were read before this step, and `out` has room for all of them and 16 more.
             unsafe {
-                let targets = columns.targets.as_ptr().add(start).cast::<__m512i>();
-                let kept = _mm512_maskz_compress_epi32(mask, _mm512_loadu_si512(targets));
+                let targets = columns.targets.as_ptr().add(start).cast::<i32>();
+                let targets = _mm512_maskz_loadu_epi32(lanes, targets);
+                let kept = _mm512_maskz_compress_epi32(mask, targets);
                 _mm512_storeu_si512(out.as_mut_ptr().add(written).cast::<__m512i>(), kept);
             }
             written += mask.count_ones() as usize;
         }
         // SAFETY: everything up to `written` was written, and it lies within the capacity.
         unsafe { out.set_len(written) };
-        select_scalar(rest(columns, whole), cells, out);
     }
 
     fn rest<const WIDTH: usize>(columns: Columns<'_, WIDTH>, start: usize) -> Columns<'_, WIDTH> {

@@ -64,6 +64,9 @@ impl Statistics {
 
     /// What part of the notifications has the facet with this value; `prior` is the guess without any traffic.
     pub(crate) fn share(&self, facet: FacetId, value: u32, prior: f32) -> f32 {
+        if self.samples <= 0.0 {
+            return prior;
+        }
         #[expect(clippy::cast_precision_loss, reason = "an estimate")]
         let count = self.values.count(facet, value) as f32;
         (count + BELIEF * prior) / (self.samples + BELIEF)

@@ -18,7 +18,12 @@ pub(crate) struct Symbols {
     texts: Vec<Vec<Text>>,
     free: Vec<u32>,
     text_bytes: usize,
+    /// Symbols acquired lately by name; see [`Symbols::acquire_again`].
+    recent: [u32; RECENT],
 }
+
+/// Symbols that are remembered as acquired lately: a power of two.
+const RECENT: usize = 256;
 
 /// Where a table says which number some bytes have.
 #[derive(Clone, Copy, Debug)]
@@ -97,7 +102,25 @@ impl Symbols {
             texts: Vec::new(),
             free: Vec::new(),
             text_bytes: 0,
+            recent: [Self::OTHER; RECENT],
         }
+    }
+
+    /// The same as [`Self::acquire`] for texts of which there are few, which come again and again.
+    #[inline]
+    pub(crate) fn acquire_again(&mut self, bytes: &[u8]) -> u32 {
+        let place = recent_place(bytes);
+        let known = self.recent[place];
+        if known != Self::OTHER {
+            let text = self.get_mut(known);
+            if text.uses > 0 && same(text.bytes.as_slice(), bytes) {
+                text.uses += 1;
+                return known;
+            }
+        }
+        let symbol = self.acquire(bytes);
+        self.recent[place] = symbol;
+        symbol
     }
 
     /// The symbol of a text, held once more.
@@ -251,6 +274,20 @@ fn same(left: &[u8], right: &[u8]) -> bool {
     left == right
 }
 
+/// Where a text is remembered: by its length and its end, which is where names differ.
+#[inline]
+fn recent_place(bytes: &[u8]) -> usize {
+    let end = match bytes.split_last_chunk::<4>() {
+        Some((_, end)) => u32::from_le_bytes(*end),
+        None => bytes
+            .iter()
+            .fold(0, |end, &byte| end << 8 | u32::from(byte)),
+    };
+    let length = bytes.len().to_le_bytes()[0];
+    let mixed = (end ^ u32::from(length)).wrapping_mul(0x9E37_79B9);
+    (mixed >> 16) as usize % RECENT
+}
+
 #[inline]
 fn index(symbol: u32) -> usize {
     (symbol - Symbols::FIRST) as usize
@@ -272,7 +309,16 @@ mod tests {
         assert!(symbols.release(a));
         assert_eq!(symbols.find(b"a"), None);
         assert_eq!(symbols.find(b"b"), Some(b));
-        assert_eq!(symbols.acquire(b"c"), a);
+        assert_eq!(symbols.acquire_again(b"c"), a);
+        assert_eq!(symbols.acquire_again(b"c"), a);
+        assert_eq!(symbols.uses(a), 2);
+        symbols.release(a);
+        assert!(symbols.release(a));
+        let empty = symbols.acquire_again(b"");
+        assert_eq!(symbols.text(empty), b"");
+        symbols.release(empty);
+        assert_eq!(symbols.acquire(b"d"), a);
+        assert_eq!(symbols.acquire_again(b"c"), symbols.acquire(b"c"));
         assert_eq!(symbols.uses(a), 1);
     }
 }

@@ -146,7 +146,7 @@ impl Vocabulary {
                 let list = lists.put(members.iter().filter_map(plain::atom));
                 match list.of(lists.all()) {
                     [value] => Test::Equal(facet, *value),
-                    _ => Test::Among(facet, list),
+                    values => Test::Among(facet, list, bits_of(kind, values)),
                 }
             }
             Want::NoneOf(members) => {
@@ -156,38 +156,27 @@ impl Vocabulary {
         }
     }
 
-    /// How likely a subscriber is to ask for this value among those who ask for the facet: a first guess at how often
-    /// a notification has it.
+    /// How subscribers ask for a facet.
     #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-    pub(crate) fn popularity(&self, facet: FacetId, value: u32) -> f32 {
-        if facet == FacetId::ALWAYS {
-            return 1.0;
-        }
-        let is_symbol = self.facets.kind(facet).has_symbols() && value > Symbols::OTHER;
-        let (times, of) = if is_symbol {
-            (self.symbols.uses(value), self.facets.uses(facet))
+    pub(crate) fn demand(&self, facet: FacetId) -> Demand<'_> {
+        let has_symbols = self.facets.kind(facet).has_symbols();
+        let of = if has_symbols {
+            self.facets.uses(facet)
         } else {
-            (self.asked.count(facet, value), self.asked.count(facet, ANY))
+            self.asked.count(facet, ANY)
         };
-        ((times as f32 + 1.0) / (of as f32 + 16.0)).min(1.0)
+        Demand {
+            vocabulary: self,
+            facet,
+            has_symbols,
+            of: of as f32 + 16.0,
+        }
     }
 
-    /// The bit of a value in a set of small ones, if it has one.
-    pub(crate) fn bit_of(&self, facet: FacetId, value: u32) -> Option<u32> {
+    /// The test that the value is in a list among `values`.
+    pub(crate) fn among(&self, facet: FacetId, list: Span, values: &[u32]) -> Test {
         let kind = self.facets.kind(facet);
-        match kind {
-            FacetKind::Number => bit_of_number(value),
-            FacetKind::Identity
-            | FacetKind::Text
-            | FacetKind::Member
-            | FacetKind::Prefix(_)
-            | FacetKind::Suffix(_) => (value < BITS).then_some(value),
-            FacetKind::Flag
-            | FacetKind::Time
-            | FacetKind::Presence
-            | FacetKind::Longitude
-            | FacetKind::Latitude => None,
-        }
+        Test::Among(facet, list, bits_of(kind, list.of(values)))
     }
 
     pub(crate) fn bytes(&self) -> usize {
@@ -357,7 +346,7 @@ impl Vocabulary {
             Values::Outside(interval) => Test::Outside(facet, *interval),
             Values::OneOf(atoms) => match self.acquire_atoms(atoms).as_slice() {
                 [value] => Test::Equal(facet, *value),
-                values => Test::Among(facet, list(values)),
+                values => Test::Among(facet, list(values), bits_of(leaf.kind, values)),
             },
             Values::NoneOf(atoms) => match self.acquire_atoms(atoms).as_slice() {
                 [value] => Test::Outside(facet, Interval::only(*value)),
@@ -387,6 +376,68 @@ impl Vocabulary {
             is_same
         });
         values
+    }
+}
+
+/// How subscribers ask for a facet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Demand<'a> {
+    vocabulary: &'a Vocabulary,
+    facet: FacetId,
+    has_symbols: bool,
+    /// How many ask for it, and some more, so that few say little.
+    of: f32,
+}
+
+impl Demand<'_> {
+    /// How likely a subscriber is to ask for this value among those who ask for the facet: a first guess at how often
+    /// a notification has it.
+    #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+    pub(crate) fn popularity(&self, value: u32) -> f32 {
+        let Self {
+            vocabulary,
+            facet,
+            has_symbols,
+            of,
+        } = *self;
+        if facet == FacetId::ALWAYS {
+            return 1.0;
+        }
+        let times = match has_symbols {
+            true if value > Symbols::OTHER => vocabulary.symbols.uses(value),
+            true => 0,
+            false => vocabulary.asked.count(facet, value),
+        };
+        ((times as f32 + 1.0) / of).min(1.0)
+    }
+}
+
+/// The bits of a list of values, if all of them are small; else none.
+fn bits_of(kind: FacetKind, values: &[u32]) -> u64 {
+    let mut bits = 0;
+    for &value in values {
+        let Some(bit) = bit_of(kind, value) else {
+            return 0;
+        };
+        bits |= 1 << bit;
+    }
+    bits
+}
+
+/// The bit of a value in a set of small ones, if it has one.
+fn bit_of(kind: FacetKind, value: u32) -> Option<u32> {
+    match kind {
+        FacetKind::Number => bit_of_number(value),
+        FacetKind::Identity
+        | FacetKind::Text
+        | FacetKind::Member
+        | FacetKind::Prefix(_)
+        | FacetKind::Suffix(_) => (value < BITS).then_some(value),
+        FacetKind::Flag
+        | FacetKind::Time
+        | FacetKind::Presence
+        | FacetKind::Longitude
+        | FacetKind::Latitude => None,
     }
 }
 

@@ -239,3 +239,57 @@ fn keys_follow_the_traffic_and_the_answers_stay() {
     let batch = [like("d0"), like("d1"), like("d7")].map(|builder| builder.build().unwrap());
     pair.check(&batch, &SlotSet::full());
 }
+
+#[test]
+fn large_buckets_of_alike_and_unlike_rows_shrink_and_grow() {
+    const COUNT: usize = 12_000;
+    // One key for all of them: some need further tests, some are of several rows, some have nothing to compare.
+    let text = |number: usize| {
+        let (low, high) = (number % 700, number % 400);
+        match number % 7 {
+            0 => format!("key IN ('a', 'b') AND (x >= {low} OR x < {high} OR y > {low})"),
+            1 => format!("key = 'a' AND x >= {low} AND y <= {high} AND z < 900"),
+            2 => format!("key = 'a' AND x >= {low} AND name LIKE '%{}%'", number % 10),
+            3 => "key = 'a'".into(),
+            4 => format!("key = 'a' AND small IN (1, 2, {})", number % 60),
+            5 => format!(
+                "key = 'a' AND (x < {low} OR x > {}) AND y > {high}",
+                low + 300
+            ),
+            _ => format!("key = 'a' AND w{} > {low}", number % 90),
+        }
+    };
+    let mut pair = Pair::new(3, CpuLevel::Scalar);
+    let mut random = Random::new(6);
+    for number in 0..COUNT {
+        pair.insert(id(number), 1, &parse(&text(number)));
+    }
+    let mut batch = || {
+        let mut number = |below| i64::try_from(random.below(below)).unwrap();
+        let notification = new()
+            .with("key", ["a", "b"][usize::try_from(number(2)).unwrap()])
+            .with("x", number(1000))
+            .with("y", number(500))
+            .with("z", number(1000))
+            .with("small", number(60))
+            .with("name", format!("n{}", number(100)))
+            .with(&format!("w{}", number(90)), number(900));
+        [notification.build().unwrap()]
+    };
+    for turn in 0..4 {
+        pair.check(&batch(), &SlotSet::full());
+        for number in (turn..COUNT).step_by(2) {
+            pair.remove(id(number));
+        }
+        pair.check(&batch(), &SlotSet::full());
+        for number in (turn..COUNT).step_by(3) {
+            pair.insert(id(number), 2, &parse(&text(number + turn)));
+        }
+    }
+    pair.check(&batch(), &SlotSet::full());
+    for number in 0..COUNT {
+        pair.remove(id(number));
+    }
+    pair.check(&batch(), &SlotSet::full());
+    assert!(pair.index.is_empty());
+}

@@ -44,6 +44,14 @@ pub enum BackupFrame {
         /// Over which connection.
         generation: Generation,
     },
+    /// How far the sender had released access points that were lost by this epoch. What the receiver has beyond that, of
+    /// slots that the sender delivers, comes again under another stamp, and the client will have it from there.
+    LastReleased {
+        /// The epoch.
+        epoch: Epoch,
+        /// Each access point with the last that was released.
+        marks: Vec<Cursor>,
+    },
     /// From the backup: it has taken these operations.
     Confirm(Vec<(SubscriptionId, OperationNumber)>),
 }

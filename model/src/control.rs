@@ -130,6 +130,9 @@ pub enum Report {
         /// How long the first of them had waited, nanoseconds.
         held_ns_max: u64,
     },
+    /// An access point: every exit point of this epoch has said that it has released whatever was stamped when this
+    /// access point read the epoch. A connection point: it has read it.
+    Settled(Epoch),
 }
 
 /// How much was copied.

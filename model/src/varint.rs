@@ -20,6 +20,11 @@ pub fn take(input: &mut &[u8]) -> Option<u64> {
         *input = rest;
         return Some(u64::from(*byte));
     }
+    // Most others are two.
+    if let [low, high @ 1..0x80, rest @ ..] = *input {
+        *input = rest;
+        return Some(u64::from(low & 0x7f) | u64::from(*high) << 7);
+    }
     take_long(input)
 }
 
@@ -60,7 +65,17 @@ mod tests {
 
     #[test]
     fn numbers_survive_the_round_trip() {
-        for value in [0, 1, 127, 128, 300, u64::from(u32::MAX), u64::MAX] {
+        for value in [
+            0,
+            1,
+            127,
+            128,
+            300,
+            16_383,
+            16_384,
+            u64::from(u32::MAX),
+            u64::MAX,
+        ] {
             let mut bytes = Vec::new();
             put(&mut bytes, value);
             let mut rest = bytes.as_slice();
@@ -74,7 +89,15 @@ mod tests {
 
     #[test]
     fn bad_numbers_are_refused() {
-        for bytes in [&[][..], &[0x80], &[0x80, 0], &[0xff; 10], &[0xff; 11]] {
+        for bytes in [
+            &[][..],
+            &[0x80],
+            &[0x80, 0],
+            &[0x80, 0, 5],
+            &[0x80, 0x80, 0],
+            &[0xff; 10],
+            &[0xff; 11],
+        ] {
             assert_eq!(take(&mut &bytes[..]), None, "{bytes:?}");
         }
     }

@@ -492,6 +492,7 @@ fn reports() -> Vec<Report> {
             held: 1,
             held_ns_max: 2,
         },
+        Report::Settled(epoch),
     ]
 }
 

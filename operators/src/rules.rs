@@ -64,11 +64,16 @@ pub enum Rule {
     ConfirmBeforeAnswer,
     /// A matcher that takes the place of a lost one matches nothing before its subscriptions are restored.
     RestoreBeforeMatching,
+    /// A backup drops what it has of a lost access point beyond what its primary had released.
+    DropBeyondPrimary,
+    /// An access point refuses operations of a connection point that has not read the last cut: they are repeated behind
+    /// those that were lost, and must not overtake them.
+    RefuseOperationsBeforeCut,
 }
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 30] = [
         Self::VisibilityFilter,
         Self::JoinUnderStamp,
         Self::ReleaseAfterEveryFlip,
@@ -97,6 +102,8 @@ impl Rule {
         Self::KnowWhoHasIt,
         Self::ConfirmBeforeAnswer,
         Self::RestoreBeforeMatching,
+        Self::DropBeyondPrimary,
+        Self::RefuseOperationsBeforeCut,
     ];
 }
 

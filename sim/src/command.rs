@@ -1,7 +1,7 @@
 //! The command line.
 
 use gomera_model::Layer;
-use gomera_sim::{Mutant, Options};
+use gomera_sim::{Mortal, Mutant, Options};
 
 /// What the command can do.
 pub(crate) const USAGE: &str = "\
@@ -9,12 +9,13 @@ gomera-sim: whole clusters in one thread, from one seed
 
   --seed N [--trace]        one run; --trace tells a notification's way and an operation, line by line
   --seeds N [--from N]      N runs, from seed 1 unless told otherwise
+  --all                     with --seeds: goes on behind a broken promise, and counts (where panics unwind)
   --mutant NAME             with either: one rule of the protocol is taken away
   --layer LAYER             with either: only this layer is scaled (connection-points, access-points, matchers,
                             exit-points), whatever the seed draws
   --hosts N                 with either: so many hosts, whatever the seed draws; with two, exit points have backups
   --deaths N                with either: so many instances die, one after the other
-  --mortal LAYER            with either: only instances of this layer die
+  --mortal LAYER|hosts      with either: only instances of this layer die, or whole hosts do
   --mutants                 proves that every mutant is caught
 
 Exit codes: 0 all is well, 2 wrong usage, 3 a promise is broken, or a mutant was not caught.";
@@ -26,6 +27,15 @@ pub(crate) enum Task {
     Help,
     /// Run seeds.
     Seeds {
+        /// The first.
+        from: u64,
+        /// How many.
+        count: u64,
+        /// What is different from what the seed draws.
+        how: How,
+    },
+    /// Run all of these seeds and count those that break a promise.
+    Count {
         /// The first.
         from: u64,
         /// How many.
@@ -55,8 +65,8 @@ pub(crate) struct How {
     pub(crate) hosts: Option<u64>,
     /// How many instances die.
     pub(crate) deaths: Option<u64>,
-    /// The only layer whose instances die.
-    pub(crate) mortal: Option<Layer>,
+    /// Who may die, if not everybody may.
+    pub(crate) mortal: Option<Mortal>,
 }
 
 impl How {
@@ -85,7 +95,10 @@ impl How {
             format!(" {option} {}", named.map_or("", |(name, _)| name))
         };
         let layer = self.layer.map(|layer| named("--layer", layer));
-        let mortal = self.mortal.map(|layer| named("--mortal", layer));
+        let mortal = self.mortal.map(|mortal| match mortal {
+            Mortal::Layer(layer) => named("--mortal", layer),
+            Mortal::Hosts => " --mortal hosts".to_owned(),
+        });
         let hosts = self.hosts.map(|hosts| format!(" --hosts {hosts}"));
         let deaths = self.deaths.map(|deaths| format!(" --deaths {deaths}"));
         let parts = [mutant, layer, hosts, deaths, mortal].into_iter().flatten();
@@ -104,7 +117,8 @@ const LAYERS: [(&str, Layer); 4] = [
 pub(crate) fn parse(arguments: &[String]) -> Result<Task, String> {
     let mut words = arguments.iter().map(String::as_str);
     let (mut seed, mut count, mut from) = (None, None, 1);
-    let (mut is_told, mut is_mutants, mut how) = (false, false, How::default());
+    let (mut is_told, mut is_mutants, mut is_all) = (false, false, false);
+    let mut how = How::default();
     while let Some(word) = words.next() {
         match word {
             "--seed" => seed = Some(number(word, words.next())?),
@@ -112,10 +126,11 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Task, String> {
             "--from" => from = number(word, words.next())?,
             "--mutant" => how.mutant = Some(named(words.next())?),
             "--deaths" => how.deaths = Some(number(word, words.next())?),
-            "--mortal" => how.mortal = Some(layer(words.next())?),
+            "--mortal" => how.mortal = Some(mortal(words.next())?),
             "--hosts" => how.hosts = Some(number(word, words.next())?),
             "--layer" => how.layer = Some(layer(words.next())?),
             "--trace" => is_told = true,
+            "--all" => is_all = true,
             "--mutants" => is_mutants = true,
             "--help" | "-h" => return Ok(Task::Help),
             word => return Err(format!("there is no option {word}")),
@@ -129,6 +144,7 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Task, String> {
             count: 1,
             how,
         }),
+        (None, Some(count)) if is_all => Ok(Task::Count { from, count, how }),
         (None, Some(count)) => Ok(Task::Seeds { from, count, how }),
         (Some(_), Some(_)) => Err("--seed and --seeds exclude each other".to_owned()),
         (None, None) => Err("one of --seed, --seeds, --mutants is needed".to_owned()),
@@ -149,6 +165,13 @@ fn layer(name: Option<&str>) -> Result<Layer, String> {
         let names: Vec<_> = LAYERS.iter().map(|(name, _)| *name).collect();
         format!("there is no layer {name}; there are {}", names.join(", "))
     })
+}
+
+fn mortal(name: Option<&str>) -> Result<Mortal, String> {
+    match name {
+        Some("hosts") => Ok(Mortal::Hosts),
+        name => layer(name).map(Mortal::Layer),
+    }
 }
 
 fn named(name: Option<&str>) -> Result<Mutant, String> {

@@ -22,6 +22,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Ok(Task::Seeds { from, count, how }) => seeds(from, count, how),
+        Ok(Task::Count { from, count, how }) => every(from, count, how),
         Ok(Task::Tell { seed, how }) => told(seed, how),
         Ok(Task::Mutants) => mutants(),
         Err(fault) => {
@@ -55,6 +56,30 @@ fn seeds(from: u64, count: u64, how: How) -> ExitCode {
         "{seconds:.1} s, {seeds_rate:.1} seeds/s, {steps_rate:.0} steps/s"
     ));
     ExitCode::SUCCESS
+}
+
+/// Runs all seeds, and names those that break a promise.
+fn every(from: u64, count: u64, how: How) -> ExitCode {
+    let options = how.options();
+    let mut total = Reach::default();
+    let mut broken = 0_u64;
+    std::panic::set_hook(Box::new(|panic| say(&format!("{panic}"))));
+    for seed in from..from.saturating_add(count) {
+        let verdict = run(seed, &options);
+        total += &verdict.reach;
+        if let Some(first) = verdict.breaches.first() {
+            broken += 1;
+            say(&format!("seed {seed}: {first}"));
+        }
+    }
+    say(&format!(
+        "{broken} of {count} seeds from {from} broke a promise\n{total}"
+    ));
+    if broken == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(BROKEN)
+    }
 }
 
 /// Tells a seed in words.

@@ -2,12 +2,15 @@
 
 use core::fmt;
 use core::ops::AddAssign;
+use std::collections::BTreeMap;
 
+use gomera_coordinator::PhaseName;
 use gomera_model::control::Report;
 use gomera_model::lane::{ExitPointFrame, LaneFrame, MatcherFrame};
-use gomera_model::{Epoch, OperationNumber};
+use gomera_model::{Epoch, Layer, OperationNumber};
 
 use crate::checker::History;
+use crate::faults::Fault;
 
 macro_rules! reach {
     ($($(#[$doc:meta])* $name:ident: $words:literal,)*) => {
@@ -16,18 +19,27 @@ macro_rules! reach {
         pub struct Reach {
             $($(#[$doc])* pub $name: u64,)*
             newest_stamp: Epoch,
+            /// How often each fault hit each phase of an operation of each layer.
+            pub hits: BTreeMap<(Fault, Layer, PhaseName), u64>,
+            /// How often each fault came, also where no operation was under way.
+            pub faults: BTreeMap<Fault, u64>,
+            /// How often operations of each layer entered each phase.
+            pub phases: BTreeMap<(Layer, PhaseName), u64>,
         }
 
         impl AddAssign<&Self> for Reach {
             fn add_assign(&mut self, other: &Self) {
                 $(self.$name += other.$name;)*
+                add(&mut self.hits, &other.hits);
+                add(&mut self.faults, &other.faults);
+                add(&mut self.phases, &other.phases);
             }
         }
 
         impl fmt::Display for Reach {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 $(writeln!(f, "{:>12}  {}", self.$name, $words)?;)*
-                Ok(())
+                self.table(f)
             }
         }
     };
@@ -76,10 +88,18 @@ reach! {
     windows_full: "times a publisher had to wait for its window",
     /// Coordinators followed by another one.
     successions: "coordinators succeeded by another one",
+    /// Orders of leaders that led no longer.
+    stale_orders: "orders of leaders that led no longer, refused",
+    /// Times that two documents did not belong together, or could not be read.
+    unreadable: "readings of two documents between which something was written",
+    /// Times without a quorum during which things were published, asked for, and answered.
+    outages_flowing: "times without a quorum in which all flowed",
     /// Operations with the strategy `buffered`.
     buffered: "operations with the strategy 'buffered'",
     /// Instances that died.
     deaths: "instances that died",
+    /// Hosts that were lost, with all that ran there.
+    hosts_lost: "hosts that were lost",
     /// Instances that were taken for dead and ran on for a while.
     zombies: "instances that were taken for dead, and ran on",
     /// Deaths while an operation was not committed.
@@ -152,6 +172,57 @@ impl Reach {
         self.operations_in_flight += under_way.count() as u64;
     }
 
+    /// An operation enters a phase.
+    pub(crate) fn enter(&mut self, layer: Layer, phase: PhaseName) {
+        *self.phases.entry((layer, phase)).or_default() += 1;
+    }
+
+    /// A fault comes, in this phase of an operation if one is under way.
+    pub(crate) fn hit(&mut self, fault: Fault, phase: Option<(Layer, PhaseName)>) {
+        *self.faults.entry(fault).or_default() += 1;
+        if let Some((layer, phase)) = phase {
+            *self.hits.entry((fault, layer, phase)).or_default() += 1;
+        }
+    }
+
+    /// Faults that never hit a phase that operations were in.
+    #[must_use]
+    pub fn misses(&self) -> Vec<(Fault, Layer, PhaseName)> {
+        let phases = self.phases.keys();
+        let all = phases.flat_map(|&(layer, phase)| Fault::ALL.map(|fault| (fault, layer, phase)));
+        all.filter(|which| !self.hits.contains_key(which)).collect()
+    }
+
+    fn table(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for fault in Fault::ALL {
+            let count = self.faults.get(&fault).copied().unwrap_or(0);
+            writeln!(f, "{count:>12}  {}", fault.words())?;
+        }
+        if self.hits.is_empty() {
+            return Ok(());
+        }
+        writeln!(f, "\nWhat hit which phase of an operation:")?;
+        for &(layer, phase) in self.phases.keys() {
+            let hits = Fault::ALL.map(|fault| self.hits.get(&(fault, layer, phase)).copied());
+            let hits = hits.map(|hits| format!("{:>7}", hits.unwrap_or(0)));
+            writeln!(
+                f,
+                "{:>18} {:<8}{}",
+                format!("{layer:?}"),
+                format!("{phase:?}"),
+                hits.concat()
+            )?;
+        }
+        writeln!(
+            f,
+            "{:>27}{}",
+            "",
+            Fault::ALL
+                .map(|fault| format!("{:>7}", fault.short()))
+                .concat()
+        )
+    }
+
     /// The run is over.
     pub(crate) fn finish(&mut self, history: &History) {
         self.published = history.publishers().map(|(_, p)| p.len() as u64).sum();
@@ -160,5 +231,11 @@ impl Reach {
             self.requested += session.operations.len() as u64;
         }
         self.void = u64::from(self.in_flight == 0);
+    }
+}
+
+fn add<K: Copy + Ord>(sum: &mut BTreeMap<K, u64>, more: &BTreeMap<K, u64>) {
+    for (key, count) in more {
+        *sum.entry(*key).or_default() += count;
     }
 }

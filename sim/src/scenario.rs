@@ -4,6 +4,7 @@ use gomera_model::Layer;
 use gomera_operators::access_point::Window;
 use gomera_operators::rules::Rules;
 
+use crate::faults::Faults;
 use crate::rng::Rng;
 
 /// The shape of one run, drawn from its seed.
@@ -58,6 +59,8 @@ pub struct Scenario {
     pub successions: u32,
     /// How often of a thousand the coordinator does not learn whether a write was applied.
     pub murk_per_mille: u64,
+    /// What goes wrong besides.
+    pub faults: Faults,
     /// How often of a thousand a publication is sent twice.
     pub repeats_per_mille: u64,
     /// How many of a thousand steps are something that a client or a person does.
@@ -87,8 +90,21 @@ pub struct Options {
     pub hosts: Option<u64>,
     /// How many instances die.
     pub deaths: Option<u32>,
-    /// The only layer whose instances die.
-    pub mortal: Option<Layer>,
+    /// Who may die, if not everybody may.
+    pub mortal: Option<Mortal>,
+    /// Whether nothing goes wrong with hosts and store, whatever the seed draws.
+    pub is_calm: bool,
+    /// Whether everything that is done is taken into a number, by which two runs can be compared.
+    pub is_digested: bool,
+}
+
+/// Who may die.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mortal {
+    /// Instances of this layer, one at a time.
+    Layer(Layer),
+    /// Hosts, with all that runs there.
+    Hosts,
 }
 
 /// A lie to the coordinator, which takes one of its rules away: it goes on where it should wait.
@@ -104,6 +120,10 @@ pub enum Forgery {
     Filled,
     /// When one access point has flipped, whoever leaves is said to be empty.
     Emptied,
+    /// The store writes without looking at versions.
+    Unversioned,
+    /// Hosts obey leaders that lead no longer.
+    StaleLeader,
 }
 
 /// Mostly one layer, so that its operations follow one another; sometimes all of them.
@@ -166,6 +186,7 @@ impl Scenario {
                 0
             },
             murk_per_mille: *rng.pick(&[0, 0, 0, 100]),
+            faults: Faults::draw(&mut rng.fork()),
             repeats_per_mille: *rng.pick(&[0, 0, 50]),
             eagerness_per_mille: *rng.pick(&[20, 40, 80, 150]),
             burst: *rng.pick(&[1, 1, 4, 10]),

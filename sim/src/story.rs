@@ -5,6 +5,7 @@ use core::fmt;
 use std::collections::{BTreeMap, BTreeSet};
 
 use gomera_client_core::Attachment;
+use gomera_coordinator::Path;
 use gomera_model::control::{Control, Report};
 use gomera_model::lane::{
     AccessPointFrame, ConnectionPointFrame, DeliveryItem, ExitPointFrame, LaneFrame, MatcherFrame,
@@ -12,11 +13,12 @@ use gomera_model::lane::{
 use gomera_model::operation::{Change, SubscriptionOperation};
 use gomera_model::silbo::Deliver;
 use gomera_model::{
-    Attributes, Epoch, Incarnation, Instance, Layer, Notification, OperationNumber, PublisherId,
-    PublisherSeq, Seq, SessionId, Stamp, SubscriptionNumber, Time, Topology,
+    Attributes, Epoch, HostId, Incarnation, Instance, Layer, Notification, OperationNumber,
+    PublisherId, PublisherSeq, Seq, SessionId, Stamp, SubscriptionNumber, Time, Topology,
 };
 
 use crate::checker::history::Asked;
+use crate::faults::Fault;
 use crate::words;
 
 /// What a story is about.
@@ -112,6 +114,70 @@ impl Story {
         self.operation(now, || format!("**** {name} {words} ****"));
     }
 
+    pub(crate) fn suffers(&mut self, now: Time, fault: Fault) {
+        self.operation(now, || format!("!!!! {}", fault.words()));
+    }
+
+    pub(crate) fn lease_lost(&mut self, now: Time, host: HostId, is_known: bool) {
+        self.operation(now, || {
+            if is_known {
+                format!("host {host} learns that its lease is lost")
+            } else {
+                format!("the store takes the lease of host {host} for lost, with its entries")
+            }
+        });
+    }
+
+    pub(crate) fn leads(&mut self, now: Time, host: HostId) {
+        self.operation(now, || {
+            format!("host {host} leads, and reads what is written")
+        });
+    }
+
+    pub(crate) fn resigns(&mut self, now: Time, host: HostId) {
+        self.operation(now, || format!("host {host} leads no longer"));
+    }
+
+    pub(crate) fn leader_ends(&mut self, now: Time, host: HostId) {
+        self.operation(now, || format!("the coordinator of host {host} is gone"));
+    }
+
+    pub(crate) fn stale_order(&mut self, now: Time, (host, leader): (HostId, HostId)) {
+        self.operation(now, || {
+            format!("host {host} refuses an order of host {leader}, which leads no longer")
+        });
+    }
+
+    pub(crate) fn quorum(&mut self, now: Time, is_there: bool) {
+        let words = if is_there {
+            "answers again"
+        } else {
+            "answers nobody"
+        };
+        self.operation(now, || format!("the store {words}"));
+    }
+
+    pub(crate) fn pauses(&mut self, now: Time, instance: &Instance) {
+        let name = words::instance(instance);
+        self.operation(now, || format!("{name} stands still"));
+    }
+
+    pub(crate) fn host_pauses(&mut self, now: Time, host: HostId) {
+        self.operation(now, || {
+            format!("host {host} stands still, with all that runs there")
+        });
+    }
+
+    pub(crate) fn unreadable(&mut self, now: Time, (host, path): (HostId, Path), reason: &str) {
+        self.operation(now, || {
+            format!("host {host} cannot make out {path}: {reason}")
+        });
+    }
+
+    pub(crate) fn heals(&mut self, now: Time) {
+        self.operation(now, || "nothing goes wrong any more".to_owned());
+    }
+
     pub(crate) fn commits(&mut self, now: Time, topology: &Topology) {
         self.epoch = topology.epoch;
         let matchers = topology.incarnations(Layer::Matchers).count();
@@ -162,6 +228,7 @@ impl Story {
             Report::Joined(epoch) => format!("has joined everything from before epoch {epoch}"),
             Report::Filled(epoch) => format!("holds all that epoch {epoch} gives it"),
             Report::Emptied(_) => "is empty and may go".to_owned(),
+            Report::Settled(epoch) => format!("has nothing outstanding from before epoch {epoch}"),
             Report::Flipped {
                 epoch,
                 held,

@@ -27,7 +27,7 @@ pub(super) enum AdminFailure {
     },
     /// The broker says no.
     #[error("{detail}")]
-    Refused { detail: String },
+    Refused { status: StatusCode, detail: String },
     /// Something else answers there, or another version.
     #[error("{url} answers what this version does not understand: {source}")]
     NotUnderstood {
@@ -56,13 +56,18 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 impl AdminClient {
     pub(super) fn new(address: &AdminAddress) -> Self {
+        Self::at(&address.admin, ANSWER_WITHIN)
+    }
+
+    /// One that waits so long for an answer, at most.
+    pub(super) fn at(url: &str, within: Duration) -> Self {
         let config = Agent::config_builder()
             .http_status_as_error(false)
-            .timeout_global(Some(ANSWER_WITHIN))
+            .timeout_global(Some(within))
             .build();
         Self {
             agent: config.into(),
-            base: address.admin.trim_end_matches('/').to_owned(),
+            base: url.trim_end_matches('/').to_owned(),
         }
     }
 
@@ -111,7 +116,8 @@ fn refused(
     url: &str,
     mut response: Response<ureq::Body>,
 ) -> Result<Response<ureq::Body>, AdminFailure> {
-    if response.status().is_success() {
+    let status = response.status();
+    if status.is_success() {
         return Ok(response);
     }
     let problem: Problem = response
@@ -122,7 +128,7 @@ fn refused(
         true => problem.title,
         false => problem.detail,
     };
-    Err(AdminFailure::Refused { detail })
+    Err(AdminFailure::Refused { status, detail })
 }
 
 fn unreachable_at(url: &str, source: ureq::Error) -> AdminFailure {

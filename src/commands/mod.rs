@@ -22,6 +22,7 @@ mod serve;
 mod servers;
 mod status;
 mod subscribe;
+mod verify;
 
 pub use console::Console;
 
@@ -70,6 +71,8 @@ enum Command {
     Publish(publish::Arguments),
     /// Print what arrives for one or several filters.
     Subscribe(subscribe::Arguments),
+    /// Prove the contract against a running broker: publish, subscribe, scale, and check what came.
+    Verify(verify::Arguments),
     /// Ask what a filter means, without a broker.
     Filter(filter::Arguments),
     /// Measure a part alone.
@@ -88,6 +91,7 @@ fn dispatch(command: Command, console: &mut Console) -> Exit {
         Command::Serve(arguments) => serve::run(&arguments, console),
         Command::Publish(arguments) => publish::run(&arguments, console),
         Command::Subscribe(arguments) => subscribe::run(&arguments, console),
+        Command::Verify(arguments) => verify::run(&arguments, console),
         Command::Filter(arguments) => filter::run(&arguments, console),
         Command::Bench(arguments) => bench::run(&arguments, console),
         Command::Scale(arguments) => scale::run(&arguments, console),

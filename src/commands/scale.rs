@@ -54,7 +54,7 @@ enum StrategyName {
     Buffered,
 }
 
-fn parse_wish(text: &str) -> Result<(Layer, u32), String> {
+pub(super) fn parse_wish(text: &str) -> Result<(Layer, u32), String> {
     let (layer, count) = parse_layer(text, "LAYER=COUNT")?;
     let count = count
         .parse()
@@ -202,7 +202,10 @@ fn wait(
 
 impl AdminClient {
     /// The operation that follows in a row, as soon as it has begun; the same one while it has not.
-    fn next_of_row(&self, record: &OperationRecord) -> Result<OperationRecord, AdminFailure> {
+    pub(super) fn next_of_row(
+        &self,
+        record: &OperationRecord,
+    ) -> Result<OperationRecord, AdminFailure> {
         let report: OperationsReport = self.get("/v1/operations")?;
         let mut follows = report.operations.into_iter();
         match follows.find(|next| next.follows == Some(record.id)) {

@@ -33,8 +33,23 @@ pub(super) struct Servers {
 impl Servers {
     /// A client of these servers; within a runtime.
     pub(super) fn client(&self, common: &Common) -> Result<Client, BuildError> {
+        self.client_of(&self.server, common)
+    }
+
+    /// A client for each server, which begins with that one: who has many spreads them.
+    pub(super) fn clients(&self, common: &Common) -> Result<Vec<Client>, BuildError> {
+        let mut servers: Vec<&str> = self.server.split(',').collect();
+        let mut clients = Vec::with_capacity(servers.len());
+        for _ in 0..servers.len() {
+            clients.push(self.client_of(&servers.join(","), common)?);
+            servers.rotate_left(1);
+        }
+        Ok(clients)
+    }
+
+    fn client_of(&self, servers: &str, common: &Common) -> Result<Client, BuildError> {
         let directory = common.data_directory();
-        let builder = Client::builder().server(&self.server)?;
+        let builder = Client::builder().server(servers)?;
         let builder = match &self.ca {
             Some(ca) => builder.ca_file(ca)?,
             None => builder.ca_file(directory.join("ca.pem"))?,

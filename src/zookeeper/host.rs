@@ -50,6 +50,8 @@ impl HostDocument {
             id: self.id,
             zone: self.zone.clone(),
             layers: self.layers.clone(),
+            cores: self.capacity.cores,
+            coordinates: self.coordinates,
         }
     }
 }

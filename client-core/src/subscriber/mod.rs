@@ -31,6 +31,9 @@ pub struct SubscriberConfig {
     pub acknowledge_after: Duration,
     /// For the jitter between attempts to connect, and the key of hash tables.
     pub seed: u64,
+    /// Whether the application is told of what it is not shown ([`SubscriberEvent::Dropped`]): for those who check the
+    /// broker, which this machine otherwise makes look better than it is.
+    pub tells_dropped: bool,
 }
 
 impl SubscriberConfig {
@@ -42,6 +45,7 @@ impl SubscriberConfig {
             acknowledge_deliveries: ACKNOWLEDGE_DELIVERIES,
             acknowledge_after: ACKNOWLEDGE_AFTER,
             seed,
+            tells_dropped: false,
         }
     }
 }
@@ -60,6 +64,17 @@ pub enum Attachment {
     Continued,
     /// The session was gone: a new one, in which everything is subscribed again. What was published meanwhile is lost.
     Fresh,
+}
+
+/// Why a delivery, or a part of it, was not shown to the application.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DropReason {
+    /// It was not beyond the cursor of its access point.
+    Cursor,
+    /// It was not beyond the last number of its publisher.
+    Publisher,
+    /// The application had ended these subscriptions.
+    Unsubscribed,
 }
 
 /// What a subscriber's application is told.
@@ -94,6 +109,13 @@ pub enum SubscriberEvent {
     },
     /// A notification, with those of the subscriptions that matched. Never the same one twice.
     Delivery(Deliver),
+    /// A delivery that is not shown, or those of its subscriptions that are not; only if the config asks for it.
+    Dropped {
+        /// What came.
+        delivery: Deliver,
+        /// Why it is not shown.
+        reason: DropReason,
+    },
     /// Something was lost here.
     Gap(Gap),
     /// The session is over and the subscriber will not connect again.
@@ -467,11 +489,22 @@ impl SubscriberCore {
         match self.progress.delivered(&deliver) {
             Novelty::KnownByCursor => {
                 self.stats.dropped_by_cursor += 1;
+                self.dropped(deliver, DropReason::Cursor, effects);
                 return;
             }
-            Novelty::KnownByPublisher => self.stats.dropped_by_publisher += 1,
+            Novelty::KnownByPublisher => {
+                self.stats.dropped_by_publisher += 1;
+                self.dropped(deliver, DropReason::Publisher, effects);
+            }
             Novelty::New => {
-                self.requests.drop_ended(&mut deliver.hits);
+                let ended = self.requests.drop_ended(&mut deliver.hits);
+                if !ended.is_empty() && self.config.tells_dropped {
+                    let delivery = Deliver {
+                        hits: ended,
+                        ..deliver.clone()
+                    };
+                    self.dropped(delivery, DropReason::Unsubscribed, effects);
+                }
                 if deliver.hits.is_empty() {
                     self.stats.dropped_after_unsubscribe += 1;
                 } else {
@@ -481,6 +514,17 @@ impl SubscriberCore {
             }
         }
         self.progressed(now, effects);
+    }
+
+    fn dropped(
+        &self,
+        delivery: Deliver,
+        reason: DropReason,
+        effects: &mut Effects<SubscriberEvent>,
+    ) {
+        if self.config.tells_dropped {
+            effects.event(SubscriberEvent::Dropped { delivery, reason });
+        }
     }
 
     fn gap(&mut self, now: Time, gap: Gap, effects: &mut Effects<SubscriberEvent>) {

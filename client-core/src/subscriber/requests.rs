@@ -182,14 +182,16 @@ impl Requests {
         }
     }
 
-    /// Takes out the hits of what the application has ended. They may be on their way for a while.
-    pub(super) fn drop_ended(&self, hits: &mut Vec<Hit>) {
-        if !self.ending.is_empty() {
-            hits.retain(|hit| {
-                let ended = self.ending.get(&hit.number);
-                ended.is_none_or(|ended| hit.operation >= *ended)
-            });
+    /// Takes out the hits of what the application has ended, and says which. They may be on their way for a while.
+    pub(super) fn drop_ended(&self, hits: &mut Vec<Hit>) -> Vec<Hit> {
+        if self.ending.is_empty() {
+            return Vec::new();
         }
+        let has_ended = |hit: &mut Hit| {
+            let ended = self.ending.get(&hit.number);
+            ended.is_some_and(|ended| hit.operation < *ended)
+        };
+        hits.extract_if(.., has_ended).collect()
     }
 
     /// How many requests are not answered.

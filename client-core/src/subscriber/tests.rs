@@ -27,8 +27,13 @@ struct Subscriber {
 impl Subscriber {
     /// One that is welcomed over its first connection.
     fn welcomed() -> Self {
+        Self::welcomed_with(false)
+    }
+
+    fn welcomed_with(tells_dropped: bool) -> Self {
         let mut config = SubscriberConfig::new(42);
         config.acknowledge_deliveries = 3;
+        config.tells_dropped = tells_dropped;
         let mut subscriber = Self {
             core: SubscriberCore::new(config),
             effects: Effects::new(),
@@ -281,6 +286,45 @@ fn the_same_delivery_is_shown_once() {
     assert_eq!(stats.deliveries, 2);
     assert_eq!(stats.dropped_by_cursor, 2);
     assert_eq!(stats.dropped_by_publisher, 1);
+}
+
+#[test]
+fn who_asks_for_it_is_told_what_is_dropped() {
+    for tells in [false, true] {
+        let mut subscriber = Subscriber::welcomed_with(tells);
+        subscriber.subscribe(1, "a");
+        subscriber.subscribe(2, "a");
+        subscriber.unsubscribe(1);
+        subscriber.done();
+        let mut check = |delivery: Deliver, expected: &[(Option<DropReason>, u32)]| {
+            subscriber.receive(1, ServerFrame::Deliver(delivery));
+            let events = subscriber.events().into_iter().map(|event| match event {
+                SubscriberEvent::Delivery(delivery) => (None, delivery.hits[0].number.0),
+                SubscriberEvent::Dropped { delivery, reason } => {
+                    (Some(reason), delivery.hits[0].number.0)
+                }
+                other => panic!("{other:?}"),
+            });
+            let told = |event: &&(Option<DropReason>, u32)| tells || event.0.is_none();
+            let expected: Vec<_> = expected.iter().filter(told).copied().collect();
+            assert_eq!(events.collect::<Vec<_>>(), expected);
+        };
+        let ended = Some(DropReason::Unsubscribed);
+        check(
+            deliver((1, 1), 1, &[(1, 1), (2, 2)]),
+            &[(ended, 1), (None, 2)],
+        );
+        check(deliver((1, 2), 2, &[(1, 1)]), &[(ended, 1)]);
+        check(
+            deliver((1, 2), 2, &[(2, 2)]),
+            &[(Some(DropReason::Cursor), 2)],
+        );
+        check(
+            deliver((2, 1), 2, &[(2, 2)]),
+            &[(Some(DropReason::Publisher), 2)],
+        );
+        check(deliver((2, 2), 3, &[(2, 2)]), &[(None, 2)]);
+    }
 }
 
 #[test]

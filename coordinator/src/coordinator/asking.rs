@@ -23,6 +23,7 @@ use crate::record::{
     AbortReason, Expectation, OperationRecord, Outcome, PhaseName, Resize, Wishes,
 };
 use crate::request::{Answer, DryRun, Impossible, RequestId, ScaleRequest};
+use crate::rules::Rule;
 
 /// A request.
 #[derive(Clone, Debug)]
@@ -234,13 +235,20 @@ impl Coordinator {
     ) -> OperationId {
         let settled = self.unsettle(now);
         let mut settled = settled.expect("a request is served when it is settled");
-        let id = settled.held.counters.operation.next();
+        let last = settled.held.counters.operation;
+        let id = if self.rules.broken(Rule::FreshOperations) {
+            last.max(OperationId(1))
+        } else {
+            last.next()
+        };
         let mut record = OperationRecord::new(id, scale, &next, follows);
         record.expected = self.expect(&next.change, &next.from);
         let change = next.change;
         let held = &mut settled.held;
         held.counters.operation = id;
-        if let Some(newest) = change.joining.last() {
+        if let Some(newest) = change.joining.last()
+            && !self.rules.broken(Rule::FreshIncarnations)
+        {
             held.counters.incarnation = newest.incarnation;
         }
         let retired = &held.topology.retired;
@@ -271,7 +279,12 @@ impl Coordinator {
         let State::Settled(settled) = &self.state else {
             return Some(unavailable());
         };
-        if settled.phase.uncommitted().is_some_and(|o| o.id() == id) {
+        let abortable = if self.rules.broken(Rule::AbortBeforeCommit) {
+            settled.phase.under_way()
+        } else {
+            settled.phase.uncommitted()
+        };
+        if abortable.is_some_and(|o| o.id() == id) {
             return None;
         }
         Some(match self.operation(id).map(|record| record.outcome) {

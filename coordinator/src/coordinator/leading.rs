@@ -9,11 +9,12 @@ use gomera_model::control::Control;
 use gomera_model::{Incarnation, Instance, Time};
 
 use super::{Coordinator, Held, Settled, State, Then, Versions, Writing};
-use crate::document::{Path, Put, Version, WriteId};
+use crate::document::{Path, Put, Version, WriteError, WriteId};
 use crate::effect::{Effect, Effects};
 use crate::limits::{HISTORY_MAX, REPEAT_AFTER, RETIRED_MAX};
 use crate::operation::{Committing, Ended, Operation, Orders, Phase, Step};
 use crate::record::{AbortReason, OperationRecord};
+use crate::rules::Rule;
 use crate::stored::{self, OperationImage};
 
 impl Coordinator {
@@ -74,6 +75,27 @@ impl Coordinator {
         self.settle(now, settled, effects);
     }
 
+    /// Whether a write that failed in this way is taken for one that succeeded: never, but where a rule is taken away.
+    pub(super) fn takes_for_done(&self, error: WriteError) -> bool {
+        self.rules.broken(match error {
+            WriteError::Conflict => Rule::HeedConflicts,
+            WriteError::Unknown => Rule::ReadAfterUnknown,
+        })
+    }
+
+    /// The versions that a write leads to if it succeeds.
+    pub(super) fn versions_hoped_for(&self) -> Vec<Version> {
+        let State::Writing(writing) = &self.state else {
+            return Vec::new();
+        };
+        let next = |version: Version| Version(version.0 + 1);
+        match (writing.versions, &writing.then) {
+            (None, _) => Vec::from([Version(0); 2]),
+            (Some(before), Then::Commit(_)) => [before.topology, before.operation].map(next).into(),
+            (Some(before), Then::Enter(_)) => Vec::from([next(before.operation)]),
+        }
+    }
+
     /// Takes the next step, if it is settled and one can be taken.
     pub(super) fn go_on(&mut self, now: Time, effects: &mut Effects) {
         self.recover(now, effects);
@@ -92,7 +114,12 @@ impl Coordinator {
         let Some(mut settled) = self.unsettle(now) else {
             return;
         };
-        match settled.phase.abort(why, now) {
+        let aborted = if self.rules.broken(Rule::AbortBeforeCommit) {
+            settled.phase.abort_anyway(why, now)
+        } else {
+            settled.phase.abort(why, now)
+        };
+        match aborted {
             Ok(ended) => {
                 settled.held.note_ended(&ended);
                 let phase = Phase::Rest(Some(ended));
@@ -114,6 +141,9 @@ impl Coordinator {
         effects: &mut Effects,
     ) {
         let puts = Vec::from([versions.put(&held, phase.operation())]);
+        if self.rules.broken(Rule::WriteBeforeTelling) {
+            self.tell(&phase.orders(), effects);
+        }
         let writing = Writing {
             id: self.next_write(),
             held,
@@ -146,6 +176,9 @@ impl Coordinator {
         };
         let draining = Phase::Draining(committing.clone().committed(now));
         let puts = Vec::from([topology, versions.put(&held, draining.operation())]);
+        if self.rules.broken(Rule::WriteBeforeTelling) {
+            self.tell(&draining.orders(), effects);
+        }
         let writing = Writing {
             id: self.next_write(),
             held,
@@ -348,6 +381,9 @@ impl Coordinator {
     }
 
     fn stop(&mut self, ended: &Ended, effects: &mut Effects) {
+        if self.rules.broken(Rule::StopTheSuperfluous) {
+            return;
+        }
         for instance in ended.superfluous() {
             self.running.remove(&instance.incarnation);
             effects.push(Effect::Stop(instance.clone()));
@@ -394,6 +430,7 @@ impl Versions {
         let image = OperationImage {
             counters: held.counters,
             ended: &held.ended,
+            draining: &held.draining,
             operation,
         };
         Put {

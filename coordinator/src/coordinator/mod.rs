@@ -36,6 +36,7 @@ use crate::operation::{Committing, Phase};
 use crate::record::OperationRecord;
 use crate::reports::Reports;
 use crate::request::{RequestId, ScaleRequest};
+use crate::rules::Rules;
 use crate::stored::Counters;
 use asking::{Ask, Waiting};
 use reading::Reading;
@@ -46,6 +47,7 @@ pub use stats::CoordinatorStats;
 #[derive(Clone, Debug)]
 pub struct Coordinator {
     settings: Settings,
+    rules: Rules,
     hosts: BTreeMap<HostId, HostEntry>,
     loads: BTreeMap<Incarnation, Load>,
     /// Who is known to run: only they are told anything.
@@ -74,7 +76,7 @@ pub struct Coordinator {
 #[derive(Clone, Debug)]
 enum State {
     Waiting,
-    Reading(Reading),
+    Reading(Box<Reading>),
     Writing(Box<Writing>),
     Settled(Box<Settled>),
 }
@@ -85,6 +87,8 @@ struct Held {
     topology: Arc<Topology>,
     counters: Counters,
     ended: Vec<Incarnation>,
+    /// Hosts that are being emptied, or have been.
+    draining: BTreeSet<HostId>,
 }
 
 /// The versions of both documents.
@@ -136,6 +140,7 @@ impl Coordinator {
         }
         Self {
             settings,
+            rules: Rules::default(),
             hosts: BTreeMap::new(),
             loads: BTreeMap::new(),
             running: BTreeSet::new(),
@@ -151,6 +156,13 @@ impl Coordinator {
             stats: CoordinatorStats::default(),
             state: State::Waiting,
         }
+    }
+
+    /// With a rule taken away.
+    #[must_use]
+    pub fn with_rules(mut self, rules: Rules) -> Self {
+        self.rules = rules;
+        self
     }
 
     /// It leads from now on: asks for the documents, and goes on from what they say.
@@ -195,6 +207,9 @@ impl Coordinator {
         match outcome {
             Ok(versions) => self.succeeded(now, &versions, effects),
             Err(error) => {
+                if self.takes_for_done(error) {
+                    return self.succeeded(now, &self.versions_hoped_for(), effects);
+                }
                 match error {
                     WriteError::Conflict => self.stats.conflicts += 1,
                     WriteError::Unknown => self.stats.unknown_outcomes += 1,

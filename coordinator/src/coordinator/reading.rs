@@ -1,5 +1,7 @@
 //! From the documents to a state: at the start, after a conflict, after a write of unknown outcome.
 
+use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -12,7 +14,7 @@ use crate::document::{Document, Path, Put, Version};
 use crate::effect::{Effect, Effects};
 use crate::limits::REPEAT_AFTER;
 use crate::operation::Phase;
-use crate::plan;
+use crate::plan::{self, Ground};
 use crate::record::PhaseName;
 use crate::stored::{self, Counters, OperationDocument, OperationImage};
 
@@ -87,7 +89,7 @@ impl Coordinator {
             State::Writing(writing) => writing.versions,
             State::Settled(settled) => Some(settled.versions),
         };
-        self.state = State::Reading(Reading::new(floor));
+        self.state = State::Reading(Box::new(Reading::new(floor)));
         self.read_on(now, effects);
     }
 
@@ -142,6 +144,7 @@ impl Coordinator {
                 topology: Arc::new(topology),
                 counters: document.counters,
                 ended: document.ended,
+                draining: document.draining,
             },
             versions: Versions {
                 topology: topology_version,
@@ -165,6 +168,7 @@ impl Coordinator {
         let image = OperationImage {
             counters,
             ended: &[],
+            draining: &BTreeSet::new(),
             operation: None,
         };
         self.lay_out(topology, &image, None, effects);
@@ -182,8 +186,8 @@ impl Coordinator {
         if settled.phase.uncommitted().is_some() || !held.topology.instances.iter().all(is_gone) {
             return;
         }
-        let (layout, last) = (&self.settings.layout, held.counters.incarnation);
-        let next = plan::anew(layout, &self.hosts, &held.topology, last, &held.ended);
+        let (last, draining) = (held.counters.incarnation, held.draining.clone());
+        let next = plan::anew(&self.settings.layout, self.ground(held));
         let Some(topology) = next else {
             return;
         };
@@ -194,10 +198,22 @@ impl Coordinator {
                 ..held.counters
             },
             ended: &[],
+            draining: &draining,
             operation: None,
         };
         let versions = settled.versions;
         self.lay_out(topology, &image, Some(versions), effects);
+    }
+
+    /// What a plan is made from, where the topology is the one in force.
+    pub(super) fn ground<'a>(&'a self, held: &'a Held) -> Ground<'a> {
+        Ground {
+            topology: &held.topology,
+            hosts: &self.hosts,
+            draining: &held.draining,
+            last: held.counters.incarnation,
+            ended: &held.ended,
+        }
     }
 
     /// Writes both documents, if they are still what they were.
@@ -221,6 +237,7 @@ impl Coordinator {
             topology: Arc::new(topology),
             counters: image.counters,
             ended: Vec::new(),
+            draining: image.draining.clone(),
         };
         let writing = Writing {
             id: self.next_write(),

@@ -13,7 +13,7 @@ use super::asking::{Next, count};
 use super::{Coordinator, Settled, State};
 use crate::effect::Effects;
 use crate::operation::{Operation, Phase};
-use crate::plan::{self, Change, Ground};
+use crate::plan::{self, Change};
 use crate::record::{Outcome, Wishes};
 use crate::request::ScaleRequest;
 
@@ -40,14 +40,8 @@ impl Coordinator {
         if dead.is_empty() || !instances.iter().any(is_left) {
             return;
         }
-        let ground = Ground {
-            topology: &settled.held.topology,
-            hosts: &self.hosts,
-            last: settled.held.counters.incarnation,
-            ended: &settled.held.ended,
-        };
         // Without a host for it, it waits for one.
-        let Ok(change) = plan::recover(ground, &dead) else {
+        let Ok(change) = plan::recover(self.ground(&settled.held), &dead) else {
             return;
         };
         let next = self.recovery(settled, (change, &dead), interrupted);

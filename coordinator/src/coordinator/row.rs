@@ -9,8 +9,9 @@ use gomera_model::{Layer, Time, Topology};
 use super::asking::count;
 use super::{Coordinator, Settled, State};
 use crate::effect::Effects;
+use crate::host::HostEntry;
 use crate::operation::Phase;
-use crate::plan::{self, Change, Ground, NoHost, Wish};
+use crate::plan::{self, Change, Ground, NoHost, Shares, Wish};
 use crate::record::{AbortReason, Outcome};
 use crate::request::{Answer, Impossible, ScaleRequest};
 
@@ -106,17 +107,17 @@ impl Coordinator {
             };
             let ground = Ground {
                 topology: &topology,
-                hosts: &self.hosts,
                 last,
-                ended: &settled.held.ended,
+                ..self.ground(&settled.held)
             };
             let weights = scale.wishes.weights.get(&layer);
             let wish = Wish {
                 layer,
                 count: wanted,
-                weights: weights.map_or(&[], Vec::as_slice),
+                shares: Shares::Weighted(weights.map_or(&[], Vec::as_slice)),
             };
-            let change = plan::change(ground, wish).map_err(|NoHost| Impossible::NoHost(layer))?;
+            let change =
+                plan::change(ground, wish).map_err(|NoHost| self.no_host(ground, layer))?;
             if let Some(change) = change {
                 let newest = change.joining.last().map(|newest| newest.incarnation);
                 last = newest.unwrap_or(last);
@@ -125,5 +126,15 @@ impl Coordinator {
             }
         }
         Ok(row)
+    }
+
+    /// Why a layer finds no host.
+    fn no_host(&self, ground: Ground<'_>, layer: Layer) -> Impossible {
+        let is_able = |host: &HostEntry| host.layers.contains(&layer);
+        let mut draining = ground.draining.iter().filter_map(|id| self.hosts.get(id));
+        match draining.any(is_able) {
+            true => Impossible::OnlyDraining(layer),
+            false => Impossible::NoHost(layer),
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Phase *drain*: what was stamped before the commit is finished under its old owners; where exit points are named for
-//! slots, *fill*: they are given what belongs there.
+//! slots, *fill*: they are given what belongs there. What is awaited here is all that makes the cluster whole again, so
+//! at rest it is.
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
@@ -12,7 +13,8 @@ use super::{Ended, Operation, Orders};
 use crate::record::{Outcome, PhaseName};
 use crate::reports::Reports;
 
-/// Awaits every access point's flip, every matcher and every exit point of both epochs, and whoever is leaving.
+/// Awaits every access point's flip and that what it had stamped is released, every matcher and every exit point of both
+/// epochs, that every connection point has read the epoch, and whoever is leaving.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Draining(pub(super) Box<Operation>);
 
@@ -92,6 +94,18 @@ impl Draining {
         let unfilled = present
             .incarnations(Layer::ExitPoints)
             .filter(|point| !reports.filled(*point, epoch));
+        // Whoever is leaving is settled when it is empty.
+        let serving = present
+            .instances
+            .iter()
+            .filter(|instance| !instance.leaving);
+        let unsettled = serving
+            .filter(|instance| match instance.layer {
+                Layer::ConnectionPoints | Layer::AccessPoints => true,
+                Layer::Matchers | Layer::ExitPoints => false,
+            })
+            .map(|instance| instance.incarnation)
+            .filter(|instance| !reports.settled(*instance, epoch));
         let unempty = (present.instances.iter().filter(|instance| instance.leaving))
             .map(|instance| instance.incarnation)
             .filter(|instance| !reports.emptied(*instance, epoch));
@@ -99,6 +113,7 @@ impl Draining {
             .chain(undrained)
             .chain(unjoined)
             .chain(unfilled)
+            .chain(unsettled)
             .chain(unempty)
             .collect()
     }

@@ -106,6 +106,19 @@ impl Phase {
         })
     }
 
+    /// Gives it up even behind the commit: only where that rule is taken away.
+    pub(crate) fn abort_anyway(self, why: AbortReason, now: Time) -> Result<Ended, Self> {
+        match self {
+            Self::Draining(phase) => Ok(phase.0.abort(why, now)),
+            phase @ (Self::Rest(_)
+            | Self::Preparing(_)
+            | Self::Copying(_)
+            | Self::Closing(_)
+            | Self::ClosingFirst(_)
+            | Self::CopyingClosed(_)) => phase.abort(why, now),
+        }
+    }
+
     /// Brings the figures of the record up to date.
     pub(crate) fn note(&mut self, reports: &Reports) {
         match self {

@@ -52,8 +52,17 @@ pub(crate) struct Wish<'a> {
     pub(crate) layer: Layer,
     /// How many instances.
     pub(crate) count: u32,
-    /// How the slots are shared, one weight an instance in the order of their ids; evenly if empty.
-    pub(crate) weights: &'a [u32],
+    /// How the slots are shared.
+    pub(crate) shares: Shares<'a>,
+}
+
+/// How the instances of a layer share its slots.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Shares<'a> {
+    /// One weight an instance in the order of their ids; evenly if there are none.
+    Weighted(&'a [u32]),
+    /// As now: who comes gets what those have who go.
+    Kept,
 }
 
 /// What a plan is made from.
@@ -63,6 +72,8 @@ pub(crate) struct Ground<'a> {
     pub(crate) topology: &'a Topology,
     /// The hosts that exist.
     pub(crate) hosts: &'a BTreeMap<HostId, HostEntry>,
+    /// Those that are being emptied: whatever runs there goes, and nothing comes.
+    pub(crate) draining: &'a BTreeSet<HostId>,
     /// The last incarnation given so far.
     pub(crate) last: Incarnation,
     /// Who has ended and is not retired yet.
@@ -93,7 +104,10 @@ pub(crate) fn change(ground: Ground<'_>, wish: Wish<'_>) -> Result<Option<Change
 /// Matchers: the slots change hands in one epoch.
 fn matchers(ground: Ground<'_>, wish: Wish<'_>, team: Team) -> Option<Change> {
     let topology = ground.topology;
-    let matcher_of = slots::rebalance(&topology.matcher_of, &team.shares(wish));
+    let matcher_of = slots::rebalance(
+        &topology.matcher_of,
+        &team.shares(wish, &topology.matcher_of),
+    );
     let moves = moves(&topology.matcher_of, &matcher_of);
     if moves.is_empty() && team.is_unchanged() {
         return None;
@@ -109,10 +123,11 @@ fn matchers(ground: Ground<'_>, wish: Wish<'_>, team: Team) -> Option<Change> {
 /// Exit points: named further, filled, swapped, as often as a pair has to change; then who owns nothing goes.
 fn exit_points(ground: Ground<'_>, wish: Wish<'_>, team: Team) -> Option<Change> {
     let topology = ground.topology;
+    let primaries = pairs::primaries(&topology.exit_points_of);
     let target = pairs::target(
         &topology.exit_points_of,
         &team.members(),
-        &team.shares(wish),
+        &team.shares(wish, &primaries),
     );
     if target == topology.exit_points_of && team.is_unchanged() {
         return None;
@@ -123,7 +138,8 @@ fn exit_points(ground: Ground<'_>, wish: Wish<'_>, team: Team) -> Option<Change>
         ..following(ground)
     };
     let mut steps = Vec::new();
-    for table in pairs::steps(&topology.exit_points_of, &target) {
+    let hosts = pairs::Hosts::of(&topology.instances, &now.instances);
+    for table in pairs::steps(&topology.exit_points_of, &target, &hosts) {
         now.exit_points_of = table;
         steps.push(now.clone());
         now.epoch = now.epoch.next();
@@ -159,26 +175,12 @@ fn unslotted(ground: Ground<'_>, wish: Wish<'_>, team: Team) -> Option<Change> {
 }
 
 /// Who belongs to a layer before and after.
-#[derive(Debug)]
-struct Team {
-    staying: Vec<Instance>,
-    joining: Vec<Instance>,
-    leaving: Vec<Instance>,
-}
+type Team = placement::Spread;
 
 impl Team {
     fn of(ground: Ground<'_>, wish: Wish<'_>) -> Result<Self, NoHost> {
-        let (staying, leaving) = split(ground.topology, wish.layer, wish.count);
-        let mut placement = Placement::of(ground);
-        let mut joining = Vec::new();
-        for id in free_ids(&staying).take(wish.count as usize - staying.len()) {
-            joining.push(placement.instance(wish.layer, id).ok_or(NoHost)?);
-        }
-        Ok(Self {
-            staying,
-            joining,
-            leaving,
-        })
+        let there: Vec<_> = ground.topology.layer(wish.layer).cloned().collect();
+        Placement::of(ground).spread((wish.layer, wish.count), &there)
     }
 
     fn is_unchanged(&self) -> bool {
@@ -189,16 +191,36 @@ impl Team {
         self.staying.iter().chain(&self.joining).collect()
     }
 
-    /// Each member with its weight, in the order of incarnations.
-    fn shares(&self, wish: Wish<'_>) -> Vec<(Incarnation, u32)> {
+    /// Each member with its weight, in the order of incarnations. `owners` has the owner of every slot.
+    fn shares(&self, wish: Wish<'_>, owners: &[Incarnation]) -> Vec<(Incarnation, u32)> {
         let mut members = self.members();
         members.sort_by_key(|member| member.id);
-        let weights = wish.weights.iter().copied().chain(core::iter::repeat(1));
+        let weights: Vec<u32> = match wish.shares {
+            Shares::Weighted(weights) => weights.to_vec(),
+            Shares::Kept => members.iter().map(|m| self.kept(m, owners)).collect(),
+        };
+        let weights = weights.into_iter().chain(core::iter::repeat(1));
         let mut shares: Vec<_> = (members.iter().map(|member| member.incarnation))
             .zip(weights)
             .collect();
         shares.sort_unstable();
         shares
+    }
+
+    /// The slots that a member has, or will have of those who go.
+    fn kept(&self, member: &Instance, owners: &[Incarnation]) -> u32 {
+        let own = |of: &Instance| {
+            let own = owners.iter().filter(|owner| **owner == of.incarnation);
+            u32::try_from(own.count()).unwrap_or(u32::MAX)
+        };
+        match self.joining.contains(member) {
+            false => own(member),
+            true => {
+                let heirs = u32::try_from(self.joining.len()).unwrap_or(u32::MAX);
+                let left: u32 = self.leaving.iter().map(own).sum();
+                (left / heirs).max(1)
+            }
+        }
     }
 
     fn change(self, layer: Layer, steps: Vec<Topology>, moves: Vec<Move>) -> Change {
@@ -225,41 +247,41 @@ fn following(ground: Ground<'_>) -> Topology {
 /// The topology of a first start, spread over the hosts; `None` if there are fewer than the layout wants, or none for
 /// a layer.
 pub(crate) fn first(layout: &Layout, hosts: &BTreeMap<HostId, HostEntry>) -> Option<Topology> {
-    lay_out(layout, hosts, Incarnation::default())
+    lay_out(layout, hosts, (&BTreeSet::new(), Incarnation::default()))
 }
 
-/// The topology that follows one of which nothing is left; `None` as for the first. `last` is the last incarnation given
-/// so far, `ended` those that ended and are not retired yet.
-pub(crate) fn anew(
-    layout: &Layout,
-    hosts: &BTreeMap<HostId, HostEntry>,
-    before: &Topology,
-    last: Incarnation,
-    ended: &[Incarnation],
-) -> Option<Topology> {
+/// The topology that follows one of which nothing is left; `None` as for the first.
+pub(crate) fn anew(layout: &Layout, ground: Ground<'_>) -> Option<Topology> {
+    let Ground {
+        topology: before,
+        hosts,
+        draining,
+        last,
+        ended,
+    } = ground;
     let gone = before.instances.iter().map(|instance| instance.incarnation);
     let gone: Vec<_> = gone.chain(ended.iter().copied()).collect();
     Some(Topology {
         epoch: before.epoch.next(),
         retired: retire(&before.retired, &gone),
-        ..lay_out(layout, hosts, last)?
+        ..lay_out(layout, hosts, (draining, last))?
     })
 }
 
 fn lay_out(
     layout: &Layout,
     hosts: &BTreeMap<HostId, HostEntry>,
-    last: Incarnation,
+    (draining, last): (&BTreeSet<HostId>, Incarnation),
 ) -> Option<Topology> {
     if hosts.len() < layout.hosts_min {
         return None;
     }
-    let mut placement = Placement::empty(hosts, last);
+    let mut placement = Placement::empty(hosts, draining, last);
     let mut instances = Vec::new();
     for layer in Layer::ALL {
         let count = layout.counts.get(&layer).copied().unwrap_or(0);
         for id in 0..count {
-            instances.push(placement.instance(layer, InstanceId(id))?);
+            instances.push(placement.instance((layer, count), InstanceId(id))?);
         }
     }
     let primaries = slots::spread(&incarnations(&instances, Layer::ExitPoints));
@@ -276,23 +298,6 @@ fn lay_out(
         retired: Vec::new(),
         cut: Epoch(0),
     })
-}
-
-/// Who stays and who goes if a layer shall have `count` instances: the highest places go.
-fn split(topology: &Topology, layer: Layer, count: u32) -> (Vec<Instance>, Vec<Instance>) {
-    let mut all: Vec<_> = topology.layer(layer).cloned().collect();
-    all.sort_by_key(|instance| instance.id);
-    let mut leaving = all.split_off(all.len().min(count as usize));
-    for part in [&mut all, &mut leaving] {
-        part.sort_by_key(|instance| instance.incarnation);
-    }
-    (all, leaving)
-}
-
-/// Places in a layer that nobody has, ascending.
-fn free_ids(taken: &[Instance]) -> impl Iterator<Item = InstanceId> + use<> {
-    let taken: BTreeSet<_> = taken.iter().map(|instance| instance.id).collect();
-    (0..).map(InstanceId).filter(move |id| !taken.contains(id))
 }
 
 /// What changes hands between two tables, ordered by (from, to).
@@ -342,5 +347,7 @@ fn alone(primary: Incarnation) -> ExitPoints {
     }
 }
 
+#[cfg(test)]
+mod spread_tests;
 #[cfg(test)]
 mod tests;

@@ -1,11 +1,12 @@
 //! The pairs of exit points: who is primary and backup of each session slot, and by which tables a change gets there.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec;
 use alloc::vec::Vec;
 
 use gomera_model::control::Move;
 use gomera_model::topology::ExitPoints;
-use gomera_model::{Incarnation, Instance, SlotId};
+use gomera_model::{HostId, Incarnation, Instance, SlotId};
 
 use super::slots;
 
@@ -16,9 +17,13 @@ pub(super) fn target(
     members: &[&Instance],
     shares: &[(Incarnation, u32)],
 ) -> Vec<ExitPoints> {
-    let primaries: Vec<_> = present.iter().map(|points| points.primary).collect();
-    let primaries = slots::rebalance(&primaries, shares);
+    let primaries = slots::rebalance(&primaries(present), shares);
     paired(present, &primaries, members)
+}
+
+/// The primary of every slot.
+pub(super) fn primaries(table: &[ExitPoints]) -> Vec<Incarnation> {
+    table.iter().map(|points| points.primary).collect()
 }
 
 /// The table after these have died: their backups deliver, and who died alone is followed by whoever takes its place.
@@ -43,34 +48,54 @@ pub(super) fn without(
     survivors.collect()
 }
 
-/// The table with these primaries, and backups for all of them.
+/// The table with these primaries, and backups for all of them: on another host, in another zone where there are two, no
+/// member with more than the evenest share that this allows. Who is backup now stays so within that.
 pub(super) fn paired(
     present: &[ExitPoints],
     primaries: &[Incarnation],
     members: &[&Instance],
 ) -> Vec<ExitPoints> {
-    let mut backups = Backups::new(members, primaries.len());
-    let mut table: Vec<ExitPoints> = (primaries.iter().zip(present))
-        .map(|(&primary, before)| ExitPoints {
+    let mut backups = Backups::new(members, primaries);
+    if backups.is_one_domain() {
+        return primaries.iter().copied().map(super::alone).collect();
+    }
+    for (slot, before) in present.iter().enumerate() {
+        backups.keep(slot, *before);
+    }
+    for slot in 0..primaries.len() {
+        backups.fill(slot);
+    }
+    let table = primaries.iter().zip(backups.of_slot);
+    table
+        .map(|(&primary, backup)| ExitPoints {
             primary,
-            backup: backups.keep(primary, *before),
+            backup,
             further: None,
         })
-        .collect();
-    for points in &mut table {
-        if points.backup.is_none() {
-            points.backup = backups.lightest(points.primary);
-        }
+        .collect()
+}
+
+/// Where everybody is who was or will be there.
+pub(super) struct Hosts(BTreeMap<Incarnation, HostId>);
+
+impl Hosts {
+    pub(super) fn of(before: &[Instance], after: &[Instance]) -> Self {
+        let all = before.iter().chain(after);
+        Self(all.map(|one| (one.incarnation, one.host)).collect())
     }
-    for points in &mut table {
-        backups.relieve(points);
+
+    fn are_apart(&self, one: Incarnation, other: Incarnation) -> bool {
+        self.0.get(&one) != self.0.get(&other)
     }
-    table
 }
 
 /// The tables from one to another, one epoch each: by turns somebody is named further and filled, then takes its place.
-/// Nobody gives up a slot before who follows has been filled.
-pub(super) fn steps(present: &[ExitPoints], target: &[ExitPoints]) -> Vec<Vec<ExitPoints>> {
+/// Nobody gives up a slot before who follows has been filled, and no pair is on one host meanwhile that need not be.
+pub(super) fn steps(
+    present: &[ExitPoints],
+    target: &[ExitPoints],
+    hosts: &Hosts,
+) -> Vec<Vec<ExitPoints>> {
     let mut steps = Vec::new();
     let mut now = present.to_vec();
     while now != target {
@@ -80,7 +105,7 @@ pub(super) fn steps(present: &[ExitPoints], target: &[ExitPoints]) -> Vec<Vec<Ex
             steps.push(named.clone());
         }
         now = (named.iter().zip(target))
-            .map(|(named, target)| swap(*named, *target))
+            .map(|(named, target)| swap(*named, *target, hosts))
             .collect();
         steps.push(now.clone());
     }
@@ -116,100 +141,144 @@ fn name(now: ExitPoints, target: ExitPoints) -> ExitPoints {
 }
 
 /// The roles as near to the target as those who hold the slot allow.
-fn swap(named: ExitPoints, target: ExitPoints) -> ExitPoints {
+fn swap(named: ExitPoints, target: ExitPoints, hosts: &Hosts) -> ExitPoints {
     if missing(named, target).next().is_none() {
         return target;
     }
-    // Its backup is still to be filled. Until then one of the old pair is.
-    let kept = named.backup.filter(|backup| *backup != target.primary);
-    let old = Some(named.primary).filter(|primary| *primary != target.primary);
+    // Its backup is still to be filled. Until then one of the old pair is, on another host if one of them is there.
+    let old = [named.backup, Some(named.primary)].into_iter().flatten();
+    let old = old.filter(|old| *old != target.primary);
+    let far = old
+        .clone()
+        .find(|old| hosts.are_apart(*old, target.primary));
     ExitPoints {
         primary: target.primary,
-        backup: kept.or(old),
+        backup: far.or_else(|| old.clone().next()),
         further: None,
     }
 }
 
-/// How many slots each member backs up, and who may back up whom.
-struct Backups<'a> {
-    members: &'a [&'a Instance],
+/// Who backs up which slot. Members of one domain, a zone or else a host, never back each other up.
+struct Backups {
+    domain_of: BTreeMap<Incarnation, usize>,
+    /// The domain of each slot's primary.
+    domains: Vec<usize>,
+    of_slot: Vec<Option<Incarnation>>,
     load: BTreeMap<Incarnation, usize>,
-    /// An even share.
+    /// What nobody has to exceed.
     share: usize,
 }
 
-impl<'a> Backups<'a> {
-    fn new(members: &'a [&'a Instance], slots: usize) -> Self {
-        Self {
-            members,
-            load: BTreeMap::new(),
-            share: slots.div_ceil(members.len().max(1)),
+impl Backups {
+    fn new(members: &[&Instance], primaries: &[Incarnation]) -> Self {
+        let zones: BTreeSet<_> = members.iter().map(|member| &member.zone).collect();
+        let hosts: BTreeSet<_> = members.iter().map(|member| member.host).collect();
+        let domain = |member: &Instance| match zones.len() {
+            1 => hosts.iter().position(|host| *host == member.host),
+            _ => zones.iter().position(|zone| **zone == member.zone),
+        };
+        let domain_of: BTreeMap<_, _> = (members.iter())
+            .filter_map(|member| Some((member.incarnation, domain(member)?)))
+            .collect();
+        let domains = primaries.iter().map(|primary| domain_of[primary]).collect();
+        let mut backups = Self {
+            domains,
+            of_slot: vec![None; primaries.len()],
+            load: domain_of.keys().map(|member| (*member, 0)).collect(),
+            domain_of,
+            share: primaries.len().div_ceil(members.len().max(1)),
+        };
+        // What those of one domain deliver, the others have to back up.
+        for domain in 0..zones.len().max(hosts.len()) {
+            let slots = backups.domains.iter().filter(|of| **of == domain).count();
+            let others = backups.load.len() - backups.inside(domain).count();
+            backups.share = backups.share.max(slots.div_ceil(others.max(1)));
         }
+        backups
+    }
+
+    /// Whether nobody may back up anybody.
+    fn is_one_domain(&self) -> bool {
+        let mut all = self.domain_of.values();
+        let first = all.next();
+        all.all(|domain| Some(domain) == first)
     }
 
     /// The present backup, or the old primary where the roles changed, if it may go on.
-    fn keep(&mut self, primary: Incarnation, before: ExitPoints) -> Option<Incarnation> {
+    fn keep(&mut self, slot: usize, before: ExitPoints) {
         let kept = [before.backup, Some(before.primary)].into_iter().flatten();
-        let able: Vec<_> = self.able(primary);
-        let backup = kept.into_iter().find(|kept| able.contains(kept))?;
-        *self.load.entry(backup).or_default() += 1;
-        Some(backup)
+        let mut able = kept.filter(|kept| {
+            let domain = self.domain_of.get(kept);
+            domain.is_some_and(|domain| *domain != self.domains[slot]) && self.has_room(*kept)
+        });
+        if let Some(backup) = able.next() {
+            self.assign(slot, backup);
+        }
     }
 
-    /// Who has the fewest of those who may.
-    fn lightest(&mut self, primary: Incarnation) -> Option<Incarnation> {
-        let able = self.able(primary).into_iter();
-        let backup = able.min_by_key(|who| (self.load_of(*who), *who))?;
-        *self.load.entry(backup).or_default() += 1;
-        Some(backup)
-    }
-
-    /// Hands a slot on if its backup has more than its share and somebody else less.
-    fn relieve(&mut self, points: &mut ExitPoints) {
-        let Some(backup) = points.backup else {
-            return;
-        };
-        if self.load_of(backup) <= self.share {
+    /// Finds a backup, if it has none yet: who has the fewest. Where all that may are full, one of them hands another
+    /// slot on to somebody who may not back up this one.
+    fn fill(&mut self, slot: usize) {
+        if self.of_slot[slot].is_some() {
             return;
         }
-        let able = self.able(points.primary).into_iter();
-        let lighter = able.min_by_key(|who| (self.load_of(*who), *who));
-        if let Some(lighter) = lighter.filter(|who| self.load_of(*who) < self.share) {
+        let domain = self.domains[slot];
+        if let Some(backup) = self.lightest(|of| of != domain) {
+            return self.assign(slot, backup);
+        }
+        let (Some(spare), Some(other)) =
+            (self.lightest(|of| of == domain), self.handed_on_for(domain))
+        else {
+            return;
+        };
+        let backup = self.of_slot[other].expect("it has one to hand on");
+        self.unassign(other);
+        self.assign(other, spare);
+        self.assign(slot, backup);
+    }
+
+    /// A slot of another domain that is not backed up in this one.
+    fn handed_on_for(&self, domain: usize) -> Option<usize> {
+        let is_outside = |backup: Incarnation| self.domain_of[&backup] != domain;
+        let slots = self.of_slot.iter().zip(&self.domains);
+        let mut slots = slots.enumerate();
+        let found =
+            slots.find(|(_, (backup, of))| **of != domain && backup.is_some_and(is_outside));
+        found.map(|(slot, _)| slot)
+    }
+
+    fn lightest(&self, is_able: impl Fn(usize) -> bool) -> Option<Incarnation> {
+        let able = self.domain_of.iter().filter(|(_, of)| is_able(**of));
+        let with_room = able.map(|(who, _)| *who).filter(|who| self.has_room(*who));
+        with_room.min_by_key(|who| (self.load[who], *who))
+    }
+
+    fn has_room(&self, who: Incarnation) -> bool {
+        self.load[&who] < self.share
+    }
+
+    fn assign(&mut self, slot: usize, backup: Incarnation) {
+        self.of_slot[slot] = Some(backup);
+        *self.load.entry(backup).or_default() += 1;
+    }
+
+    fn unassign(&mut self, slot: usize) {
+        if let Some(backup) = self.of_slot[slot].take() {
             *self.load.entry(backup).or_default() -= 1;
-            *self.load.entry(lighter).or_default() += 1;
-            points.backup = Some(lighter);
         }
     }
 
-    fn load_of(&self, who: Incarnation) -> usize {
-        self.load.get(&who).copied().unwrap_or(0)
-    }
-
-    /// Who may back a primary up: who is in another zone, or else at least on another host.
-    fn able(&self, primary: Incarnation) -> Vec<Incarnation> {
-        let of = |who: Incarnation| self.members.iter().find(|m| m.incarnation == who);
-        let Some(primary) = of(primary) else {
-            return Vec::new();
-        };
-        let elsewhere = |is_far: &dyn Fn(&Instance) -> bool| -> Vec<Incarnation> {
-            let far = self.members.iter().filter(|member| is_far(member));
-            far.map(|member| member.incarnation).collect()
-        };
-        let zones = elsewhere(&|member| member.zone != primary.zone);
-        if zones.is_empty() {
-            elsewhere(&|member| member.host != primary.host)
-        } else {
-            zones
-        }
+    fn inside(&self, domain: usize) -> impl Iterator<Item = Incarnation> {
+        let inside = self.domain_of.iter().filter(move |(_, of)| **of == domain);
+        inside.map(|(who, _)| *who)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use alloc::string::ToString;
-    use alloc::vec;
 
-    use gomera_model::{HostId, InstanceId, Layer, SLOTS};
+    use gomera_model::{InstanceId, Layer, SLOTS};
     use proptest::prelude::*;
 
     use super::*;
@@ -242,7 +311,7 @@ mod tests {
 
     /// Everyone who holds a slot after a step held it before, or was named further in the step before.
     fn check_steps(present: &[ExitPoints], target: &[ExitPoints]) -> usize {
-        let steps = steps(present, target);
+        let steps = steps(present, target, &Hosts::of(&[], &[]));
         let mut before = present.to_vec();
         for step in &steps {
             for (was, is) in before.iter().zip(step) {

@@ -37,7 +37,8 @@ pub(crate) fn recover(ground: Ground<'_>, dead: &[Instance]) -> Result<Change, N
         )
     };
     let table = pairs::without(&topology.exit_points_of, &lost, follower);
-    let steps = exit_point_steps(next, table);
+    let hosts = pairs::Hosts::of(&topology.instances, &next.instances);
+    let steps = exit_point_steps(next, table, &hosts);
     Ok(Change {
         layer: dead.first().map_or(Layer::Matchers, |dead| dead.layer),
         steps,
@@ -56,13 +57,17 @@ fn followers(
     let mut placement = Placement::of(Ground {
         topology: bereaved,
         ..ground
-    });
+    })
+    .or_draining();
     let mut followers = BTreeMap::new();
     for instance in dead {
         if ground.topology.instance(instance.incarnation).is_none() {
             continue;
         }
-        match placement.instance(instance.layer, instance.id) {
+        let layer = instance.layer;
+        let count = ground.topology.layer(layer).count();
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        match placement.instance((layer, count), instance.id) {
             Some(follower) => {
                 followers.insert(instance.incarnation, follower);
             }
@@ -95,11 +100,14 @@ fn matchers_without(
 }
 
 /// The epochs in which the survivors go on and new backups are named, filled and swapped in.
-fn exit_point_steps(mut next: Topology, table: Vec<super::ExitPoints>) -> Vec<Topology> {
+fn exit_point_steps(
+    mut next: Topology,
+    table: Vec<super::ExitPoints>,
+    hosts: &pairs::Hosts,
+) -> Vec<Topology> {
     let members: Vec<_> = next.layer(Layer::ExitPoints).collect();
-    let primaries: Vec<_> = table.iter().map(|points| points.primary).collect();
-    let target = pairs::paired(&table, &primaries, &members);
-    let tables = pairs::steps(&table, &target);
+    let target = pairs::paired(&table, &pairs::primaries(&table), &members);
+    let tables = pairs::steps(&table, &target, hosts);
     if tables.is_empty() {
         next.exit_points_of = table;
         return [next].into();

@@ -1,6 +1,5 @@
 //! Plans are even, minimal and repeatable, from any table.
 
-use std::string::String;
 use std::vec;
 
 use gomera_model::HostId;
@@ -10,9 +9,8 @@ use super::*;
 
 fn host(id: u64, layers: &[Layer]) -> HostEntry {
     HostEntry {
-        id: HostId(id),
-        zone: String::new(),
         layers: layers.to_vec(),
+        ..HostEntry::of_all(HostId(id))
     }
 }
 
@@ -46,13 +44,14 @@ fn matchers_on(
     let ground = Ground {
         topology,
         hosts,
+        draining: &BTreeSet::new(),
         last: Incarnation(last),
         ended,
     };
     let wish = Wish {
         layer: Layer::Matchers,
         count,
-        weights: &[],
+        shares: Shares::Weighted(&[]),
     };
     change(ground, wish)
 }
@@ -236,13 +235,14 @@ fn change_of(topology: &Topology, layer: Layer, count: u32, weights: &[u32]) -> 
     let ground = Ground {
         topology,
         hosts: &hosts,
+        draining: &BTreeSet::new(),
         last: Incarnation(1000),
         ended: &[],
     };
     let wish = Wish {
         layer,
         count,
-        weights,
+        shares: Shares::Weighted(weights),
     };
     change(ground, wish).unwrap()
 }

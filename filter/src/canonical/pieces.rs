@@ -305,13 +305,24 @@ impl<'b> Reader<'b> {
     /// A literal of a plain test.
     #[inline]
     fn value(&mut self) -> Option<Value<'b>> {
+        let value = self.known_value()?;
+        if let Value::Text(bytes) = value {
+            let is_text = bytes.is_ascii() || core::str::from_utf8(bytes).is_ok();
+            return is_text.then_some(value);
+        }
+        Some(value)
+    }
+
+    /// The same for what was read before, whose texts are known to be texts.
+    #[inline]
+    fn known_value(&mut self) -> Option<Value<'b>> {
         Some(match self.byte()? {
             tag::NULL => Value::Null,
             tag::BOOL_FALSE => Value::Bool(false),
             tag::BOOL_TRUE => Value::Bool(true),
             tag::INT => Value::Int(self.signed()?),
             tag::FLOAT => Value::Float(self.float()?),
-            tag::STRING => Value::Text(self.utf8()?),
+            tag::STRING => Value::Text(self.bytes()?),
             tag::TIMESTAMP => Value::Time(self.signed()?),
             _ => return None,
         })
@@ -336,7 +347,7 @@ impl<'b> Members<'b> {
         let mut bytes = self.bytes;
         (0..self.count).map(move |_| {
             let mut reader = Reader::new(bytes);
-            let value = reader.value().expect("they were read before");
+            let value = reader.known_value().expect("they were read before");
             bytes = reader.rest;
             value
         })

@@ -12,14 +12,13 @@ use gomera_model::operation::CanonicalFilter;
 
 use super::Index;
 use crate::access::Key;
-use crate::bucket::{Moved, Posting, Target, Whereabouts};
+use crate::bucket::{Posting, Target, Whereabouts};
 use crate::cell::Interval;
 use crate::choice::{Candidate, Choice, Chooser};
-use crate::entries::{Entries, Entry, NOWHERE};
 use crate::facets::FacetId;
 use crate::plan::{Plan, TooMany};
 use crate::record::Location;
-use crate::rows::{Rows, Test};
+use crate::rows::Test;
 
 /// What is used again from one change to the next.
 #[derive(Clone, Debug, Default)]
@@ -197,15 +196,10 @@ impl Index {
     fn place(&mut self, handle: u32, scratch: &mut Scratch, whole: Option<u32>) {
         scratch.locations.clear();
         scratch.choices.clear();
-        let mut postings = 0;
         for index in 0..scratch.plan.len() {
             let choice = self.choose(scratch, index);
-            let wanted = |&at: &usize| scratch.plan.wanted(&scratch.row.tests[at]).len();
-            let count = choice.key_tests().iter().map(wanted).product::<usize>();
-            postings += count;
             scratch.choices.push(choice);
         }
-        self.entries.get_mut(handle).is_alone = postings == 1;
         for index in 0..scratch.plan.len() {
             let choice = scratch.choices[index];
             if scratch.choices.len() > 1 {
@@ -250,11 +244,10 @@ impl Index {
             keys,
             ..
         } = scratch;
-        let bit_of = |facet, value| self.vocabulary.bit_of(facet, value);
         let (facet, interval) = match choice.column.map(|at| row.tests[at]) {
             Some(Test::Equal(facet, value)) => (facet, Interval::only(value)),
             Some(Test::Inside(facet, interval)) => (facet, interval),
-            Some(test) => match test.bits(plan.values(), bit_of) {
+            Some(test) => match test.bits() {
                 Some((facet, bits)) => (facet.with_bits(), Interval::of_bits(bits)),
                 None => (FacetId::ALWAYS, Interval::ALL),
             },
@@ -276,7 +269,7 @@ impl Index {
         let left = left.filter(|(index, _)| choice.leaves(*index));
         row.left.clear();
         row.left.extend(left.map(|(_, test)| {
-            let bits = test.bits(plan.values(), bit_of);
+            let bits = test.bits();
             bits.map_or(*test, |(facet, bits)| Test::Bits(facet, bits))
         }));
         if !row.left.is_empty() {
@@ -290,6 +283,10 @@ impl Index {
             interval,
             target: location.target,
         };
+        // The key of a single posting was looked at right before.
+        for &key in keys.iter().skip(1) {
+            self.access.fetch(key);
+        }
         for &key in keys.iter() {
             self.access.shapes_mut().acquire(key.shape);
             self.post(key, posting);
@@ -297,15 +294,12 @@ impl Index {
     }
 
     fn post(&mut self, key: Key, posting: Posting) {
-        let (rows, entries, buckets) = (&self.rows, &mut self.entries, &mut self.buckets);
+        let (rows, buckets) = (&self.rows, &mut self.buckets);
         self.access.change(key, |bucket| {
-            let Some(mut bucket) = bucket else {
-                return Some(buckets.create(posting));
-            };
-            buckets.add(&mut bucket, posting, rows, |moved| {
-                remember(rows, entries, moved);
-            });
-            Some(bucket)
+            Some(match bucket {
+                None => buckets.create(posting),
+                Some(bucket) => buckets.add(bucket, posting, rows),
+            })
         });
     }
 
@@ -325,7 +319,7 @@ impl Index {
         let values = [key.first, key.second];
         let facets = self.access.shapes().facets(key.shape).zip(values);
         let shares = facets.map(|(facet, value)| {
-            let prior = self.vocabulary.popularity(facet, value);
+            let prior = self.vocabulary.demand(facet).popularity(value);
             self.statistics.share(facet, value, prior)
         });
         shares.product()
@@ -335,13 +329,7 @@ impl Index {
     /// whole of it, if there is one.
     fn withdraw_all(&mut self, handle: u32, scratch: &mut Scratch) -> Option<u32> {
         let whole = self.read(handle, scratch);
-        let Entry {
-            record,
-            place,
-            is_alone,
-            ..
-        } = *self.entries.get(handle);
-        let place = Some(place).filter(|&place| is_alone && place != NOWHERE);
+        let record = self.entries.get(handle).record;
         let Scratch {
             plan,
             locations,
@@ -351,15 +339,13 @@ impl Index {
         for location in locations.iter() {
             keys_of(location, plan, keys);
             let column = location.column.map(|column| plan.test(column));
-            let bit_of = |facet, value| self.vocabulary.bit_of(facet, value);
-            let facet = column.and_then(|test| match test.bits(plan.values(), bit_of) {
+            let facet = column.and_then(|test| match test.bits() {
                 Some((facet, _)) => Some(facet.with_bits()),
                 None => test.facet(),
             });
             let posting = Whereabouts {
                 facet: facet.unwrap_or(FacetId::ALWAYS),
                 target: location.target,
-                place,
             };
             for &key in keys.iter() {
                 self.withdraw(key, posting);
@@ -374,14 +360,10 @@ impl Index {
     }
 
     fn withdraw(&mut self, key: Key, posting: Whereabouts) {
-        let (rows, entries, buckets) = (&self.rows, &mut self.entries, &mut self.buckets);
+        let (rows, buckets) = (&self.rows, &mut self.buckets);
         self.access.change(key, |bucket| {
-            let mut bucket = bucket.expect("what is recorded of a subscription has a bucket");
-            let removed = buckets.remove(&mut bucket, posting, rows);
-            if let Some(moved) = removed.moved {
-                remember(rows, entries, moved);
-            }
-            (!removed.is_last).then_some(bucket)
+            let bucket = bucket.expect("what is recorded of a subscription has a bucket");
+            buckets.remove(bucket, posting, rows)
         });
         self.access.shapes_mut().release(key.shape);
     }
@@ -413,13 +395,5 @@ fn keys_of(location: &Location, plan: &Plan, keys: &mut Vec<Key>) {
             }));
         }
         _ => keys.push(Key::ROOT),
-    }
-}
-
-/// Keeps the place of a subscription's only posting.
-fn remember(rows: &Rows, entries: &mut Entries, moved: Moved) {
-    let entry = entries.get_mut(rows.handle_of(moved.target));
-    if entry.is_alone {
-        entry.place = moved.place;
     }
 }

@@ -92,9 +92,7 @@ impl Index {
             operation,
             number: id.number,
             record: NOWHERE,
-            place: NOWHERE,
             slot,
-            is_alone: false,
         });
         let installed = self.install(handle, filter);
         if installed.is_err() {

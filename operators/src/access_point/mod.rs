@@ -75,6 +75,9 @@ pub struct AccessPoint {
     ahead: Vec<(Incarnation, AccessPointFrame)>,
     /// What was reported of the last flip.
     flipped: Report,
+    /// The first that may be outstanding when what was stamped before the epoch in force is settled; nothing, once that
+    /// is reported.
+    unsettled: Option<Seq>,
     stats: AccessPointStats,
 }
 
@@ -94,6 +97,7 @@ impl AccessPoint {
             sessions: LookupMap::new(seed),
             ahead: Vec::new(),
             flipped: flipped_into(Epoch(0)),
+            unsettled: None,
             stats: AccessPointStats::default(),
         }
     }
@@ -154,6 +158,7 @@ impl AccessPoint {
     pub fn turn_ended(&mut self, _: Time, effects: &mut Effects) {
         self.flush(effects);
         self.publishers.acknowledge(effects);
+        self.report_settled(effects);
         self.leave(effects);
     }
 
@@ -216,6 +221,15 @@ impl AccessPoint {
         *epoch > self.epoch() || self.ahead.iter().any(|(of, _)| *of == from)
     }
 
+    /// Whether a subscription operation comes from somebody who has not read the last cut, and will repeat it, behind those
+    /// before it that a lost matcher had: it must not overtake them.
+    fn is_from_before_cut(&mut self, epoch: Epoch) -> bool {
+        let is_before = epoch < self.phase.topology().cut
+            && !self.rules.broken(Rule::RefuseOperationsBeforeCut);
+        self.stats.fenced += u64::from(is_before);
+        is_before
+    }
+
     /// A topology has come: operations that waited for it go on.
     fn catch_up(&mut self, now: Time, effects: &mut Effects) {
         for (from, frame) in core::mem::take(&mut self.ahead) {
@@ -259,10 +273,10 @@ impl AccessPoint {
             AccessPointFrame::Request {
                 session,
                 generation,
+                epoch,
                 request,
-                ..
             } => {
-                if self.is_newest(session, generation) {
+                if self.is_newest(session, generation) && !self.is_from_before_cut(epoch) {
                     let client = (from, session, generation);
                     self.request(now, client, request, effects);
                 }
@@ -392,6 +406,11 @@ impl AccessPoint {
 
     fn released(&mut self, exit_point: (Incarnation, Epoch), seq: Seq, matched: &[(Seq, u32)]) {
         self.retained.released(exit_point, seq, matched);
+        self.forget_released();
+    }
+
+    /// What every exit point that is waited for has released is forgotten, and acknowledged at the end of the turn.
+    fn forget_released(&mut self) {
         while let Some(done) = self.retained.pop() {
             self.publishers.released(
                 done.notification.publisher,

@@ -174,6 +174,7 @@ impl AccessPoint {
                 // A new leader tells what an old one told before: it hears what that one heard.
                 Ordering::Equal => {
                     effects.push(Effect::Report(self.flipped.clone()));
+                    self.unsettled.get_or_insert(self.retained.first());
                     self.report_emptied(effects);
                 }
                 Ordering::Less => {}
@@ -182,6 +183,7 @@ impl AccessPoint {
         };
         self.open_lanes(next.epoch, next.incarnations(Layer::Matchers), effects);
         self.retained.wait_for(next);
+        self.unsettled = Some(self.retained.next());
         self.flipped = flipped_into(next.epoch);
         self.phase = Phase::Flowing {
             topology: Arc::clone(next),
@@ -284,7 +286,16 @@ impl AccessPoint {
                 topology: Arc::clone(next),
             };
         }
+        self.unsettled = Some(self.retained.next());
         self.take_place(now, next, effects);
+    }
+
+    /// Reports when every exit point has released what was stamped when the epoch in force was read; once.
+    pub(super) fn report_settled(&mut self, effects: &mut Effects) {
+        let first = self.retained.first();
+        if self.unsettled.take_if(|until| *until <= first).is_some() {
+            effects.push(Effect::Report(Report::Settled(self.epoch())));
+        }
     }
 
     /// Stamps the next epoch from here on: FLIP in every lane of both epochs, then what was held.
@@ -301,11 +312,13 @@ impl AccessPoint {
         if opened != next.epoch {
             self.open_lanes(present.epoch, joining.clone(), effects);
         }
+        // Who was lost may have been the last that was waited for.
+        self.retained.wait_for(next);
+        self.forget_released();
         let marker = self.marker(&present, next);
         for matcher in present.incarnations(Layer::Matchers).chain(joining) {
             effects.send(matcher, LaneFrame::Matcher(marker.clone()));
         }
-        self.retained.wait_for(next);
         if is_cut(&present, next) {
             self.batch = self.retained.restart(next);
             self.stats.restamped += self.batch.len() as u64;

@@ -48,11 +48,13 @@ impl ConnectionPoint {
         let present = self.epochs.newest_epoch();
         if !self.epochs.learn(next) {
             if present == next.epoch {
+                effects.push(Effect::Report(Report::Settled(present)));
                 self.report_emptied(effects);
             }
             return;
         }
         self.epochs.forget_before(next.epoch);
+        effects.push(Effect::Report(Report::Settled(next.epoch)));
         self.close_bereaved(next, effects);
         for state in self.connections.values_mut() {
             if let Some(control) = &mut state.control {

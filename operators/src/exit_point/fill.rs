@@ -8,13 +8,14 @@
 //!                                               └─── chunk ─────►┘
 //! ```
 
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
 use gomera_matching::SlotSet;
 use gomera_model::lane::{BackupFrame, DeliveryItem, FillPiece};
-use gomera_model::{Epoch, Incarnation, SessionId, Time};
+use gomera_model::{Epoch, Incarnation, SessionId, SlotId, Time, Topology};
 
+use super::roles::names;
 use super::sessions::Sessions;
 use super::{ExitPoint, to_exit_point};
 use crate::effect::{Effect, Effects};
@@ -59,6 +60,19 @@ impl Fill {
         }
     }
 
+    /// A further topology is in force. What is not filled yet goes on, as far as it is still wanted and still the primary's.
+    pub(super) fn goes_on(&mut self, own: Incarnation, next: &Topology) -> bool {
+        let is_wanted = |slot: &SlotId| {
+            let points = next.exit_points(*slot);
+            points.primary == own && names(points, self.to)
+        };
+        let slots: SlotSet = self.slots.iter().filter(is_wanted).collect();
+        self.slots = slots;
+        self.sessions.retain(|id| self.slots.contains(id.slot()));
+        self.pieces.retain(|(id, _)| self.slots.contains(id.slot()));
+        !self.slots.is_empty()
+    }
+
     /// Takes the next chunk; an empty one means that there is none.
     fn next_chunk(&mut self, sessions: &Sessions) -> Vec<(SessionId, FillPiece)> {
         let mut chunk = Vec::new();
@@ -100,11 +114,14 @@ impl ExitPoint {
         }
     }
 
-    /// Sends the next chunk to everyone whose last one has been taken.
+    /// Sends the next chunk to everyone whose last one has been taken. One after the other to each, in the order of their
+    /// epochs.
     pub(super) fn send_fills(&mut self, now: Time, effects: &mut Effects) {
         let sessions = &self.sessions;
+        let mut served = BTreeSet::new();
         self.fills.retain_mut(|fill| {
-            if fill.stage != Stage::Ready {
+            let is_first = served.insert(fill.to);
+            if fill.stage != Stage::Ready || !is_first {
                 return true;
             }
             if fill.rests_until > now {

@@ -208,6 +208,11 @@ impl Join {
         Some((self.released, core::mem::take(&mut self.matched)))
     }
 
+    /// The last that is released; `None` where it is not known yet from where on this exit point takes part.
+    pub(super) fn released(&self) -> Option<Seq> {
+        (!self.segments.is_empty()).then_some(self.released)
+    }
+
     /// Whether everything stamped before `epoch` is released.
     pub(super) fn has_reached(&self, epoch: Epoch) -> bool {
         self.segments

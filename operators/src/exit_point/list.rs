@@ -189,6 +189,11 @@ impl SubscriptionList {
             })
     }
 
+    /// Whether nothing is known of any subscription, also of none that ended.
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// The subscriptions that ended, with the operations that ended them, as far as they are remembered.
     pub(super) fn ended(&self) -> impl Iterator<Item = Hit> {
         let tombstones = self.tombstones.iter();

@@ -4,19 +4,20 @@
 //! | lost | here |
 //! |---|---|
 //! | a matcher | partials go; at RESTART(k) of an access point also what windows have from `k` on; the new owner of its slots is sent the subscriptions that it had |
-//! | an access point | what is not released of it goes |
+//! | an access point | what is not released of it goes; a backup drops what its primary had not released |
 //! | a connection point | its clients are away |
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-use gomera_model::lane::{LaneFrame, MatcherFrame};
+use gomera_model::lane::{BackupFrame, LaneFrame, MatcherFrame};
 use gomera_model::operation::StoredSubscription;
-use gomera_model::{Epoch, Incarnation, Seq, SlotId, Time, Topology};
+use gomera_model::{Cursor, Epoch, Incarnation, Seq, SlotId, Time, Topology};
 
-use super::ExitPoint;
+use super::{ExitPoint, to_exit_point};
 use crate::effect::Effects;
 use crate::limits::RESTORE_SUBSCRIPTIONS;
+use crate::rules::Rule;
 
 impl ExitPoint {
     /// Nobody waits for the lost, and what came of them counts no more.
@@ -32,6 +33,65 @@ impl ExitPoint {
             for join in self.joins.values_mut() {
                 join.cut(next.cut);
             }
+            // What comes again comes under a stamp that gives nothing to one that has left.
+            if next.instance(self.own).is_none() {
+                self.joins.clear();
+                for closing in &mut self.closings {
+                    closing.flips_missing.clear();
+                }
+            }
+        }
+    }
+
+    /// An access point that was lost stamps nothing any more. What this exit point has not released of it is gone; the
+    /// others of the slots that it delivers hear how far it was, so that none of them has more.
+    pub(super) fn part_from_lost(&mut self, next: &Topology, effects: &mut Effects) {
+        let lost = self.joins.iter();
+        let lost = lost.filter(|(point, _)| next.is_retired(**point));
+        let marks: Vec<Cursor> = lost
+            .filter_map(|(&access_point, join)| {
+                let seq = join.released()?;
+                Some(Cursor { access_point, seq })
+            })
+            .collect();
+        if marks.is_empty() || self.rules.broken(Rule::DropBeyondPrimary) {
+            return;
+        }
+        let slots = next.exit_points_of.iter();
+        let delivered = slots.filter(|points| points.primary == self.own);
+        let others: BTreeSet<Incarnation> = delivered
+            .flat_map(|points| points.all())
+            .filter(|point| *point != self.own)
+            .collect();
+        for other in others {
+            let frame = BackupFrame::LastReleased {
+                epoch: next.epoch,
+                marks: marks.clone(),
+            };
+            to_exit_point(other, frame, effects);
+        }
+    }
+
+    /// A primary says how far it had released access points that were lost. What comes before the topology that says so
+    /// waits for it: until then more of them may be released here.
+    pub(super) fn last_released(&mut self, from: Incarnation, epoch: Epoch, marks: Vec<Cursor>) {
+        if epoch > self.epochs.newest_epoch() {
+            self.early_marks.push((from, epoch, marks));
+            return;
+        }
+        for id in self.sessions.ids() {
+            if self.delivered_by(id.slot()) == Some(from)
+                && let Some(session) = self.sessions.get_mut(id)
+            {
+                session.drop_beyond(&marks);
+            }
+        }
+    }
+
+    /// A topology has come: what was said before it is taken.
+    pub(super) fn take_early_marks(&mut self) {
+        for (from, epoch, marks) in core::mem::take(&mut self.early_marks) {
+            self.last_released(from, epoch, marks);
         }
     }
 

@@ -38,7 +38,7 @@ use gomera_model::lane::{
 use gomera_model::operation::{Hit, SubscriptionOperation};
 use gomera_model::silbo::RefusalCode;
 use gomera_model::{
-    Epoch, Incarnation, Notification, OperationNumber, Seq, SessionId, SubscriptionId, Time,
+    Cursor, Epoch, Incarnation, Notification, OperationNumber, Seq, SessionId, SubscriptionId, Time,
 };
 
 use crate::effect::{Effect, Effects};
@@ -87,6 +87,8 @@ pub struct ExitPoint {
     early: Vec<(Incarnation, SubscriptionOperation)>,
     /// Deliveries of this turn, by connection point.
     deliveries: BTreeMap<Incarnation, Vec<Delivery>>,
+    /// What primaries said of lost access points in a topology that is not here yet.
+    early_marks: Vec<(Incarnation, Epoch, Vec<Cursor>)>,
     /// When the next sweep is due, if one is asked for.
     sweeps: Option<Time>,
     stats: ExitPointStats,
@@ -113,6 +115,7 @@ impl ExitPoint {
             confirmations: BTreeMap::new(),
             early: Vec::new(),
             deliveries: BTreeMap::new(),
+            early_marks: Vec::new(),
             sweeps: None,
             stats: ExitPointStats::default(),
         }

@@ -21,6 +21,9 @@ pub(super) struct Closing {
     pub(super) epoch: Epoch,
     /// FLIPs that have not come: (matcher, access point).
     pub(super) flips_missing: BTreeSet<(Incarnation, Incarnation)>,
+    /// Whether this exit point is listed in this epoch or the one before. Who left earlier is sent no FLIP between them,
+    /// and nothing stamped with either belongs to it.
+    is_ours: bool,
 }
 
 impl ExitPoint {
@@ -33,6 +36,7 @@ impl ExitPoint {
         let present = self.epochs.iter().last().cloned();
         self.epochs.learn(next);
         self.begin_joins(present.as_ref().unwrap_or(next), next);
+        self.part_from_lost(next, effects);
         self.leave_access_points(next, effects);
         match present {
             Some(present) => {
@@ -44,6 +48,7 @@ impl ExitPoint {
             }
             None => self.roles.begin(next),
         }
+        self.take_early_marks();
         for (matcher, frames) in core::mem::take(&mut self.stalled) {
             for frame in frames {
                 self.matcher_says(now, matcher, frame, effects);
@@ -152,7 +157,8 @@ impl ExitPoint {
     pub(super) fn finish_closing(&mut self, effects: &mut Effects) {
         while let Some(closing) = self.closings.front() {
             let epoch = closing.epoch;
-            let is_joined = self.joins.values().all(|join| join.has_reached(epoch));
+            let is_joined =
+                !closing.is_ours || self.joins.values().all(|join| join.has_reached(epoch));
             if !closing.flips_missing.is_empty() || !is_joined {
                 return;
             }
@@ -203,9 +209,13 @@ impl ExitPoint {
         self.epochs.is_empty() || self.epochs.newest().epoch >= epoch
     }
 
-    /// One that was not listed before takes part from the FLIP on: what is stamped before it is nothing to it.
+    /// One that was not listed before takes part from the FLIP on: what is stamped before it is nothing to it. One that has
+    /// left takes no part in what further access points stamp.
     fn begin_joins(&mut self, present: &Topology, next: &Topology) {
         let was_listed = present.instance(self.own).is_some();
+        if !was_listed && next.instance(self.own).is_none() {
+            return;
+        }
         for access_point in next.incarnations(Layer::AccessPoints) {
             self.joins.entry(access_point).or_insert_with(|| {
                 if was_listed {
@@ -233,13 +243,17 @@ impl ExitPoint {
         let access_points = || next.incarnations(Layer::AccessPoints);
         let matchers = present.incarnations(Layer::Matchers);
         let matchers = matchers.chain(next.incarnations(Layer::Matchers));
+        let is_ours = [present, next]
+            .iter()
+            .any(|topology| topology.instance(self.own).is_some());
         let flips_missing = matchers
-            .filter(|matcher| !next.is_retired(*matcher))
+            .filter(|matcher| is_ours && !next.is_retired(*matcher))
             .flat_map(|matcher| access_points().map(move |point| (matcher, point)))
             .collect();
         self.closings.push_back(Closing {
             epoch: next.epoch,
             flips_missing,
+            is_ours,
         });
     }
 }

@@ -56,6 +56,9 @@ impl ExitPoint {
                 session,
                 generation,
             } => self.bye_passed_on((session, generation), effects),
+            BackupFrame::LastReleased { epoch, marks } => {
+                self.last_released(from, epoch, marks);
+            }
             BackupFrame::Confirm(operations) => self.confirmed(now, operations, effects),
         }
     }
@@ -90,10 +93,11 @@ impl ExitPoint {
         for heir in heirs {
             to_exit_point(heir, BackupFrame::Yield(next.epoch), effects);
         }
-        self.fills = to_fill
-            .into_iter()
-            .map(|(to, slots)| Fill::new(to, next.epoch, slots))
-            .collect();
+        let own = self.own;
+        self.fills.retain_mut(|fill| fill.goes_on(own, next));
+        let to_fill = to_fill.into_iter();
+        self.fills
+            .extend(to_fill.map(|(to, slots)| Fill::new(to, next.epoch, slots)));
         if self.rules.broken(Rule::FillAfterJoined) {
             self.begin_fills();
         }
@@ -104,6 +108,12 @@ impl ExitPoint {
     /// Whether the clients of the slot's sessions are this one's to serve now.
     pub(super) fn delivers(&self, slot: SlotId) -> bool {
         !self.epochs.is_empty() && self.roles.delivers(self.epochs.newest(), slot)
+    }
+
+    /// Who else delivers the sessions of a slot until it yields, or as long as the newest topology says so.
+    pub(super) fn delivered_by(&self, slot: SlotId) -> Option<Incarnation> {
+        let newest = self.epochs.iter().last()?;
+        self.roles.delivered_by(newest, slot)
     }
 
     /// Whether it is this one's to put right what came too late, for the present epoch or one whose operations may still

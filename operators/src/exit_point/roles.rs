@@ -33,8 +33,8 @@ pub(super) struct Roles {
     pub(super) waits_for_matchers: bool,
     /// Slots of which everything is here.
     whole: SlotSet,
-    /// Slots that are filled by this primary.
-    filling: BTreeMap<SlotId, Incarnation>,
+    /// Slots that are filled by this primary, because this epoch newly named this one for them.
+    filling: BTreeMap<SlotId, (Incarnation, Epoch)>,
     /// Slots that this primary delivers until it yields.
     awaited: BTreeMap<SlotId, Incarnation>,
     /// Slots that were yielded, while a matcher is behind.
@@ -114,15 +114,15 @@ impl Roles {
 
     /// Nobody waits for the word of one that is not there any more.
     fn give_up(&mut self, next: &Topology, change: &mut Change) {
-        let waited_for = self.awaited.values().chain(self.filling.values());
+        let filling = self.filling.values().map(|(who, _)| *who);
+        let waited_for = self.awaited.values().copied().chain(filling);
         let gone: BTreeSet<Incarnation> = waited_for
-            .copied()
             .filter(|who| next.instance(*who).is_none())
             .collect();
         for who in gone {
             let unyielded = take_slots(&mut self.awaited, who);
             change.gained.extend(unyielded.iter());
-            let unfilled = take_slots(&mut self.filling, who);
+            let unfilled = self.take_filling(who, next.epoch);
             self.whole.extend(unfilled.iter());
             change.whole.extend(unfilled.iter());
         }
@@ -136,7 +136,7 @@ impl Roles {
     /// A primary has filled everything that this epoch newly names this one for. Answers the slots that are whole now.
     pub(super) fn fill_ended(&mut self, from: Incarnation, epoch: Epoch) -> SlotSet {
         self.filled.insert(from, epoch);
-        let whole = take_slots(&mut self.filling, from);
+        let whole = self.take_filling(from, epoch);
         self.whole.extend(whole.iter());
         whole
     }
@@ -173,6 +173,13 @@ impl Roles {
             && !self.yielded_early.contains(slot)
     }
 
+    /// Who else delivers the slot: whoever has to yield it, else the primary.
+    pub(super) fn delivered_by(&self, newest: &Topology, slot: SlotId) -> Option<Incarnation> {
+        let primary = newest.exit_points(slot).primary;
+        let primary = (primary != self.own).then_some(primary);
+        self.awaited.get(&slot).copied().or(primary)
+    }
+
     /// Whether nothing stands between this exit point and its parts.
     pub(super) fn is_settled(&self) -> bool {
         self.filling.is_empty() && self.awaited.is_empty() && self.yielded_early.is_empty()
@@ -186,6 +193,15 @@ impl Roles {
         } else {
             SlotSet::empty()
         }
+    }
+
+    fn take_filling(&mut self, from: Incarnation, up_to: Epoch) -> SlotSet {
+        let is_taken = |(who, epoch): &(Incarnation, Epoch)| *who == from && *epoch <= up_to;
+        let slots = self.filling.iter();
+        let slots = slots.filter(|(_, filled)| is_taken(filled));
+        let taken: SlotSet = slots.map(|(slot, _)| *slot).collect();
+        self.filling.retain(|_, filled| !is_taken(filled));
+        taken
     }
 
     fn learn_slot(
@@ -217,7 +233,11 @@ impl Roles {
                 self.awaited.insert(slot, before.primary);
             }
         }
-        if names(before, self.own) && !holds((before, next), self.own) {
+        // Who was not named meanwhile has missed what was stamped meanwhile.
+        let is_stale = !names(before, self.own)
+            && names(after, self.own)
+            && (self.whole.contains(slot) || self.filling.contains_key(&slot));
+        if is_stale || names(before, self.own) && !holds((before, next), self.own) {
             self.whole.remove(slot);
             self.filling.remove(&slot);
             change.anew.insert(slot);
@@ -232,7 +252,8 @@ impl Roles {
                 self.whole.insert(slot);
                 change.whole.insert(slot);
             } else {
-                self.filling.insert(slot, after.primary);
+                let filled = (after.primary, next.epoch);
+                self.filling.entry(slot).or_insert(filled);
             }
         }
         if !names(after, self.own) {

@@ -111,13 +111,14 @@ impl Session {
     }
 
     /// The session has ended elsewhere. Answers whether a subscription may be left that came here, and not there before
-    /// the end: then it is a shell again, until it is known who takes it away.
+    /// the end: then it is a shell again, until it is known who takes it away. What ended is remembered too: a matcher may
+    /// take a late operation on it still.
     pub(super) fn ended(&mut self, now: Time) -> bool {
         self.identity = None;
         self.client = Client::Away(now);
         self.window = Window::new(self.window.rules());
         match &self.holding {
-            Holding::Whole => self.list.live().next().is_some(),
+            Holding::Whole => !self.list.is_empty(),
             Holding::Partial(partial) => !partial.taken.is_empty(),
         }
     }
@@ -378,6 +379,14 @@ impl Session {
         self.window.take_back_from(access_point, first);
     }
 
+    /// Who delivers had released lost access points up to these, and nothing behind.
+    pub(super) fn drop_beyond(&mut self, marks: &[Cursor]) {
+        for mark in marks {
+            self.window
+                .take_back_from(mark.access_point, mark.seq.next());
+        }
+    }
+
     /// What ends each subscription that is there.
     pub(super) fn removals(&self, id: SessionId) -> impl Iterator<Item = SubscriptionOperation> {
         let first = self.list.newest().0 + 1;
@@ -463,11 +472,12 @@ fn identity_of(attach: &Attach) -> Identity {
     }
 }
 
+/// Nobody asked for it: it says nothing of what the client has been answered, and no tombstone goes for it.
 fn removal(subscription: SubscriptionId, number: OperationNumber) -> SubscriptionOperation {
     SubscriptionOperation {
         subscription,
         number,
-        unanswered_from: number,
+        unanswered_from: OperationNumber(0),
         change: Change::Unset,
     }
 }

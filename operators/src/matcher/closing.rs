@@ -23,6 +23,8 @@ use crate::rules::Rule;
 #[derive(Clone, Debug)]
 pub(super) struct Closing {
     pub(super) epoch: Epoch,
+    /// Whether this matcher is listed in this epoch or the one before. Who left earlier is sent no FLIP between them.
+    is_ours: bool,
     /// Slots that are new here.
     gained: SlotSet,
     /// Slots that go from here.
@@ -149,7 +151,7 @@ impl Matcher {
     pub(super) fn finish_changes(&mut self, now: Time, effects: &mut Effects) {
         while let Some(change) = self.changes.front()
             && change.restoring.is_empty()
-            && self.is_passed(change.epoch)
+            && (!change.is_ours || self.is_passed(change.epoch))
         {
             let Some(change) = self.changes.pop_front() else {
                 return;
@@ -206,6 +208,9 @@ impl Matcher {
         let waits = committed.is_some_and(|moving| moving.is_waited_for(self.incarnation));
         let mut change = Closing {
             epoch: next.epoch,
+            is_ours: [before, next]
+                .iter()
+                .any(|topology| topology.instance(self.incarnation).is_some()),
             gained,
             lost,
             waiting: Vec::new(),

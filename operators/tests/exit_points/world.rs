@@ -379,7 +379,8 @@ fn reported(report: &Report) -> Option<Reported> {
         | Report::Copying { .. }
         | Report::Copied { .. }
         | Report::Ended(_)
-        | Report::Emptied(_) => None,
+        | Report::Emptied(_)
+        | Report::Settled(_) => None,
     }
 }
 

@@ -12,7 +12,7 @@ use gomera_coordinator::{
     ScaleRequest, Settings,
 };
 use gomera_model::control::{Control, Report};
-use gomera_model::{HostId, Incarnation, Instance, Layer, Time, Timestamp};
+use gomera_model::{HostId, Incarnation, Instance, Time, Timestamp};
 
 use crate::shape::Scaling;
 
@@ -92,11 +92,7 @@ impl Coordination {
             observed: BTreeSet::new(),
             reports: 0,
         };
-        let host = HostEntry {
-            id: HOST,
-            zone: String::new(),
-            layers: Layer::ALL.to_vec(),
-        };
+        let host = HostEntry::of_all(HOST);
         let mut effects = Effects::new();
         new.coordinator.started(NOW, &mut effects);
         new.coordinator.host(NOW, host, &mut effects);

@@ -127,6 +127,30 @@ impl History {
         self.deaths == 0
     }
 
+    /// The moment that has come.
+    pub(crate) fn now(&self) -> Moment {
+        self.now
+    }
+
+    /// How many publications were made and acknowledged since a moment.
+    pub(crate) fn acknowledged_since(&self, since: Moment) -> usize {
+        let published = self.publications.values();
+        let newest = published.flat_map(|all| all.iter().rev().take_while(|p| p.at > since));
+        newest.filter(|p| p.acknowledged.is_some()).count()
+    }
+
+    /// How many operations of sessions were asked for and answered since a moment.
+    pub(crate) fn answered_since(&self, since: Moment) -> usize {
+        let sessions = self.sessions.iter();
+        let newest = sessions.flat_map(|session| {
+            let newest_first = session.operations.iter().rev();
+            newest_first.take_while(|operation| operation.requested > since)
+        });
+        newest
+            .filter(|operation| operation.answered.is_some())
+            .count()
+    }
+
     /// Nothing has happened.
     #[must_use]
     pub fn new() -> Self {

@@ -7,10 +7,12 @@
 //! | C2 exact: no false one, no doubled one, nothing after an unsubscribe was answered | `exact.rs` |
 //! | C3 ordered | `ordered.rs` |
 //! | acknowledgements: each publication, with the right count | `acknowledged.rs` |
+//! | decided once: one topology an epoch, one plan an operation | `agreed.rs` |
 //! | nothing stuck | `finished.rs` |
 //! | state conserved by operations, all instances in one epoch | `conserved.rs` |
 
 mod acknowledged;
+mod agreed;
 mod complete;
 mod conserved;
 mod exact;
@@ -22,6 +24,7 @@ use core::fmt;
 
 use gomera_model::{PublisherId, PublisherSeq};
 
+pub use agreed::Decisions;
 pub use conserved::{Census, HeldSubscription};
 pub use finished::Leftovers;
 pub use history::{History, Moment, Subscriber};
@@ -43,6 +46,8 @@ pub enum Promise {
     Stuck,
     /// The instances do not hold what the clients were told.
     Unconserved,
+    /// Something was decided twice, or told before it was decided.
+    Disagreed,
     /// An operator stopped at one of its own assertions, or a client was refused without reason.
     Failed,
 }
@@ -57,6 +62,7 @@ impl fmt::Display for Promise {
             Self::Miscounted => "miscounted",
             Self::Stuck => "stuck",
             Self::Unconserved => "state not conserved",
+            Self::Disagreed => "disagreed",
             Self::Failed => "failed",
         })
     }
@@ -96,8 +102,8 @@ impl fmt::Display for Breach {
 
 /// All that is wrong with what clients saw.
 #[must_use]
-pub fn judge(history: &History) -> Vec<Breach> {
-    let mut breaches = Vec::new();
+pub fn judge(history: &History, decisions: &Decisions) -> Vec<Breach> {
+    let mut breaches = decisions.breaches().to_vec();
     exact::check(history, &mut breaches);
     ordered::check(history, &mut breaches);
     complete::check(history, &mut breaches);

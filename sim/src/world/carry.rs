@@ -13,7 +13,7 @@ impl World {
         };
         let effects: Vec<_> = running.effects.drain().collect();
         for effect in effects {
-            self.digest.add(&effect);
+            self.digest_effect(&effect);
             self.carry_one(from, effect);
         }
     }
@@ -24,7 +24,11 @@ impl World {
                 self.note_frame(from, to, &frame);
                 self.put(Route::Lane { from, to }, Cargo::Frame(frame));
             }
-            Effect::Report(report) => self.put(Route::Report(from), Cargo::Report(report)),
+            Effect::Report(report) => {
+                if let Some(at) = self.instances.host_of(from) {
+                    self.put(Route::Report { from, at }, Cargo::Report(report));
+                }
+            }
             Effect::WakeAt(at) => {
                 if let Some(running) = self.instances.get_mut(from) {
                     running.wish = Some(running.wish.map_or(at, |before| before.min(at)));

@@ -215,7 +215,7 @@ impl World {
         party: Party,
         effect: Effect<Event>,
     ) -> Option<Event> {
-        self.digest.add(&effect);
+        self.digest_effect(&effect);
         match effect {
             Effect::Open(generation) => self.open_connection(party, generation),
             Effect::Send { connection, frame } => {
@@ -297,7 +297,9 @@ impl World {
                 self.history.delivered(session, which, deliver.hits);
             }
             SubscriberEvent::Gap(gap) => self.history.lost(session, gap),
-            SubscriberEvent::Resubscribed | SubscriberEvent::SubscriptionLost { .. } => {}
+            SubscriberEvent::Resubscribed
+            | SubscriberEvent::SubscriptionLost { .. }
+            | SubscriberEvent::Dropped { .. } => {}
             SubscriberEvent::Ended(_) if subscriber.has_ended => {}
             SubscriberEvent::Ended(refusal) => {
                 self.fail(format!("subscriber {index} was ended: {}", refusal.reason));

@@ -1,43 +1,105 @@
-//! The coordinator, its store and the hosts' side of starting and stopping instances.
+//! The hosts, who of them leads, and the store that they share.
+//!
+//! ```text
+//!                     ┌────────────────────────── ensemble ──────────────────────────┐
+//!                  Store, Write                                                 Store, Write
+//!                     │ News, Written                                               │
+//!   host 1: coordinator while it leads ══════════════ Word ══════════════ host 2: does what it is told
+//!                     │ Order                                                       │ Order
+//!                 instances ─── Report ──► their host ─── Word ──► whoever leads    instances
+//! ```
+//!
+//! What is modelled is the driver of the broker: `src/broker/coordination/` and `src/zookeeper/`. One process alone has the
+//! embedded store, leads for ever, and nothing of this can go wrong.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use gomera_coordinator::{
-    Answer, Coordinator, Effect, Effects, EmbeddedStore, HostEntry, Layout, Path, Put, RequestId,
-    Settings, WriteError, WriteId,
+    Coordinator, Effects, HostEntry, Layout, OperationRecord, Path, RequestId, Settings, Version,
 };
-use gomera_model::control::{Control, Report};
-use gomera_model::{Epoch, HostId, Incarnation, Instance, Layer, Time};
+use gomera_model::control::Report;
+use gomera_model::{Epoch, HostId, Incarnation, Layer, Time, Topology};
 
-use super::{Cargo, Route, World};
+use super::ensemble::{Ensemble, Leader, Lease, Term};
 use crate::scenario::{Forgery, Options, Scenario};
 
-/// The coordinator and what it stands on.
+/// All hosts and what they stand on.
 #[derive(Debug)]
 pub(super) struct Cluster {
-    pub(super) coordinator: Coordinator,
-    settings: Settings,
-    forgery: Option<Forgery>,
-    effects: Effects,
-    store: EmbeddedStore,
-    observed: BTreeSet<Path>,
-    pub(super) wish: Option<Time>,
+    pub(super) hosts: BTreeMap<HostId, Host>,
+    pub(super) ensemble: Ensemble,
+    /// Whether the store can fail; else there is one process, with its own.
+    pub(super) has_ensemble: bool,
+    pub(super) settings: Settings,
+    pub(super) forgery: Option<Forgery>,
+    /// The coordinator that led last, while nobody does: what was known then is still shown.
+    pub(super) last: Option<Box<Coordinator>>,
     requests: u64,
     /// The highest epoch that anybody was told.
     pub(super) told: Epoch,
 }
 
+/// One host: its session with the store, and its part in the coordination.
+#[derive(Debug)]
+pub(super) struct Host {
+    pub(super) entry: HostEntry,
+    /// Its session with the store, as far as it knows.
+    pub(super) lease: Option<Lease>,
+    pub(super) is_connected: bool,
+    /// What is read for the coordinator, and the version that it has.
+    pub(super) observed: BTreeMap<Path, Option<Version>>,
+    /// What it has asked for since.
+    pub(super) unread: BTreeSet<Path>,
+    /// Who leads, as was told last.
+    pub(super) told_leader: Option<Leader>,
+    /// Which hosts there are, as was told last.
+    pub(super) told_hosts: BTreeMap<HostId, HostEntry>,
+    /// When everything is read again without a hint.
+    pub(super) looks_at: Option<Time>,
+    /// The highest term that it has heard of.
+    pub(super) term: Term,
+    /// Whom it reports to.
+    pub(super) leader: Option<Leader>,
+    /// The hosts that there are, for a coordinator.
+    pub(super) known_hosts: BTreeMap<HostId, HostEntry>,
+    pub(super) leading: Option<Leading>,
+    /// The last report of each kind of each instance here.
+    pub(super) reports: BTreeMap<Incarnation, Vec<Report>>,
+}
+
+/// The coordinator of a host that leads, or believes that it does.
+#[derive(Debug)]
+pub(super) struct Leading {
+    pub(super) coordinator: Coordinator,
+    pub(super) effects: Effects,
+    pub(super) wish: Option<Time>,
+    pub(super) term: Term,
+}
+
 impl Cluster {
     pub(super) fn new(scenario: &Scenario, options: &Options) -> Self {
-        let settings = settings(scenario);
+        let has_ensemble = scenario.faults.has_ensemble || scenario.hosts > 1;
+        // With one host that runs instances, another one may lead in its place.
+        let spares = u64::from(has_ensemble && scenario.hosts == 1);
+        let ids = (1..=scenario.hosts + spares).map(HostId);
+        let hosts = ids.map(|id| {
+            let runs = id.0 <= scenario.hosts;
+            let layers = if runs {
+                Layer::ALL.to_vec()
+            } else {
+                Vec::new()
+            };
+            (id, Host::new(id, layers))
+        });
+        let mut ensemble = Ensemble::new();
+        ensemble.checks_versions = options.forgery != Some(Forgery::Unversioned);
         Self {
-            coordinator: Coordinator::new(settings.clone()),
-            settings,
+            hosts: hosts.collect(),
+            ensemble,
+            has_ensemble,
+            settings: settings(scenario, spares),
             forgery: options.forgery,
-            effects: Effects::new(),
-            store: EmbeddedStore::new(),
-            observed: BTreeSet::new(),
-            wish: None,
+            last: None,
             requests: 0,
             told: Epoch(0),
         }
@@ -47,263 +109,116 @@ impl Cluster {
         self.requests += 1;
         RequestId(self.requests)
     }
+
+    pub(super) fn host(&mut self, id: HostId) -> &mut Host {
+        self.hosts.get_mut(&id).expect("hosts are there for ever")
+    }
+
+    /// The coordinator of a host, if it leads.
+    pub(super) fn leading(&mut self, host: HostId) -> Option<&mut Leading> {
+        self.hosts.get_mut(&host)?.leading.as_mut()
+    }
+
+    /// Hosts that lead, or believe that they do.
+    pub(super) fn leaders(&self) -> Vec<HostId> {
+        let hosts = self.hosts.iter();
+        let leading = hosts.filter(|(_, host)| host.leading.is_some());
+        leading.map(|(id, _)| *id).collect()
+    }
+
+    /// The host that came into office last, if it still leads.
+    pub(super) fn leader(&self) -> Option<HostId> {
+        let hosts = self.hosts.iter();
+        let leading = hosts.filter_map(|(id, host)| Some((host.leading.as_ref()?.term, *id)));
+        leading.max().map(|(_, id)| id)
+    }
+
+    /// The coordinator of that host; while nobody leads, the last one.
+    pub(super) fn coordinator(&self) -> Option<&Coordinator> {
+        let leading = self
+            .leader()
+            .and_then(|id| self.hosts[&id].leading.as_ref());
+        match leading {
+            Some(leading) => Some(&leading.coordinator),
+            None => self.last.as_deref(),
+        }
+    }
+
+    pub(super) fn topology(&self) -> Option<&Topology> {
+        self.coordinator()?.topology().map(|topology| &**topology)
+    }
+
+    pub(super) fn under_way(&self) -> Option<&OperationRecord> {
+        self.coordinator()?.under_way()
+    }
+
+    /// Whether every instance of the topology runs, as whoever leads knows.
+    pub(super) fn is_ready(&self) -> bool {
+        self.leader().is_some() && self.coordinator().is_some_and(Coordinator::is_ready)
+    }
+
+    /// The times at which hosts want to be woken: their coordinators, and their keepers.
+    pub(super) fn wishes(&self) -> impl Iterator<Item = (HostId, Option<Time>, Option<Time>)> {
+        self.hosts.iter().map(|(id, host)| {
+            let leading = host.leading.as_ref();
+            (*id, leading.and_then(|leading| leading.wish), host.looks_at)
+        })
+    }
 }
 
-impl World {
-    pub(super) fn start_coordinator(&mut self) {
-        let Cluster {
-            coordinator,
-            effects,
-            ..
-        } = &mut self.cluster;
-        coordinator.started(self.now, effects);
-        for id in 1..=self.scenario.hosts {
-            let entry = HostEntry {
-                id: HostId(id),
-                zone: String::new(),
-                layers: Layer::ALL.to_vec(),
-            };
-            coordinator.host(self.now, entry, effects);
-        }
-        self.carry_coordinator();
-    }
-
-    /// The coordinator is gone; the next one knows what the store says, and nothing else.
-    pub(super) fn succeed_coordinator(&mut self) {
-        self.reach.successions += 1;
-        self.cluster.coordinator = Coordinator::new(self.cluster.settings.clone());
-        self.cluster.observed.clear();
-        self.cluster.wish = None;
-        self.post.remove(Route::Store);
-        self.post.remove(Route::Host);
-        self.start_coordinator();
-        // Whoever leads looks for who is missing.
-        if let Some(dead) = self.dead {
-            self.put(Route::Host, Cargo::Failed(dead));
+impl Host {
+    fn new(id: HostId, layers: Vec<Layer>) -> Self {
+        Self {
+            entry: HostEntry {
+                layers,
+                ..HostEntry::of_all(id)
+            },
+            lease: None,
+            is_connected: true,
+            observed: BTreeMap::new(),
+            unread: BTreeSet::new(),
+            told_leader: None,
+            told_hosts: BTreeMap::new(),
+            looks_at: None,
+            term: Term::default(),
+            leader: None,
+            known_hosts: BTreeMap::new(),
+            leading: None,
+            reports: BTreeMap::new(),
         }
     }
 
-    pub(super) fn feed_coordinator(&mut self, route: Route, cargo: Cargo) {
-        let now = self.now;
-        let Cluster {
-            coordinator,
-            effects,
-            ..
-        } = &mut self.cluster;
-        match (route, cargo) {
-            (Route::Report(from), Cargo::Report(report)) => {
-                self.reach.report(&report);
-                self.story.report_arrives(now, from, &report);
-                let lies = self.lies(from, &report);
-                let Cluster {
-                    coordinator,
-                    effects,
-                    ..
-                } = &mut self.cluster;
-                coordinator.report(now, from, report, effects);
-                for (from, lie) in lies {
-                    coordinator.report(now, from, lie, effects);
-                }
-            }
-            (_, Cargo::Document(document)) => coordinator.document(now, document, effects),
-            (_, Cargo::Written(id, outcome)) => coordinator.written(now, id, outcome, effects),
-            (_, Cargo::Started(instance)) => coordinator.started_instance(now, instance, effects),
-            (_, Cargo::Failed(instance)) => coordinator.failed(now, instance, effects),
-            (route, cargo) => unreachable!("{route:?} brings no {cargo:?} to the coordinator"),
+    /// Remembers what an instance reports.
+    pub(super) fn remember(&mut self, from: Incarnation, report: Report) {
+        let reports = self.reports.entry(from).or_default();
+        let kind = core::mem::discriminant(&report);
+        reports.retain(|before| core::mem::discriminant(before) != kind);
+        reports.push(report);
+    }
+
+    /// Somebody is said to lead. `false` if that is an older one than it has heard of.
+    pub(super) fn led_by(&mut self, leader: Leader) -> bool {
+        if leader.term < self.term {
+            return false;
         }
+        self.term = leader.term;
+        self.leader = Some(leader);
+        true
     }
+}
 
-    /// What others are said to have reported as well.
-    fn lies(&self, from: Incarnation, report: &Report) -> Vec<(Incarnation, Report)> {
-        let all = |lie: Report| {
-            let instances = self.instances.all();
-            let liars = instances.map(|running| running.instance.incarnation);
-            liars.map(move |liar| (liar, lie.clone()))
-        };
-        match (self.cluster.forgery, report) {
-            (Some(Forgery::Confirmed), Report::Confirmed(_)) => all(report.clone()).collect(),
-            (Some(Forgery::Ended), Report::Confirmed(operation)) => {
-                vec![(from, Report::Ended(*operation))]
-            }
-            (Some(Forgery::Drained), Report::Flipped { epoch, .. }) => all(Report::Drained(*epoch))
-                .chain(all(Report::Joined(*epoch)))
-                .chain(all(Report::Filled(*epoch)))
-                .collect(),
-            (Some(Forgery::Filled), Report::Joined(epoch)) => all(Report::Filled(*epoch)).collect(),
-            (Some(Forgery::Emptied), Report::Flipped { epoch, .. }) => {
-                all(Report::Emptied(*epoch)).collect()
-            }
-            (None | Some(_), _) => Vec::new(),
-        }
-    }
-
-    pub(super) fn wake_coordinator(&mut self) {
-        self.cluster.wish = None;
-        let Cluster {
-            coordinator,
-            effects,
-            ..
-        } = &mut self.cluster;
-        coordinator.wake(self.now, effects);
-        self.carry_coordinator();
-    }
-
-    /// Asks the coordinator something; its answer comes as an effect.
-    pub(super) fn ask(
-        &mut self,
-        question: impl FnOnce(&mut Coordinator, Time, RequestId, &mut Effects),
-    ) {
-        let request = self.cluster.next_request();
-        let Cluster {
-            coordinator,
-            effects,
-            ..
-        } = &mut self.cluster;
-        question(coordinator, self.now, request, effects);
-        self.carry_coordinator();
-    }
-
-    pub(super) fn carry_coordinator(&mut self) {
-        let effects: Vec<_> = self.cluster.effects.drain().collect();
-        let mut told = Vec::new();
-        let mut is_closing = false;
-        for effect in effects {
-            self.digest_coordinator(&effect);
-            match effect {
-                Effect::Observe(path) => {
-                    self.cluster.observed.insert(path);
-                    self.read(path);
-                }
-                Effect::Write { id, puts } => self.write(id, &puts),
-                Effect::Start(instance) => self.start_instance(instance),
-                Effect::Stop(instance) => self.stop_instance(&instance),
-                Effect::Tell { to, control } => {
-                    told.push(to);
-                    is_closing |= matches!(control, Control::Close(_));
-                    self.tell(to, control);
-                }
-                Effect::Answer { answer, .. } => self.answered(answer),
-                Effect::WakeAt(at) => {
-                    let wish = &mut self.cluster.wish;
-                    *wish = Some(wish.map_or(at, |before| before.min(at)));
-                }
-                Effect::Unreadable { path, reason } => {
-                    self.fail(format!("the coordinator cannot read {path}: {reason}"));
-                }
-            }
-        }
-        self.delay_some(&told);
-        if is_closing {
-            self.delay_registrations();
-        }
-    }
-
-    /// The tables of a topology stand in the documents that are written: they are taken in once, as bytes.
-    fn digest_coordinator(&mut self, effect: &Effect) {
-        match effect {
-            Effect::Write { id, puts } => {
-                self.digest.add(id);
-                for put in puts {
-                    self.digest.add(&(put.path, put.expected));
-                    self.digest.add_bytes(&put.bytes);
-                }
-            }
-            Effect::Tell {
-                to,
-                control: Control::Topology(topology),
-            } => self.digest.add(&(to, topology.epoch)),
-            Effect::Tell {
-                to,
-                control: Control::Prepare(plan),
-            } => self.digest.add(&(to, plan.operation, plan.next.epoch)),
-            Effect::Observe(_)
-            | Effect::Start(_)
-            | Effect::Stop(_)
-            | Effect::Tell { .. }
-            | Effect::Answer { .. }
-            | Effect::WakeAt(_)
-            | Effect::Unreadable { .. } => self.digest.add(effect),
-        }
-    }
-
-    fn read(&mut self, path: Path) {
-        let document = self.cluster.store.read(path);
-        self.put(Route::Store, Cargo::Document(document));
-    }
-
-    /// Now and then nobody learns whether a write was applied.
-    fn write(&mut self, id: WriteId, puts: &[Put]) {
-        let is_murky = self.rng.per_mille(self.scenario.murk_per_mille);
-        let outcome = if is_murky && self.rng.per_mille(500) {
-            Err(WriteError::Unknown)
-        } else {
-            let outcome = self.cluster.store.write(puts);
-            let written = outcome.is_ok();
-            self.put_outcome(puts, written);
-            if is_murky {
-                Err(WriteError::Unknown)
-            } else {
-                outcome
-            }
-        };
-        self.put(Route::Store, Cargo::Written(id, outcome));
-    }
-
-    fn put_outcome(&mut self, puts: &[Put], is_written: bool) {
-        for put in puts {
-            if is_written && self.cluster.observed.contains(&put.path) {
-                self.read(put.path);
-            }
-        }
-    }
-
-    fn start_instance(&mut self, instance: Instance) {
-        let incarnation = instance.incarnation;
-        if self.dead == Some(incarnation) {
-            self.put(Route::Host, Cargo::Failed(incarnation));
-            return;
-        }
-        if self.instances.get(incarnation).is_none() {
-            self.story.starts(self.now, &instance);
-            self.instances.start(instance);
-        }
-        self.put(Route::Host, Cargo::Started(incarnation));
-    }
-
-    /// Who is stopped has no clients any more, unless it was taken for dead.
-    fn stop_instance(&mut self, instance: &Instance) {
-        self.story.stops(self.now, instance);
-        self.instances.stop(instance.incarnation);
-        self.lose_connections_of(instance.incarnation);
-    }
-
-    fn tell(&mut self, to: Incarnation, control: Control) {
-        if let Control::Topology(topology) = &control
-            && topology.epoch > self.cluster.told
-        {
-            let is_first = self.cluster.told == Epoch(0);
-            self.cluster.told = topology.epoch;
-            self.reach.commit(&self.history, is_first);
-            self.story.commits(self.now, topology);
-        }
-        self.put(Route::Order(to), Cargo::Control(control));
-    }
-
-    fn answered(&mut self, answer: Answer) {
-        match answer {
-            Answer::Accepted(record) => self.accepted(&record),
-            Answer::Unchanged => {}
-            Answer::Busy(_) => self.reach.refused_busy += 1,
-            Answer::Aborted(_) => self.reach.aborted += 1,
-            Answer::TooLate(_) | Answer::NoSuchOperation(_) => self.reach.aborts_too_late += 1,
-            Answer::Plan(_) => self.reach.dry_runs += 1,
-            Answer::Unavailable { .. } => self.reach.unavailable += 1,
-            Answer::Impossible(why) => self.fail(format!("a scaling was refused: {why}")),
+impl Leading {
+    pub(super) fn new(settings: &Settings, term: Term) -> Self {
+        Self {
+            coordinator: Coordinator::new(settings.clone()),
+            effects: Effects::new(),
+            wish: None,
+            term,
         }
     }
 }
 
-fn settings(scenario: &Scenario) -> Settings {
+fn settings(scenario: &Scenario, spares: u64) -> Settings {
     let counts = BTreeMap::from([
         (Layer::ConnectionPoints, scenario.connection_points),
         (Layer::AccessPoints, scenario.access_points),
@@ -312,7 +227,7 @@ fn settings(scenario: &Scenario) -> Settings {
     ]);
     Settings {
         layout: Layout {
-            hosts_min: usize::try_from(scenario.hosts).expect("a small number"),
+            hosts_min: usize::try_from(scenario.hosts + spares).expect("a small number"),
             counts,
         },
         copy_rate: None,

@@ -30,7 +30,12 @@ impl Connections {
     pub(super) fn receiver(&self, route: Route) -> Receiver {
         match route {
             Route::Lane { to, .. } | Route::Order(to) => Receiver::Instance(to),
-            Route::Report(_) | Route::Store | Route::Host => Receiver::Coordinator,
+            Route::Report { at, .. } => Receiver::Host(at),
+            Route::Word { to, .. } => Receiver::Host(to),
+            Route::News(host) | Route::Written(host) => Receiver::Host(host),
+            Route::Store(host) => Receiver::Keeper(host),
+            Route::Write(_) | Route::Late(_) => Receiver::Ensemble,
+            Route::Rumour => Receiver::Leader,
             Route::Up(id) => match self.all.get(&id) {
                 Some(connection) => Receiver::Instance(connection.point),
                 None => Receiver::Nobody,
@@ -94,7 +99,7 @@ impl World {
     /// Connection points that run; now and then also one that is about to go.
     fn open_points(&mut self) -> Vec<Incarnation> {
         let mut points = self.instances.layer(Layer::ConnectionPoints);
-        let topology = self.cluster.coordinator.topology();
+        let topology = self.cluster.topology();
         if let Some(topology) = topology.filter(|_| !self.rng.per_mille(100)) {
             let stays = |point: &Incarnation| topology.instance(*point).is_some_and(|i| !i.leaving);
             points.retain(stays);

@@ -1,9 +1,9 @@
 //! The running operators.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gomera_matching::CpuLevel;
-use gomera_model::{Epoch, Incarnation, Instance, Layer, Time};
+use gomera_model::{Epoch, HostId, Incarnation, Instance, Layer, Time};
 use gomera_operators::access_point::Window;
 use gomera_operators::rules::Rules;
 use gomera_operators::{AccessPoint, ConnectionPoint, Effects, ExitPoint, Matcher, Operator};
@@ -15,6 +15,10 @@ use crate::scenario::{Options, Scenario};
 #[derive(Debug)]
 pub(super) struct Instances {
     running: BTreeMap<Incarnation, Running>,
+    /// Where each runs, ran, or is going to.
+    places: BTreeMap<Incarnation, HostId>,
+    /// Who ran and does not any more.
+    ended: BTreeSet<Incarnation>,
     rules: Rules,
     window: Window,
 }
@@ -32,6 +36,8 @@ impl Instances {
     pub(super) fn new(options: &Options, scenario: &Scenario) -> Self {
         Self {
             running: BTreeMap::new(),
+            places: BTreeMap::new(),
+            ended: BTreeSet::new(),
             rules: options.rules,
             window: scenario.admission,
         }
@@ -51,6 +57,28 @@ impl Instances {
 
     pub(super) fn stop(&mut self, incarnation: Incarnation) {
         self.running.remove(&incarnation);
+        self.ended.insert(incarnation);
+    }
+
+    /// Whether it ran and does not any more.
+    pub(super) fn has_ended(&self, incarnation: Incarnation) -> bool {
+        self.ended.contains(&incarnation)
+    }
+
+    /// An instance belongs to a host.
+    pub(super) fn place(&mut self, instance: &Instance) {
+        self.places.insert(instance.incarnation, instance.host);
+    }
+
+    /// The host of an instance.
+    pub(super) fn host_of(&self, incarnation: Incarnation) -> Option<HostId> {
+        self.places.get(&incarnation).copied()
+    }
+
+    /// Who runs at a host.
+    pub(super) fn at(&self, host: HostId) -> Vec<Incarnation> {
+        let there = self.running.values().filter(|r| r.instance.host == host);
+        there.map(|r| r.instance.incarnation).collect()
     }
 
     pub(super) fn get(&self, incarnation: Incarnation) -> Option<&Running> {
@@ -69,10 +97,20 @@ impl Instances {
     pub(super) fn hears(&self, receiver: Receiver, route: Route) -> bool {
         match (receiver, route) {
             (_, Route::Order(_)) => true,
-            (Receiver::Instance(instance), _) => self
-                .get(instance)
-                .is_none_or(|running| running.operator.epoch() > Epoch(0)),
-            (Receiver::Coordinator | Receiver::Client(_) | Receiver::Nobody, _) => true,
+            // What comes for one that is not started yet waits for it.
+            (Receiver::Instance(instance), _) => match self.get(instance) {
+                Some(running) => running.operator.epoch() > Epoch(0),
+                None => self.has_ended(instance),
+            },
+            (
+                Receiver::Host(_)
+                | Receiver::Keeper(_)
+                | Receiver::Ensemble
+                | Receiver::Leader
+                | Receiver::Client(_)
+                | Receiver::Nobody,
+                _,
+            ) => true,
         }
     }
 
@@ -118,6 +156,30 @@ impl Instances {
 }
 
 impl World {
+    /// A host is told to start an instance. Whether it runs: an incarnation never starts twice.
+    pub(super) fn start_instance(&mut self, instance: Instance) -> bool {
+        let incarnation = instance.incarnation;
+        self.instances.place(&instance);
+        let is_dead = self.dead.contains(incarnation) || self.dead.hosts.contains(&instance.host);
+        if is_dead || self.instances.has_ended(incarnation) {
+            return false;
+        }
+        if self.instances.get(incarnation).is_none() {
+            self.story.starts(self.now, &instance);
+            self.instances.start(instance);
+        }
+        true
+    }
+
+    /// Who is stopped has no clients any more, unless it was taken for dead.
+    pub(super) fn stop_instance(&mut self, instance: &Instance) {
+        if self.instances.get(instance.incarnation).is_some() {
+            self.story.stops(self.now, instance);
+            self.lose_connections_of(instance.incarnation);
+        }
+        self.instances.stop(instance.incarnation);
+    }
+
     pub(super) fn feed_instance(&mut self, to: Incarnation, route: Route, cargo: Cargo) {
         let now = self.now;
         match (route, cargo) {

@@ -85,7 +85,7 @@ impl Load {
 impl World {
     /// How many of a thousand steps a client or a person does something now.
     pub(super) fn eagerness(&self) -> u64 {
-        let is_scaling = self.cluster.coordinator.under_way().is_some();
+        let is_scaling = self.cluster.under_way().is_some();
         let load = &self.load;
         let haste = if is_scaling { SCALING_HASTE } else { 1 };
         let eagerness = self.scenario.eagerness_per_mille * haste;
@@ -100,11 +100,16 @@ impl World {
         }
     }
 
+    /// Whether clients have nothing more to do of their own accord.
+    pub(super) fn load_is_over(&self) -> bool {
+        self.load.publications == 0 && self.load.requests == 0
+    }
+
     /// A client or a person does something.
     pub(super) fn act(&mut self) {
-        let is_scaling = self.cluster.coordinator.under_way().is_some();
+        let is_scaling = self.cluster.under_way().is_some();
         let can_scale = self.load.scalings > 0
-            && self.cluster.coordinator.is_ready()
+            && self.cluster.is_ready()
             && (!is_scaling || self.rng.per_mille(10));
         let abort = u64::from(self.load.abort.is_some());
         let weights = [
@@ -134,7 +139,9 @@ impl World {
             Some(Act::End) => self.end_session(),
             Some(Act::Succeed) => {
                 self.load.successions -= 1;
-                self.succeed_coordinator();
+                if self.cluster.has_ensemble {
+                    self.end_leader();
+                }
             }
             Some(Act::Scale) => self.scale(),
             Some(Act::Abort) => self.abort(),

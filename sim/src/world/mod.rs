@@ -5,9 +5,11 @@
 //!                                        ▲  │                           ▲  │
 //!                                     Order Report                   Order Report
 //!                                        │  ▼                           │  ▼
-//!                                        └──────── coordinator ◄────────┘
-//!                                                    ▲ Store
+//!                                       host ◄───────── Word ─────────► host
+//!                                        └──────────► ensemble ◄────────┘
 //! ```
+//!
+//! A run has two phases: in the first anything may go wrong that is drawn; then it heals, and everything has to end.
 //!
 //! A step is one turn of one receiver: it takes an input from a queue that chance chose, perhaps some more, and what it
 //! wants done goes into queues again. Chance is steered by pace (see `weather.rs`), so that rare orders come often.
@@ -17,27 +19,35 @@ mod clients;
 mod cluster;
 mod connections;
 mod deaths;
+mod ensemble;
 mod instances;
+mod keeping;
 mod load;
+mod office;
 mod post;
 mod rest;
+mod strikes;
+mod told;
 mod weather;
 
-use gomera_model::{Duration, Incarnation, Layer, Time};
+use gomera_model::{Duration, HostId, Incarnation, Time};
 
-use crate::checker::{Breach, History, judge, judge_end};
+use crate::checker::{Breach, Decisions, History, judge, judge_end};
 use crate::digest::Digest;
+use crate::faults::Faults;
 use crate::reach::Reach;
 use crate::rng::Rng;
-use crate::scenario::{Options, Scenario};
+use crate::scenario::{Mortal, Options, Scenario};
 use crate::story::Story;
 
 use clients::{Clients, Party};
 use cluster::Cluster;
 use connections::Connections;
+use deaths::Dead;
 use instances::Instances;
 use load::Load;
 use post::{Cargo, Post, Route};
+use strikes::Strikes;
 use weather::Weather;
 
 /// Steps after which a run that does not come to rest is stuck.
@@ -47,7 +57,13 @@ const STEPS_MAX: u64 = 100_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Receiver {
     Instance(Incarnation),
-    Coordinator,
+    /// The thread of a host that coordinates.
+    Host(HostId),
+    /// A host's dealings with the store.
+    Keeper(HostId),
+    Ensemble,
+    /// Whoever leads.
+    Leader,
     Client(Party),
     /// Whose connection is gone: takes nothing.
     Nobody,
@@ -67,13 +83,18 @@ pub struct World {
     clients: Clients,
     load: Load,
     history: History,
+    decisions: Decisions,
+    strikes: Strikes,
     reach: Reach,
     digest: Digest,
+    /// Whether two runs are to be compared.
+    is_digested: bool,
     story: Story,
-    /// The only layer whose instances die.
-    mortal: Option<Layer>,
-    /// Who died last, until all is whole again.
-    dead: Option<Incarnation>,
+    /// Nothing goes wrong any more, and everything has to end.
+    is_healing: bool,
+    /// Who may die, if not everybody may.
+    mortal: Option<Mortal>,
+    dead: Dead,
     /// What must not happen at all, and did.
     failures: Vec<Breach>,
     /// Wakes in a row that led to nothing.
@@ -104,6 +125,9 @@ impl World {
         scenario.layers = options.focus.map_or(scenario.layers, |layer| vec![layer]);
         scenario.hosts = options.hosts.unwrap_or(scenario.hosts);
         scenario.deaths = options.deaths.unwrap_or(scenario.deaths);
+        if options.is_calm {
+            scenario.faults = Faults::none();
+        }
         let mut history = History::new();
         let clients = Clients::new(&scenario, &mut rng, &mut history);
         Self {
@@ -112,15 +136,19 @@ impl World {
             weather: Weather::default(),
             cluster: Cluster::new(&scenario, options),
             mortal: options.mortal,
-            dead: None,
+            dead: Dead::default(),
             instances: Instances::new(options, &scenario),
             connections: Connections::default(),
             clients,
             load: Load::new(&scenario),
             history,
+            decisions: Decisions::default(),
+            strikes: Strikes::new(&scenario.faults),
             reach: Reach::default(),
             digest: Digest::default(),
+            is_digested: options.is_digested,
             story,
+            is_healing: false,
             failures: Vec::new(),
             idle_wakes: 0,
             scenario,
@@ -131,17 +159,20 @@ impl World {
     /// Runs until everything has come to rest, then judges.
     #[must_use]
     pub fn run(mut self) -> Outcome {
-        self.start_coordinator();
-        self.go_on(|world| world.cluster.coordinator.is_ready());
+        self.start_hosts();
+        self.go_on(|world| world.cluster.is_ready());
         self.start_clients();
         self.go_on(|_| false);
         if self.reach.steps >= STEPS_MAX {
             self.fail(format!(
                 "it goes on and on: {STEPS_MAX} steps without coming to rest"
             ));
+            for what in self.leftovers().unfinished {
+                self.fail(what);
+            }
         }
         let mut breaches = core::mem::take(&mut self.failures);
-        breaches.extend(judge(&self.history));
+        breaches.extend(judge(&self.history, &self.decisions));
         if breaches.is_empty() {
             breaches = judge_end(&self.history, &self.leftovers(), &self.census());
         }
@@ -166,7 +197,11 @@ impl World {
     fn step(&mut self) -> bool {
         self.now = self.now + Duration::from_nanos(self.rng.between(1_000, 50_000));
         self.change_weather();
+        self.befall();
         let eagerness = self.eagerness();
+        if eagerness == 0 && self.clients.have_started && !self.is_healing {
+            self.heal();
+        }
         if eagerness > 0 && self.rng.per_mille(eagerness) {
             self.act();
             return true;
@@ -188,7 +223,11 @@ impl World {
 
     /// Nothing can happen now: goes on to when somebody wants to be woken.
     fn leap(&mut self) -> bool {
-        let Some(next) = self.next_wake() else {
+        let next = self
+            .next_wake()
+            .into_iter()
+            .chain(self.weather.next_change());
+        let Some(next) = next.min() else {
             return false;
         };
         self.now = self.now.max(next);
@@ -220,10 +259,15 @@ impl World {
             return;
         };
         self.reach.inputs += 1;
-        self.idle_wakes = 0;
+        if !cargo.is_routine() {
+            self.idle_wakes = 0;
+        }
         match receiver {
             Receiver::Instance(instance) => self.feed_instance(instance, route, cargo),
-            Receiver::Coordinator => self.feed_coordinator(route, cargo),
+            Receiver::Host(host) => self.feed_host(host, route, cargo),
+            Receiver::Keeper(host) => self.feed_keeper(host, cargo),
+            Receiver::Ensemble => self.feed_ensemble(route, cargo),
+            Receiver::Leader => self.feed_leader(cargo),
             Receiver::Client(party) => self.feed_client(party, route, cargo),
             Receiver::Nobody => {}
         }
@@ -232,9 +276,9 @@ impl World {
     fn end_turn(&mut self, receiver: Receiver) {
         match receiver {
             Receiver::Instance(instance) => self.end_turn_of(instance),
-            Receiver::Coordinator => self.carry_coordinator(),
+            Receiver::Host(host) => self.carry_host(host),
             Receiver::Client(party) => self.carry_client(party),
-            Receiver::Nobody => {}
+            Receiver::Keeper(_) | Receiver::Ensemble | Receiver::Leader | Receiver::Nobody => {}
         }
     }
 
@@ -242,9 +286,10 @@ impl World {
         self.idle_wakes += 1;
         match receiver {
             Receiver::Instance(instance) => self.wake_instance(instance),
-            Receiver::Coordinator => self.wake_coordinator(),
+            Receiver::Host(host) => self.wake_host(host),
+            Receiver::Keeper(host) => self.look_soon(host),
             Receiver::Client(party) => self.wake_client(party),
-            Receiver::Nobody => {}
+            Receiver::Ensemble | Receiver::Leader | Receiver::Nobody => {}
         }
     }
 
@@ -262,18 +307,27 @@ impl World {
     }
 
     fn wishes(&self) -> impl Iterator<Item = (Time, Receiver)> {
-        let coordinator = self.cluster.wish.map(|at| (at, Receiver::Coordinator));
+        let hosts = self.cluster.wishes().flat_map(|(id, leading, look)| {
+            let leading = leading.map(|at| (at, Receiver::Host(id)));
+            leading
+                .into_iter()
+                .chain(look.map(|at| (at, Receiver::Keeper(id))))
+        });
         self.instances
             .wishes()
-            .chain(coordinator)
+            .chain(hosts)
             .chain(self.clients.wishes())
+            .filter(|(_, receiver)| !self.weather.is_paused(*receiver))
     }
 
     fn urge(&mut self) -> u64 {
         let (weather, connections, instances) = (&self.weather, &self.connections, &self.instances);
-        let urge = self
-            .post
-            .urge(|route| pace(route, weather, connections, instances));
+        let is_led = self.cluster.leader().is_some();
+        let urge = self.post.urge(|route| match route {
+            // Who is suspected is so until somebody leads who can do something about it.
+            Route::Rumour if !is_led => 0,
+            route => pace(route, weather, connections, instances),
+        });
         // What is slow for two reasons is slow, but it comes.
         urge.div_ceil(post::BRISK)
     }

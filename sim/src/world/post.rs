@@ -3,13 +3,14 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use gomera_coordinator::{Document, Version, WriteError, WriteId};
-use gomera_model::Incarnation;
+use gomera_coordinator::{Document, HostEntry, Path, Put, Version, WriteError, WriteId};
 use gomera_model::control::{Control, Report};
 use gomera_model::lane::LaneFrame;
 use gomera_model::silbo::{ClientFrame, Refusal, ServerFrame};
+use gomera_model::{HostId, Incarnation, Instance};
 use gomera_operators::ConnectionId;
 
+use super::ensemble::{Leader, Lease, Term};
 use crate::rng::Rng;
 
 /// The pace of a queue or a receiver that nothing holds up.
@@ -25,18 +26,38 @@ pub(super) enum Route {
         /// The receiver.
         to: Incarnation,
     },
-    /// From the coordinator to an instance.
+    /// From its host to an instance.
     Order(Incarnation),
-    /// From an instance to the coordinator.
-    Report(Incarnation),
+    /// From an instance to its host.
+    Report {
+        /// The instance.
+        from: Incarnation,
+        /// Its host.
+        at: HostId,
+    },
     /// From a client to its connection point.
     Up(ConnectionId),
     /// From a connection point to its client.
     Down(ConnectionId),
-    /// From the store to the coordinator.
-    Store,
-    /// From the host of an instance to the coordinator.
-    Host,
+    /// Between two hosts.
+    Word {
+        /// The one that says something.
+        from: HostId,
+        /// The one that hears it.
+        to: HostId,
+    },
+    /// What a host is going to read of the store.
+    Store(HostId),
+    /// From a host to the store: what it wants written.
+    Write(HostId),
+    /// The same, when nobody waits for it any more.
+    Late(HostId),
+    /// What a host has read of the store, on its way to its coordinator.
+    News(HostId),
+    /// Outcomes of its writes, past that.
+    Written(HostId),
+    /// What is said of somebody, on its way to whoever leads.
+    Rumour,
 }
 
 /// What travels.
@@ -46,20 +67,77 @@ pub(super) enum Cargo {
     Frame(LaneFrame),
     /// From the coordinator.
     Control(Control),
-    /// To the coordinator.
+    /// From an instance.
     Report(Report),
     /// From a client to its connection point.
     Up(FromClient),
     /// From a connection point to its client.
     Down(ToClient),
-    /// From the store: a document.
+    /// From one host to another.
+    Word(Word),
+    /// Everything is to be read, except the documents.
+    Look,
+    /// A document is to be read.
+    Read(Path),
+    /// Documents are to be written.
+    Write {
+        /// Names the outcome.
+        id: WriteId,
+        /// What.
+        puts: Vec<Put>,
+        /// By whom.
+        lease: Option<Lease>,
+    },
+    /// News: whether the store answers.
+    Connected(bool),
+    /// News: which hosts there are.
+    Hosts(BTreeMap<HostId, HostEntry>),
+    /// News: who leads.
+    Leader(Option<Leader>),
+    /// News: a document.
     Document(Document),
-    /// From the store: the outcome of a write.
+    /// The outcome of a write.
     Written(WriteId, Result<Vec<Version>, WriteError>),
-    /// From a host: the instance runs.
-    Started(Incarnation),
-    /// From a host: the instance has ended, or is taken for dead.
+    /// Somebody has ended, or is taken for dead.
     Failed(Incarnation),
+    /// A host is gone, or is taken for dead.
+    HostGone(HostId),
+}
+
+impl Cargo {
+    /// Whether it comes again and again, though nothing happens.
+    pub(super) fn is_routine(&self) -> bool {
+        matches!(self, Self::Look | Self::Read(_) | Self::Connected(_))
+    }
+}
+
+/// What hosts say to each other.
+#[derive(Clone, Debug)]
+pub(super) enum Word {
+    /// I lead.
+    Lead(Term),
+    /// Start this.
+    Start(Term, Instance),
+    /// Stop this.
+    Stop(Term, Instance),
+    /// Tell this instance that.
+    Tell(Term, Incarnation, Control),
+    /// It runs.
+    Started(Incarnation),
+    /// It does not, and never will.
+    Failed(Incarnation),
+    /// An instance reports.
+    Report(Incarnation, Report),
+}
+
+impl Word {
+    /// Whether it is a leader's.
+    fn is_order(&self) -> bool {
+        match self {
+            Self::Lead(_) | Self::Start(..) | Self::Stop(..) | Self::Tell(..) => true,
+            Self::Started(_) | Self::Failed(_) | Self::Report(..) => false,
+        }
+    }
 }
 
 /// What comes to a connection point over a client's connection.
@@ -116,6 +194,24 @@ impl Post {
         }
     }
 
+    /// Loses the orders of a leader from a random place on.
+    pub(super) fn cut_words(&mut self, route: Route, rng: &mut Rng) {
+        if let Some(queue) = self.queues.get_mut(&route) {
+            let kept = rng.index(queue.cargo.len() + 1);
+            let mut index = 0;
+            queue.cargo.retain(|cargo| {
+                index += 1;
+                index <= kept || !matches!(cargo, Cargo::Word(word) if word.is_order())
+            });
+        }
+    }
+
+    /// Whether something in a queue is like this.
+    pub(super) fn holds(&self, route: Route, is_like: impl Fn(&Cargo) -> bool) -> bool {
+        let queue = self.queues.get(&route);
+        queue.is_some_and(|queue| queue.cargo.iter().any(is_like))
+    }
+
     /// Forgets a queue with all that is in it.
     pub(super) fn remove(&mut self, route: Route) {
         self.queues.remove(&route);
@@ -163,10 +259,13 @@ impl Post {
         self.queues.keys().copied()
     }
 
-    /// Queues that hold something, with the first thing in each.
-    pub(super) fn waiting(&self) -> impl Iterator<Item = (Route, &Cargo)> {
+    /// Queues that hold something, with their pace and the first thing in each.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = (Route, u64, &Cargo)> {
         let queues = self.queues.iter();
-        queues.filter_map(|(route, queue)| Some((*route, queue.cargo.front()?)))
+        queues.filter_map(|(route, queue)| {
+            let pace = if queue.is_paused { 0 } else { queue.pace };
+            Some((*route, pace, queue.cargo.front()?))
+        })
     }
 
     /// Whether nothing can be delivered.

@@ -16,7 +16,8 @@ impl World {
     pub(super) fn is_at_rest(&self) -> bool {
         let sleepers = self.wishes().count() as u64;
         let forgotten_at = self.load.last_ending + QUEUE_AGE_OFFLINE + Duration::from_secs(2);
-        self.post.is_still()
+        self.is_healing
+            && self.post.is_still()
             && self.now > forgotten_at
             && self.eagerness() == 0
             && self.idle_wakes > IDLE_WAKES_EACH * (sleepers + 1)
@@ -30,10 +31,10 @@ impl World {
     /// What did not end.
     pub(super) fn leftovers(&self) -> Leftovers {
         let mut unfinished = Vec::new();
-        for (route, cargo) in self.post.waiting() {
-            unfinished.push(format!("{route:?} still holds {cargo:?}"));
+        for (route, pace, cargo) in self.post.waiting() {
+            unfinished.push(format!("{route:?} at pace {pace} still holds {cargo:?}"));
         }
-        if let Some(record) = self.cluster.coordinator.under_way() {
+        if let Some(record) = self.cluster.under_way() {
             unfinished.push(format!(
                 "operation {} is in phase {:?}",
                 record.id, record.phase
@@ -64,10 +65,10 @@ impl World {
 
     /// What the instances hold.
     pub(super) fn census(&self) -> Census {
-        let topology = self.cluster.coordinator.topology();
+        let topology = self.cluster.topology();
         let sessions: Vec<_> = self.history.sessions().filter_map(|(_, s)| s.id).collect();
         let running = self.instances.all();
         let running = running.map(|r| (r.instance.incarnation, &r.operator));
-        census(topology.map(|t| &**t), &sessions, running)
+        census(topology, &sessions, running)
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use gomera_model::{Incarnation, Layer};
+use gomera_model::{Duration, Incarnation, Layer, Time};
 
 use super::post::BRISK;
 use super::{Receiver, Route, World};
@@ -18,14 +18,39 @@ pub(super) struct Weather {
     queues: BTreeMap<Route, u64>,
     /// Pace of a slow receiver, and the step at which it becomes brisk again.
     receivers: BTreeMap<Receiver, (u64, u64)>,
+    /// Who stands still, and until when.
+    paused: BTreeMap<Receiver, Until>,
+    /// Queues that stand still, and until when.
+    stalled: BTreeMap<Route, Until>,
+}
+
+/// A step and a time; whichever comes first.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Until {
+    step: u64,
+    at: Time,
 }
 
 impl Weather {
     /// How fast a receiver is.
     pub(super) fn pace(&self, receiver: Receiver) -> u64 {
+        if self.is_paused(receiver) {
+            return 0;
+        }
         self.receivers
             .get(&receiver)
             .map_or(BRISK, |&(pace, _)| pace)
+    }
+
+    /// Whether a receiver stands still.
+    pub(super) fn is_paused(&self, receiver: Receiver) -> bool {
+        !self.paused.is_empty() && self.paused.contains_key(&receiver)
+    }
+
+    /// When something that stands still goes on at the latest.
+    pub(super) fn next_change(&self) -> Option<Time> {
+        let untils = self.paused.values().chain(self.stalled.values());
+        untils.map(|until| until.at).min()
     }
 }
 
@@ -81,6 +106,59 @@ impl World {
             goes_on
         });
         self.weather.receivers.retain(|_, (_, until)| *until > step);
+        let goes_on = |until: &Until| until.step > step && until.at > self.now;
+        self.weather.paused.retain(|_, until| goes_on(until));
+        self.weather.stalled.retain(|route, until| {
+            let goes_on = goes_on(until);
+            if !goes_on {
+                post.set_pace(*route, BRISK);
+            }
+            goes_on
+        });
+    }
+
+    /// Everything is brisk again.
+    pub(super) fn clear_all(&mut self) {
+        let Weather {
+            queues, stalled, ..
+        } = core::mem::take(&mut self.weather);
+        for route in queues.into_keys().chain(stalled.into_keys()) {
+            self.post.set_pace(route, BRISK);
+        }
+    }
+
+    /// Somebody stands still for a while.
+    pub(super) fn pause(&mut self, receiver: Receiver) -> Until {
+        let until = self.long();
+        self.pause_until(receiver, until);
+        until
+    }
+
+    pub(super) fn pause_until(&mut self, receiver: Receiver, until: Until) {
+        self.weather.paused.insert(receiver, until);
+    }
+
+    /// A queue stands still for a while.
+    pub(super) fn stand_still(&mut self, route: Route) {
+        let until = self.long();
+        self.post.set_pace(route, 0);
+        self.weather.queues.remove(&route);
+        self.weather.stalled.insert(route, until);
+    }
+
+    /// A queue is slow for a while.
+    pub(super) fn slow_down(&mut self, route: Route, pace: u64) {
+        let until = self.until();
+        self.slow(route, pace, until);
+    }
+
+    /// So long that others do a lot meanwhile; shorter than what makes anybody give up on it.
+    fn long(&mut self) -> Until {
+        let length = *self.rng.pick(&[30, 200, 1000]);
+        Until {
+            step: self.reach.steps + self.rng.between(length / 3, length),
+            at: self.now + Duration::from_millis(self.rng.between(100, 4000)),
+        }
     }
 
     fn until(&mut self) -> u64 {
@@ -113,6 +191,9 @@ impl World {
     }
 
     fn slow(&mut self, route: Route, pace: u64, until: u64) {
+        if self.weather.stalled.contains_key(&route) {
+            return;
+        }
         self.post.set_pace(route, pace);
         self.weather.queues.insert(route, until);
     }
@@ -134,10 +215,15 @@ fn is_lane_of(route: Route, instance: Incarnation) -> bool {
     match route {
         Route::Lane { from, to } => from == instance || to == instance,
         Route::Order(_)
-        | Route::Report(_)
+        | Route::Report { .. }
         | Route::Up(_)
         | Route::Down(_)
-        | Route::Store
-        | Route::Host => false,
+        | Route::Word { .. }
+        | Route::Store(_)
+        | Route::Write(_)
+        | Route::Late(_)
+        | Route::News(_)
+        | Route::Written(_)
+        | Route::Rumour => false,
     }
 }

@@ -198,6 +198,7 @@ fn give_reports(world: &mut World) {
             Report::Drained(epoch),
             Report::Joined(epoch),
             Report::Filled(epoch),
+            Report::Settled(epoch),
         ]),
     };
     for report in wanted {

@@ -86,9 +86,8 @@ pub(super) fn settings() -> Settings {
 
 pub(super) fn host() -> HostEntry {
     HostEntry {
-        id: HOST,
         zone: "a".into(),
-        layers: Layer::ALL.into(),
+        ..HostEntry::of_all(HOST)
     }
 }
 
@@ -384,6 +383,7 @@ impl World {
             Report::Joined(epoch),
             Report::Filled(epoch),
             Report::Emptied(epoch),
+            Report::Settled(epoch),
         ] {
             self.says(to, report);
         }

@@ -312,7 +312,11 @@ fn what_cannot_be_scaled_is_said_and_is_no_violation() {
 #[test]
 fn wrong_usage_is_told() {
     let data = Directory::new();
-    for arguments in [["--scale", "matchers"], ["--seconds", "0"], ["--check", ""]] {
+    for arguments in [
+        ["--scale", "matchers"],
+        ["--seconds", "0"],
+        ["--check", "no-such-directory"],
+    ] {
         let output = gomera(data.path())
             .arg("verify")
             .args(arguments)

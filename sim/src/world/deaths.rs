@@ -194,7 +194,7 @@ impl World {
     /// Whether the operation under way leaves one exit point alone: from its last commit on, whenever that is, nobody has
     /// promised anything.
     fn gives_up_pairs(&self) -> bool {
-        let under_way = self.cluster.coordinator.under_way();
+        let under_way = self.cluster.under_way();
         let resize = under_way.and_then(|record| record.layers.get(&Layer::ExitPoints));
         resize.is_some_and(|resize| resize.to == 1)
     }

@@ -199,7 +199,7 @@ async fn until_interrupted(
             _ = ticks.tick() => console.passing(progress(&live, start)),
         }
     }
-    for client in clients {
+    for client in &clients {
         client.close().await;
     }
     Ok(())

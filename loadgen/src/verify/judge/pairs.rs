@@ -125,6 +125,9 @@ impl Examination<'_> {
     ) {
         let standing = question.standing;
         let came = standing.delivered[publisher].contains(index);
+        if !came && !expected {
+            return;
+        }
         let fate = self.publishers[publisher].publications[index as usize].fate;
         let expected = expected && fate != Fate::Refused;
         if came && !expected {

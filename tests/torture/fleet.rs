@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::admin;
+use crate::admin::{self, Admin};
 use crate::network::{Network, Place};
 use crate::options::Layout;
 
@@ -115,7 +115,7 @@ impl Fleet {
         command.args([
             "--json",
             "--log",
-            "info",
+            "info,gomera=debug",
             "--zookeeper",
             &self.zookeeper,
             "--zookeeper-session",
@@ -206,23 +206,39 @@ impl Fleet {
         self.sites.iter().position(|site| site.name() == name)
     }
 
-    /// What is under way, in the words of one host.
-    pub(crate) fn phase(&self, index: usize, operation: u64) -> Option<(String, String)> {
-        let path = format!("/v1/operations/{operation}");
-        let (_, record) = admin::show(self.sites[index].admin(), &path).ok()?;
-        let outcome = match &record["outcome"] {
-            Value::String(outcome) => outcome.clone(),
-            other => other.to_string(),
-        };
-        Some((record["phase"].as_str()?.to_owned(), outcome))
-    }
-
-    /// Asks for another number of instances; the operation that this began.
-    pub(crate) fn scale(&self, layer: &str, count: usize, strategy: &str) -> Option<u64> {
+    /// Asks for another number of instances, and waits until the operation is in a phase, or over; the phase that it was
+    /// last seen in, if it was not over then. What was answered, if it did not begin.
+    pub(crate) fn scale_until(
+        &self,
+        layer: &str,
+        (count, strategy): (usize, &str),
+        phase: &str,
+    ) -> Result<Option<String>, String> {
+        let leader = self.leader().ok_or("nobody leads")?;
+        let address = self.sites[leader].admin();
+        let mut admin = Admin::open(address).map_err(|error| error.to_string())?;
         let body = json!({"layers": {layer: count}, "strategy": strategy});
-        let site = &self.sites[self.leader()?];
-        let (status, answer) = admin::post(site.admin(), "/v1/scale", &body).ok()?;
-        (status == 202).then(|| answer["id"].as_u64()).flatten()
+        let asking = thread::spawn(move || admin::post(address, "/v1/scale", &body));
+        let mut last = None;
+        loop {
+            let is_answered = asking.is_finished();
+            let (_, topology) = admin
+                .show("/v1/topology")
+                .map_err(|error| error.to_string())?;
+            let present = topology["operation"]["phase"].as_str();
+            if present == Some(phase) {
+                return Ok(present.map(str::to_owned));
+            }
+            if present.is_none() && (last.is_some() || is_answered) {
+                let answer = asking.join().map_err(|_| "nobody asked")?;
+                return match answer {
+                    Ok((202, _)) => Ok(None),
+                    Ok((status, answer)) => Err(format!("{status}: {answer}")),
+                    Err(error) => Err(error.to_string()),
+                };
+            }
+            last = present.map(str::to_owned);
+        }
     }
 
     /// Waits until all hosts are there, everything runs and nothing is under way; for how long that took. What the

@@ -17,7 +17,7 @@ pub(crate) struct Options {
     pub(crate) ballast: usize,
     /// Only hosts are killed, at rest, and the takeovers are measured.
     pub(crate) takeovers: bool,
-    /// Ends at the first violation, and leaves everything that was written down.
+    /// Ends at the first violation.
     pub(crate) keep: bool,
     /// Only these faults, if there are any.
     pub(crate) only: Vec<String>,
@@ -44,7 +44,7 @@ scripts/torture [--seed N] [--faults N] [--minutes N] [--short] [--layout hosts|
   --ballast N    subscriptions that match nothing besides (2000)
   --takeovers    kills hosts at rest, and measures how long deliveries take to go on
   --only FAULTS  these faults only, with commas between them
-  --keep         ends at the first violation, and leaves the logs of all hosts";
+  --keep         ends at the first violation";
 
 /// Reads the command line; the usage if it cannot be read, or if that was asked for.
 pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Options, String> {

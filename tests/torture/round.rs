@@ -18,8 +18,6 @@ use crate::report::{Report, Round};
 const SETTLE_WITHIN: Duration = Duration::from_secs(40);
 /// What was published is acknowledged, and what was acknowledged delivered, within this when everything has settled.
 const DELIVER_WITHIN: Duration = Duration::from_secs(20);
-/// Nothing is told of the phases of an operation for longer.
-const PHASE_WITHIN: Duration = Duration::from_secs(10);
 /// A subscriber that was silent for longer, and for longer than three times its quiet, fell silent.
 const SILENT_MIN: Duration = Duration::from_millis(150);
 /// Every layer, with the least and the most of it that is asked for.
@@ -91,8 +89,10 @@ impl Torture {
             }
             let is_bad = !round.violations.is_empty();
             self.report.rounds.push(round);
+            if is_bad {
+                println!("     see {}/{}", self.home.display(), self.clusters);
+            }
             if is_bad && self.options.keep {
-                println!("everything is left in {}", self.home.display());
                 return self.end();
             }
             if is_bad {
@@ -157,23 +157,17 @@ impl Torture {
         Some((layer, *self.chance.one_of(&other), phase))
     }
 
-    /// Begins an operation and waits for a phase of it; which one it is in when the fault comes.
+    /// Begins an operation and waits for a phase of it; which layer it is of, and which phase it is in when the fault
+    /// comes. Nothing if it is over by then.
     fn begin(&mut self, layer: &str, count: usize, wanted: &str) -> Option<(String, String)> {
         let strategy = ["live", "live", "buffered"][self.chance.below(3)];
-        let operation = self.fleet.scale(layer, count, strategy)?;
-        let leader = self.fleet.leader()?;
-        let began = Instant::now();
-        let mut phase = "prepare".to_owned();
-        while phase != wanted && began.elapsed() < PHASE_WITHIN {
-            let Some((present, outcome)) = self.fleet.phase(leader, operation) else {
-                continue;
-            };
-            phase = present;
-            if outcome != "running" {
-                return None;
+        match self.fleet.scale_until(layer, (count, strategy), wanted) {
+            Ok(phase) => Some((layer.replace('_', " "), phase?)),
+            Err(why) => {
+                println!("     {layer} to {count} ({strategy}): {why}");
+                None
             }
         }
-        Some((layer.replace('_', " "), phase))
     }
 
     fn settle(&mut self, violations: &mut Vec<String>) -> Option<Duration> {
@@ -292,11 +286,19 @@ impl Torture {
         load.stop();
     }
 
+    /// What the hosts of clusters wrote in which nothing went wrong is of no use.
     fn end(mut self) -> Report {
         self.empty();
-        if !self.options.keep {
-            let _ = fs::remove_dir_all(&self.home);
+        if self
+            .report
+            .rounds
+            .last()
+            .is_none_or(|last| last.violations.is_empty())
+        {
+            let _ = fs::remove_dir_all(self.home.join(self.clusters.to_string()));
         }
+        // Stays, if something is left in it.
+        let _ = fs::remove_dir(&self.home);
         std::mem::take(&mut self.report)
     }
 }

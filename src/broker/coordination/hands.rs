@@ -50,7 +50,6 @@ impl Hands {
         match instance::start(instance, operator, self.surroundings.clone()) {
             Ok(thread) => {
                 self.threads.insert(incarnation, thread);
-                self.open_door(instance);
                 true
             }
             Err(error) => {
@@ -89,21 +88,23 @@ impl Hands {
         }
     }
 
-    /// Hands a word of the coordinator to an instance of this host; the word itself if it is none. A connection point that
-    /// hears that it has to go is given no further client.
+    /// Hands a word of the coordinator to an instance of this host; the word itself if it is none. A connection point is
+    /// given clients from when it hears that it is listed until it hears that it has to go.
     pub(super) fn tell(&self, to: Incarnation, control: Control) -> Result<(), Control> {
-        if let Control::Topology(topology) = &control
-            && topology.instance(to).is_some_and(|own| own.leaving)
-        {
-            self.doors.close(to);
+        let Some(inbox) = self.surroundings.router.inbox(to) else {
+            return Err(control);
+        };
+        let listed = match &control {
+            Control::Topology(topology) => topology.instance(to).cloned(),
+            Control::Prepare(_) | Control::Copy(_) | Control::Close(_) | Control::Abort(_) => None,
+        };
+        inbox.push(Input::Control(control));
+        match listed.filter(|own| own.layer == Layer::ConnectionPoints) {
+            Some(own) if own.leaving => self.doors.close(to),
+            Some(_) => self.doors.open(to, inbox),
+            None => {}
         }
-        match self.surroundings.router.inbox(to) {
-            Some(inbox) => {
-                inbox.push(Input::Control(control));
-                Ok(())
-            }
-            None => Err(control),
-        }
+        Ok(())
     }
 
     /// Remembers what an instance reports, as long as it runs: its last words may come when it has been stopped.
@@ -126,13 +127,6 @@ impl Hands {
     /// Who runs here, ordered.
     pub(super) fn running(&self) -> Vec<Incarnation> {
         self.threads.keys().copied().collect()
-    }
-
-    fn open_door(&self, instance: &Instance) {
-        let inbox = self.surroundings.router.inbox(instance.incarnation);
-        if let (Layer::ConnectionPoints, Some(inbox)) = (instance.layer, inbox) {
-            self.doors.open(instance.incarnation, inbox);
-        }
     }
 }
 

@@ -30,9 +30,12 @@ pub(crate) struct Doors {
 }
 
 impl Doors {
+    /// A connection point takes clients, if it does not yet.
     pub(crate) fn open(&self, incarnation: Incarnation, inbox: Arc<Inbox<Input>>) {
         let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
-        open.push((incarnation, inbox));
+        if open.iter().all(|(other, _)| *other != incarnation) {
+            open.push((incarnation, inbox));
+        }
     }
 
     pub(crate) fn close(&self, incarnation: Incarnation) {

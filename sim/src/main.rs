@@ -7,7 +7,7 @@ use std::io::Write as _;
 use std::process::{Command, ExitCode, Stdio};
 use std::thread::available_parallelism;
 
-use gomera_sim::{Chapter, MUTANTS, Mutant, Verdict, tell};
+use gomera_sim::{Chapter, MUTANTS, Mutant, Reach, Verdict, run, tell};
 
 use command::{How, Task, USAGE, parse};
 use many::Broken;

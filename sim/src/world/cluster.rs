@@ -275,11 +275,20 @@ impl World {
         self.put(Route::Host, Cargo::Started(incarnation));
     }
 
-    /// Who is stopped has no clients any more, unless it was taken for dead.
+    /// Who is stopped has no clients any more, unless it was taken for dead. A host that was taken for dead learns it by
+    /// that, and ends with all that runs there.
     fn stop_instance(&mut self, instance: &Instance) {
         self.story.stops(self.now, instance);
-        self.instances.stop(instance.incarnation);
-        self.lose_connections_of(instance.incarnation);
+        let mut stopped = vec![instance.incarnation];
+        if self.dead.hosts.contains(&instance.host) {
+            let there = self.instances.all().map(|running| &running.instance);
+            let there = there.filter(|other| other.host == instance.host);
+            stopped.extend(there.map(|other| other.incarnation));
+        }
+        for incarnation in stopped {
+            self.instances.stop(incarnation);
+            self.lose_connections_of(incarnation);
+        }
     }
 
     fn tell(&mut self, to: Incarnation, control: Control) {

@@ -31,6 +31,7 @@ impl Coordinator {
         }
         let tells_topology = matches!(settled.phase, Phase::Draining(_));
         self.state = State::Settled(Box::new(settled));
+        self.fail_with_hosts();
         self.forget_strangers();
         self.start_missing(effects);
         if moved_on && !tells_topology {
@@ -257,6 +258,23 @@ impl Coordinator {
     pub(super) fn fail(&mut self, instance: Incarnation) {
         self.running.remove(&instance);
         self.failed.insert(instance);
+    }
+
+    /// Whatever ran on hosts that are gone has ended.
+    pub(super) fn fail_with_hosts(&mut self) {
+        let hosts = core::mem::take(&mut self.hosts_gone);
+        let there = self.known().filter(|known| hosts.contains(&known.host));
+        for instance in there.map(|known| known.incarnation).collect::<Vec<_>>() {
+            self.fail(instance);
+        }
+    }
+
+    /// Whether it is known whom the documents name.
+    pub(super) fn knows_documents(&self) -> bool {
+        match self.state {
+            State::Waiting | State::Reading(_) => false,
+            State::Writing(_) | State::Settled(_) => true,
+        }
     }
 
     /// Brings the figures of the operation under way up to date.

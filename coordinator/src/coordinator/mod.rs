@@ -58,6 +58,8 @@ pub struct Coordinator {
     running: BTreeSet<Incarnation>,
     /// Who is known to have ended though they are needed.
     failed: BTreeSet<Incarnation>,
+    /// Hosts that have gone while it was not known what ran there.
+    hosts_gone: BTreeSet<HostId>,
     reports: Reports,
     /// Operations that are over, oldest first.
     history: VecDeque<OperationRecord>,
@@ -151,6 +153,7 @@ impl Coordinator {
             loads: BTreeMap::new(),
             running: BTreeSet::new(),
             failed: BTreeSet::new(),
+            hosts_gone: BTreeSet::new(),
             reports: Reports::default(),
             history: VecDeque::new(),
             under_way: None,
@@ -236,10 +239,9 @@ impl Coordinator {
     /// A host is gone, with everything that ran there.
     pub fn host_gone(&mut self, now: Time, host: HostId, effects: &mut Effects) {
         self.hosts.remove(&host);
-        let there = self.known().filter(|instance| instance.host == host);
-        let gone: Vec<_> = there.map(|instance| instance.incarnation).collect();
-        for instance in gone {
-            self.fail(instance);
+        self.hosts_gone.insert(host);
+        if self.knows_documents() {
+            self.fail_with_hosts();
         }
         self.go_on(now, effects);
     }
@@ -255,7 +257,8 @@ impl Coordinator {
 
     /// An instance could not be started, or has ended without being stopped.
     pub fn failed(&mut self, now: Time, instance: Incarnation, effects: &mut Effects) {
-        if self.is_known(instance) {
+        // Whom the documents will name is not known while they are read.
+        if !self.knows_documents() || self.is_known(instance) {
             self.fail(instance);
             self.go_on(now, effects);
         }

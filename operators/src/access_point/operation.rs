@@ -133,10 +133,10 @@ impl Phase {
     }
 
     /// Whom publications have to wait for after the commit of the plan: nobody, with the strategy `live`.
-    fn taking_up(&self, epoch: Epoch) -> BTreeSet<Incarnation> {
+    fn taking_up(&self, next: &Topology) -> BTreeSet<Incarnation> {
         match self {
             Self::Closed { plan, .. }
-                if plan.next.epoch == epoch && plan.strategy == Strategy::Buffered =>
+                if plan.next == *next && plan.strategy == Strategy::Buffered =>
             {
                 plan.moves.iter().map(|moved| moved.to).collect()
             }
@@ -323,15 +323,16 @@ impl AccessPoint {
     /// Stamps the next epoch from here on: FLIP in every lane of both epochs, then what was held.
     fn flip(&mut self, now: Time, next: &Arc<Topology>, effects: &mut Effects) {
         let present = Arc::clone(self.phase.topology());
-        let opened = match &self.phase {
-            Phase::Prepared { plan, .. } | Phase::Closed { plan, .. } => plan.next.epoch,
-            Phase::Starting | Phase::Flowing { .. } | Phase::Buffering { .. } => present.epoch,
+        // The epoch of a plan that was given up, of which nothing was heard here, is used again by the next one.
+        let are_lanes_open = match &self.phase {
+            Phase::Prepared { plan, .. } | Phase::Closed { plan, .. } => plan.next == **next,
+            Phase::Starting | Phase::Flowing { .. } | Phase::Buffering { .. } => false,
         };
-        let taking_up = self.phase.taking_up(next.epoch);
+        let taking_up = self.phase.taking_up(next);
         let joining = next
             .incarnations(Layer::Matchers)
             .filter(|matcher| present.instance(*matcher).is_none());
-        if opened != next.epoch {
+        if !are_lanes_open {
             self.open_lanes(present.epoch, joining.clone(), effects);
         }
         // Who was lost may have been the last that was waited for.

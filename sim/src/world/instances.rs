@@ -171,13 +171,24 @@ impl World {
         true
     }
 
-    /// Who is stopped has no clients any more, unless it was taken for dead.
+    /// Who is stopped has no clients any more, unless it was taken for dead. A host that was taken for dead learns it by
+    /// that, and ends with all that runs there.
     pub(super) fn stop_instance(&mut self, instance: &Instance) {
+        let mut stopped = vec![instance.incarnation];
+        if self.dead.hosts.contains(&instance.host) {
+            let there = self.instances.all().map(|running| &running.instance);
+            let there = there.filter(|other| other.host == instance.host);
+            stopped.extend(there.map(|other| other.incarnation));
+        }
         if self.instances.get(instance.incarnation).is_some() {
             self.story.stops(self.now, instance);
-            self.lose_connections_of(instance.incarnation);
         }
-        self.instances.stop(instance.incarnation);
+        for incarnation in stopped {
+            if self.instances.get(incarnation).is_some() {
+                self.lose_connections_of(incarnation);
+            }
+            self.instances.stop(incarnation);
+        }
     }
 
     pub(super) fn feed_instance(&mut self, to: Incarnation, route: Route, cargo: Cargo) {

@@ -133,11 +133,20 @@ impl World {
 
     /// A connection point stops reading from a client, or goes on.
     pub(super) fn pause_reading(&mut self, id: ConnectionId, is_paused: bool) {
-        if let Some(connection) = self.connections.all.get_mut(&id)
-            && connection.is_open
-        {
+        let route = Route::Up(id);
+        let Some(connection) = self.connections.all.get_mut(&id) else {
+            return;
+        };
+        if connection.is_open {
             connection.is_paused = is_paused;
-            self.post.pause(Route::Up(id), is_paused);
+            self.post.pause(route, is_paused);
+        } else if is_paused {
+            let is_end = |cargo: &Cargo| matches!(cargo, Cargo::Up(FromClient::Closed));
+            let ends = self.post.holds(route, is_end);
+            self.post.remove(route);
+            if ends {
+                self.put(route, Cargo::Up(FromClient::Closed));
+            }
         }
     }
 

@@ -220,9 +220,13 @@ impl World {
 
     /// The store is back after a while; a demanding outage first wants to see that everything flowed without it.
     fn end_outage(&mut self) {
-        let Some(outage) = self.strikes.outage else {
+        let Some(outage) = &mut self.strikes.outage else {
             return;
         };
+        // Who has not heard of the last topology hears it from whoever leads: a leader that ends, and no quorum to find
+        // another one, are two failures at once.
+        outage.is_demanding &= self.cluster.leader().is_some();
+        let outage = *outage;
         let (step, at) = outage.until;
         if self.reach.steps < step && self.now < at {
             return;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use gomera_model::silbo::{ClientFrame, Refusal, ServerFrame};
-use gomera_model::{Generation, Incarnation, Layer, SessionId, SessionToken};
+use gomera_model::{Generation, Incarnation, Layer, SessionId, SessionToken, Time};
 use gomera_operators::{ConnectionId, Effect, FreshSession, Operator};
 
 use super::post::{FromClient, ToClient};
@@ -14,6 +14,8 @@ use crate::rng::Rng;
 #[derive(Debug, Default)]
 pub(super) struct Connections {
     all: BTreeMap<ConnectionId, Connection>,
+    /// When one was opened or lost last.
+    pub(super) changed_at: Time,
 }
 
 #[derive(Debug)]
@@ -73,6 +75,7 @@ impl World {
     /// A client wants a connection; chance says to where, and whether it comes about.
     pub(super) fn open_connection(&mut self, party: Party, generation: Generation) {
         let id = ConnectionId(self.connections.all.len() as u64 + 1);
+        self.connections.changed_at = self.now;
         let points = self.open_points();
         let comes_about = !points.is_empty() && !self.rng.per_mille(20);
         let point = if points.is_empty() {
@@ -197,6 +200,7 @@ impl World {
 
     /// What is not read of a stream when its connection ends is never read.
     fn end_up(&mut self, id: ConnectionId) {
+        self.connections.changed_at = self.now;
         let Some(connection) = self.connections.all.get_mut(&id) else {
             return;
         };

@@ -175,6 +175,9 @@ impl World {
         if self.instances.get(instance.incarnation).is_some() {
             self.story.stops(self.now, instance);
             self.lose_connections_of(instance.incarnation);
+            if instance.layer == Layer::ExitPoints {
+                self.history.exit_point_left();
+            }
         }
         self.instances.stop(instance.incarnation);
     }

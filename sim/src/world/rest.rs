@@ -15,10 +15,14 @@ impl World {
     /// with its connection is given the time to grow too old.
     pub(super) fn is_at_rest(&self) -> bool {
         let sleepers = self.wishes().count() as u64;
-        // The word that it has gone may have been held up until everything healed.
+        // A client that did not hear that its session has ended may have come once more.
         let forgotten_at = match self.load.last_ending {
             Time(0) => Time(0),
-            ending => ending.max(self.healed_at) + QUEUE_AGE_OFFLINE + Duration::from_secs(2),
+            ending => {
+                ending.max(self.connections.changed_at).max(self.healed_at)
+                    + QUEUE_AGE_OFFLINE
+                    + Duration::from_secs(2)
+            }
         };
         self.is_healing
             && self.post.is_still()

@@ -168,6 +168,20 @@ impl Coordinator {
         }
     }
 
+    /// With numbers of writes behind this one: the last of another coordinator of the same driver, the outcome of whose
+    /// writes may still come.
+    #[must_use]
+    pub fn numbering_writes_after(mut self, last: WriteId) -> Self {
+        self.last_write = last;
+        self
+    }
+
+    /// The last number that it gave to a write.
+    #[must_use]
+    pub fn last_write(&self) -> WriteId {
+        self.last_write
+    }
+
     /// With a rule taken away.
     #[must_use]
     pub fn with_rules(mut self, rules: Rules) -> Self {

@@ -6,14 +6,18 @@ use super::presence::Presence;
 use crate::holdings::Holdings;
 use crate::limits::{PUBLISHERS_MAX, PUBLISHERS_REMEMBERED_MAX};
 
+/// How much more than its window an access point may hold where publishers come, go and come back.
+const OVERSHOOT: usize = 4;
+
 impl AccessPoint {
     /// Adds what it holds now.
     pub fn holdings(&self, holdings: &mut Holdings) {
         let publishers = &self.publishers;
-        // Each publisher may always have one outstanding. A share that was given before others came is not taken back, nor
-        // is what came over a connection that is gone; so there may be twice as much as the window says.
+        // Each publisher may always have one outstanding. A share that was given before others came is not taken back, and
+        // what came over a connection that is gone is not counted against the share of the next one; so there may be some
+        // times as much as the window says.
         let window = publishers.window.notifications as usize + publishers.known.len();
-        let window = 2 * window;
+        let window = OVERSHOOT * window;
         holdings.bounded("notifications retained", self.retained.len(), window);
         holdings.passing("notifications of a batch", self.batch.len());
         holdings.passing("operations ahead of the topology", self.ahead.len());

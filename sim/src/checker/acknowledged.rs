@@ -19,8 +19,13 @@ pub(super) fn check(history: &History, breaches: &mut Vec<Breach>) {
                 continue;
             };
             let seq = seq_at(index);
-            let least = received.get(&(publisher, seq)).copied().unwrap_or(0);
-            let most = least + dropped(history, publication, (publisher, seq));
+            let received = received.get(&(publisher, seq)).copied().unwrap_or(0);
+            let least = if publication.is_uncounted {
+                0
+            } else {
+                received
+            };
+            let most = received + dropped(history, publication, (publisher, seq));
             if !(least..=most).contains(&matched) {
                 breaches.push(Breach {
                     promise: Promise::Miscounted,

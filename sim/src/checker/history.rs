@@ -43,6 +43,8 @@ pub struct Published {
     pub stamp: Option<Stamp>,
     /// Its acknowledgement.
     pub acknowledged: Option<Acknowledged>,
+    /// Whether an exit point left before it was acknowledged: what that one had counted may have gone with it.
+    pub is_uncounted: bool,
 }
 
 /// An acknowledgement as the publisher's application saw it.
@@ -122,6 +124,13 @@ impl History {
         self.deaths += 1;
     }
 
+    /// An exit point has left, perhaps before access points heard how much it had counted.
+    pub(crate) fn exit_point_left(&mut self) {
+        for published in self.publications.values_mut().flatten() {
+            published.is_uncounted |= published.acknowledged.is_none();
+        }
+    }
+
     /// Whether nobody died.
     pub(super) fn is_deathless(&self) -> bool {
         self.deaths == 0
@@ -139,17 +148,11 @@ impl History {
         newest.filter(|p| p.acknowledged.is_some()).count()
     }
 
-    /// A publication made between two moments that is not acknowledged.
-    pub(crate) fn unacknowledged(
-        &self,
-        (since, until): (Moment, Moment),
-    ) -> Option<(PublisherId, PublisherSeq)> {
-        self.publications.iter().find_map(|(publisher, all)| {
-            let open = all
-                .iter()
-                .position(|p| p.at > since && p.at < until && p.acknowledged.is_none())?;
-            Some((*publisher, seq_at(open)))
-        })
+    /// How many publications were made since a moment.
+    pub(crate) fn published_since(&self, since: Moment) -> usize {
+        let published = self.publications.values();
+        let newest = published.flat_map(|all| all.iter().rev().take_while(|p| p.at > since));
+        newest.count()
     }
 
     /// How many operations of sessions were asked for and answered since a moment.
@@ -179,6 +182,7 @@ impl History {
             at,
             stamp: None,
             acknowledged: None,
+            is_uncounted: false,
         });
         seq_at(published.len() - 1)
     }

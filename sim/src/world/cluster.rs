@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use gomera_coordinator::rules::Rules as Offices;
 use gomera_coordinator::{
     Coordinator, Effects, HostEntry, Layout, OperationRecord, Path, RequestId, Settings, Version,
+    WriteId,
 };
 use gomera_model::control::Report;
 use gomera_model::{Epoch, HostId, Incarnation, Layer, Time, Topology};
@@ -67,6 +68,8 @@ pub(super) struct Host {
     /// The hosts that there are, for a coordinator.
     pub(super) known_hosts: BTreeMap<HostId, HostEntry>,
     pub(super) leading: Option<Leading>,
+    /// Its last write when it led before.
+    pub(super) last_write: WriteId,
     /// The last report of each kind of each instance here.
     pub(super) reports: BTreeMap<Incarnation, Vec<Report>>,
 }
@@ -190,6 +193,7 @@ impl Host {
             leader: None,
             known_hosts: BTreeMap::new(),
             leading: None,
+            last_write: WriteId(0),
             reports: BTreeMap::new(),
         }
     }
@@ -214,9 +218,12 @@ impl Host {
 }
 
 impl Leading {
-    pub(super) fn new(cluster: &Cluster, term: Term) -> Self {
+    pub(super) fn new(cluster: &Cluster, term: Term, last_write: WriteId) -> Self {
+        let coordinator = Coordinator::new(cluster.settings.clone())
+            .with_rules(cluster.offices)
+            .numbering_writes_after(last_write);
         Self {
-            coordinator: Coordinator::new(cluster.settings.clone()).with_rules(cluster.offices),
+            coordinator,
             effects: Effects::new(),
             wish: None,
             term,

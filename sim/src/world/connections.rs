@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use gomera_model::silbo::{ClientFrame, Refusal, ServerFrame};
-use gomera_model::{Generation, Incarnation, Layer, SessionId, SessionToken};
+use gomera_model::{Generation, Incarnation, Layer, SessionId, SessionToken, Time};
 use gomera_operators::{ConnectionId, Effect, FreshSession, Operator};
 
 use super::post::{FromClient, ToClient};
@@ -14,6 +14,8 @@ use crate::rng::Rng;
 #[derive(Debug, Default)]
 pub(super) struct Connections {
     all: BTreeMap<ConnectionId, Connection>,
+    /// When one was opened or lost last.
+    pub(super) changed_at: Time,
 }
 
 #[derive(Debug)]
@@ -73,6 +75,7 @@ impl World {
     /// A client wants a connection; chance says to where, and whether it comes about.
     pub(super) fn open_connection(&mut self, party: Party, generation: Generation) {
         let id = ConnectionId(self.connections.all.len() as u64 + 1);
+        self.connections.changed_at = self.now;
         let points = self.open_points();
         let comes_about = !points.is_empty() && !self.rng.per_mille(20);
         let point = if points.is_empty() {
@@ -133,11 +136,20 @@ impl World {
 
     /// A connection point stops reading from a client, or goes on.
     pub(super) fn pause_reading(&mut self, id: ConnectionId, is_paused: bool) {
-        if let Some(connection) = self.connections.all.get_mut(&id)
-            && connection.is_open
-        {
+        let route = Route::Up(id);
+        let Some(connection) = self.connections.all.get_mut(&id) else {
+            return;
+        };
+        if connection.is_open {
             connection.is_paused = is_paused;
-            self.post.pause(Route::Up(id), is_paused);
+            self.post.pause(route, is_paused);
+        } else if is_paused {
+            let is_end = |cargo: &Cargo| matches!(cargo, Cargo::Up(FromClient::Closed));
+            let ends = self.post.holds(route, is_end);
+            self.post.remove(route);
+            if ends {
+                self.put(route, Cargo::Up(FromClient::Closed));
+            }
         }
     }
 
@@ -188,6 +200,7 @@ impl World {
 
     /// What is not read of a stream when its connection ends is never read.
     fn end_up(&mut self, id: ConnectionId) {
+        self.connections.changed_at = self.now;
         let Some(connection) = self.connections.all.get_mut(&id) else {
             return;
         };

@@ -182,6 +182,9 @@ impl World {
         }
         if self.instances.get(instance.incarnation).is_some() {
             self.story.stops(self.now, instance);
+            if instance.layer == Layer::ExitPoints {
+                self.history.exit_point_left();
+            }
         }
         for incarnation in stopped {
             if self.instances.get(incarnation).is_some() {

@@ -195,8 +195,8 @@ impl World {
             self.reach.successions += 1;
         }
         self.story.leads(now, id);
-        let mut leading = Leading::new(&self.cluster, term);
         let host = &self.cluster.hosts[&id];
+        let mut leading = Leading::new(&self.cluster, term, host.last_write);
         let (coordinator, effects) = (&mut leading.coordinator, &mut leading.effects);
         coordinator.started(now, effects);
         for entry in host.known_hosts.values() {
@@ -220,6 +220,7 @@ impl World {
         let is_newest = self.cluster.leader() == Some(id);
         if let Some(leading) = self.cluster.host(id).leading.take() {
             self.story.resigns(self.now, id);
+            self.cluster.host(id).last_write = leading.coordinator.last_write();
             if is_newest {
                 self.cluster.last = Some(Box::new(leading.coordinator));
             }

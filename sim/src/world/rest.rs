@@ -15,11 +15,14 @@ impl World {
     /// with its connection, or with its exit point, is given the time to grow too old where it is now.
     pub(super) fn is_at_rest(&self) -> bool {
         let sleepers = self.wishes().count() as u64;
-        // The word that it has gone may have been held up until everything healed.
-        let since = self.load.last_ending.max(self.cluster.told_at);
+        // The word that it has gone may have been held up until everything healed; a client that did not hear that its
+        // session has ended may have come once more.
+        let since = self.cluster.told_at.max(self.connections.changed_at);
         let forgotten_at = match self.load.last_ending {
             Time(0) => Time(0),
-            _ => since.max(self.healed_at) + QUEUE_AGE_OFFLINE + Duration::from_secs(2),
+            ending => {
+                ending.max(since).max(self.healed_at) + QUEUE_AGE_OFFLINE + Duration::from_secs(2)
+            }
         };
         self.is_healing
             && self.post.is_still()

@@ -55,18 +55,15 @@ impl World {
         })
     }
 
-    /// What was published between these moments, without a quorum, has had the time to be acknowledged.
-    pub(super) fn check_flowed(&mut self, times: (Moment, Moment)) {
-        if let Some((publisher, seq)) = self.history.unacknowledged(times) {
-            self.failures.push(Breach {
-                notification: Some((publisher, seq)),
-                ..Breach::general(
-                    Promise::Frozen,
-                    format!(
-                        "#{seq} of publisher {publisher} is not acknowledged while the store has no quorum"
-                    ),
-                )
-            });
+    /// Much time has gone by without a quorum, and clients do nothing more of their own accord: some of what they published
+    /// since then must have been acknowledged, if they published anything.
+    pub(super) fn check_flowed(&mut self, since: Moment) {
+        let published = self.history.published_since(since);
+        if published > 0 && self.history.acknowledged_since(since) == 0 {
+            let story = format!(
+                "{published} notifications were published while the store had no quorum, and none of them is acknowledged"
+            );
+            self.failures.push(Breach::general(Promise::Frozen, story));
         }
     }
 }

@@ -15,7 +15,7 @@ const SOON: u64 = 30;
 /// How fast a leader that lost its lease learns of it.
 const UNAWARE: u64 = 2;
 /// Steps, beyond its length, that a time without a quorum gives to what clients did in it: more than any pause or stall.
-const PATIENCE: u64 = 2500;
+const PATIENCE: u64 = 5000;
 /// Publications and requests made without a quorum that have to be answered before the store comes back.
 const FLOWING: usize = 3;
 
@@ -37,8 +37,6 @@ struct Outage {
     until: (u64, Time),
     /// Whether it lasts until it is seen that everything flows without the store.
     is_demanding: bool,
-    /// Step at which what was published until a moment is judged, where clients do nothing more.
-    judged: Option<(u64, Moment)>,
 }
 
 impl Strikes {
@@ -210,7 +208,6 @@ impl World {
             since: self.history.now(),
             until,
             is_demanding: self.rng.per_mille(500),
-            judged: None,
         });
         let hosts: Vec<_> = self.cluster.hosts.keys().copied().collect();
         for host in hosts {
@@ -220,9 +217,14 @@ impl World {
 
     /// The store is back after a while; a demanding outage first wants to see that everything flowed without it.
     fn end_outage(&mut self) {
-        let Some(outage) = self.strikes.outage else {
+        let Some(outage) = &mut self.strikes.outage else {
             return;
         };
+        // Who has not heard of the last topology hears it from whoever leads: a leader that ends, and no quorum to find
+        // another one, are two failures at once.
+        let is_led = self.cluster.leader().is_some() && self.cluster.topology().is_some();
+        outage.is_demanding &= is_led;
+        let outage = *outage;
         let (step, at) = outage.until;
         if self.reach.steps < step && self.now < at {
             return;
@@ -232,18 +234,7 @@ impl World {
             if !self.load_is_over() || self.reach.steps < step + PATIENCE {
                 return;
             }
-            let Some((due, judged)) = outage.judged else {
-                let judged = (self.reach.steps + PATIENCE, self.history.now());
-                self.strikes.outage = Some(Outage {
-                    judged: Some(judged),
-                    ..outage
-                });
-                return;
-            };
-            if self.reach.steps < due {
-                return;
-            }
-            self.check_flowed((outage.since, judged));
+            self.check_flowed(outage.since);
         }
         self.restore_quorum();
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use gomera_coordinator::limits::RETRY_AFTER;
-use gomera_coordinator::{Answer, Coordinator, Effects, RequestId, Settings};
+use gomera_coordinator::{Answer, Coordinator, Effects, RequestId, Settings, WriteId};
 use gomera_model::{HostId, Time};
 use tokio::sync::oneshot;
 
@@ -34,9 +34,9 @@ pub(super) enum Asker {
 }
 
 impl Leading {
-    pub(super) fn new(settings: Settings, term: Term) -> Self {
+    pub(super) fn new(settings: Settings, term: Term, last_write: WriteId) -> Self {
         Self {
-            coordinator: Coordinator::new(settings),
+            coordinator: Coordinator::new(settings).numbering_writes_after(last_write),
             effects: Effects::new(),
             wake_at: None,
             term,

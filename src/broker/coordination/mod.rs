@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use gomera_coordinator::{Answer, EmbeddedStore, Settings};
+use gomera_coordinator::{Answer, EmbeddedStore, Settings, WriteId};
 use gomera_model::control::Report;
 use gomera_model::{HostId, Incarnation, Time};
 use gomera_operators::matcher::CopyRate;
@@ -88,6 +88,7 @@ pub(crate) fn start(office: Office) -> std::io::Result<JoinHandle<()>> {
         hands: Hands::new(office.surroundings.clone(), office.doors, office.copy_rate),
         store,
         leading: None,
+        last_write: WriteId(0),
         cluster,
         surroundings: office.surroundings,
         window: office.window,
@@ -107,6 +108,8 @@ struct Working {
     hands: Hands,
     store: Store,
     leading: Option<Leading>,
+    /// The last write of this host when it led before: its outcome may still come.
+    last_write: WriteId,
     cluster: Option<Cluster>,
     surroundings: Surroundings,
     window: Arc<Window>,
@@ -257,7 +260,7 @@ impl Working {
 
     /// Leads from now on.
     fn lead(&mut self, now: Time, term: Term) {
-        let mut leading = Leading::new(self.settings.clone(), term);
+        let mut leading = Leading::new(self.settings.clone(), term, self.last_write);
         let (coordinator, effects) = (&mut leading.coordinator, &mut leading.effects);
         coordinator.started(now, effects);
         match &mut self.cluster {
@@ -283,6 +286,7 @@ impl Working {
             return;
         };
         tracing::info!(term = leading.term.0, "this host leads no longer");
+        self.last_write = leading.coordinator.last_write();
         for (asker, answer) in leading.resign() {
             self.give(asker, answer);
         }

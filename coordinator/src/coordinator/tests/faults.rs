@@ -434,3 +434,22 @@ fn an_operation_that_lost_everyone_is_in_nobodys_way() {
         }
     }
 }
+
+/// A host that leads again hears of a write that it made when it led before: that is not the outcome of its present one.
+#[test]
+fn the_outcome_of_an_earlier_write_of_the_same_host_is_nobodys() {
+    let mut world = World::running();
+    world.fates = vec![Fate::Silent].into();
+    world.scale(1, matchers(3));
+    let before = world.coordinator.last_write();
+    world.lead();
+    world.coordinator = world.coordinator.clone().numbering_writes_after(before);
+    world.run();
+    world.told.clear();
+    world.fates = vec![Fate::Silent].into();
+    world.scale(2, matchers(2));
+    assert!(world.coordinator.last_write() > before);
+    world.input(|c, now, effects| c.written(now, before, Ok(vec![Version(1)]), effects));
+    world.run();
+    assert_eq!(world.told, [], "nothing is written, so nobody is told");
+}

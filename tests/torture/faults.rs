@@ -100,7 +100,12 @@ impl Fault {
             *chance.one_of(&drawn)
         };
         let count = fleet.sites.len();
-        let site = chance.below(count);
+        // The death of a host on which nothing runs says nothing.
+        let busy = fleet.busy();
+        let site = match options.takeovers && !busy.is_empty() {
+            true => *chance.one_of(&busy),
+            false => chance.below(count),
+        };
         let other = (site + 1 + chance.below(count - 1)) % count;
         let (from, to) = match options.takeovers {
             true => TAKEOVER_MS,

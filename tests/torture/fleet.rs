@@ -179,6 +179,14 @@ impl Fleet {
         urls.collect()
     }
 
+    /// Where hosts are asked.
+    pub(crate) fn admins(&self) -> Vec<String> {
+        let sites = self.sites.iter();
+        sites
+            .map(|site| format!("http://{}", site.admin()))
+            .collect()
+    }
+
     /// The authority that clients believe.
     pub(crate) fn authority(&self) -> PathBuf {
         self.sites[0].files().join("ca.pem")
@@ -198,6 +206,21 @@ impl Fleet {
             first.get_or_insert(topology);
         }
         first
+    }
+
+    /// The places of hosts on which something runs.
+    pub(crate) fn busy(&self) -> Vec<usize> {
+        let topology = self.topology().unwrap_or_default();
+        let hosts = topology["hosts"].as_array();
+        let runs = |host: &&Value| host["instances"].as_u64() > Some(0);
+        let names = hosts
+            .into_iter()
+            .flatten()
+            .filter(runs)
+            .map(|host| host["name"].as_str());
+        let names: BTreeSet<_> = names.collect();
+        let is_busy = |index: &usize| names.contains(&Some(self.sites[*index].name().as_str()));
+        (0..self.sites.len()).filter(is_busy).collect()
     }
 
     /// The place of the host that leads.

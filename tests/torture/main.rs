@@ -20,6 +20,7 @@ mod options;
 mod record;
 mod report;
 mod round;
+mod verifying;
 
 #[path = "../ensemble/mod.rs"]
 mod ensemble;

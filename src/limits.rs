@@ -105,6 +105,8 @@ pub const ALONE_LATER: Duration = Duration::from_secs(2);
 pub const SPLIT_MAX: Duration = Duration::from_secs(5);
 /// What was asked of the store for a silent host is asked again after this.
 pub const ASK_STORE_EVERY: Duration = Duration::from_secs(1);
+/// How often a host looks whether it was to be emptied and is.
+pub const DRAINED_LOOK_EVERY: Duration = Duration::from_millis(200);
 /// How often the other hosts are shown what has changed.
 pub const VIEW_EVERY: Duration = Duration::from_millis(100);
 /// A question to the leader is answered within this time, or whoever asked is told to come again.

@@ -13,7 +13,7 @@ mod relay;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::Output;
+use std::process::{Command, Output};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -22,7 +22,7 @@ use ensemble::{Ensemble, free_ports};
 use gomera::certificates::{Certificates, ClusterCertificates};
 use gomera::limits::LINK_IDLE_MAX;
 use gomera_model::{link, silbo};
-use process::{Broker, Directory, PATIENCE, Process};
+use process::{Broker, Directory, PATIENCE, Process, gomera};
 use quinn::crypto::rustls::QuicClientConfig;
 use relay::Relay;
 use rustls::ClientConfig;
@@ -95,7 +95,25 @@ impl Cluster {
 
     /// A subscriber at one host that ends when it has all of a source.
     fn subscribe(&self, host: usize, source: &str) -> Process {
-        let (broker, directory) = &self.hosts[host];
+        self.subscribe_at(&self.hosts[host].0.url(), source)
+    }
+
+    /// All servers, this one first.
+    fn servers_from(&self, first: usize) -> String {
+        let all = self.hosts.iter().map(|(broker, _)| broker.url());
+        let mut all: Vec<_> = all.collect();
+        all.rotate_left(first);
+        all.join(",")
+    }
+
+    /// A client command with the certificates of the first host.
+    fn client(&self, command: &str, servers: &str) -> Command {
+        let mut client = gomera(self.hosts[0].1.path());
+        client.args([command, "--server", servers]);
+        client
+    }
+
+    fn subscribe_at(&self, servers: &str, source: &str) -> Process {
         let filter = format!("source = '{source}'");
         let arguments = [
             "--json",
@@ -105,12 +123,19 @@ impl Cluster {
             "60",
             &filter,
         ];
-        broker.subscribe(directory.path(), &arguments)
+        let process = Process::start(self.client("subscribe", servers).args(arguments));
+        let first = process.json();
+        assert!(first["subscribed"].is_array(), "{first}");
+        process
     }
 
     /// A source at one host, for some seconds.
     fn publish(&self, host: usize, source: &str) -> Process {
-        let (broker, directory) = &self.hosts[host];
+        self.publish_at(&self.hosts[host].0.url(), source)
+    }
+
+    fn publish_at(&self, servers: &str, source: &str) -> Process {
+        let directory = &self.hosts[0].1;
         let lines: String = (1..=COUNT)
             .map(|number| {
                 format!(
@@ -120,7 +145,7 @@ impl Cluster {
             })
             .collect();
         let file = directory.file(&format!("{source}.ndjson"), lines.as_bytes());
-        let mut command = broker.client(directory.path(), "publish");
+        let mut command = self.client("publish", servers);
         command.args(["--json", "--rate", RATE]).arg(file);
         Process::start(&mut command)
     }
@@ -466,4 +491,75 @@ async fn meet(
         .peer_identity()?
         .downcast::<Vec<CertificateDer<'_>>>();
     Some(shown.ok()?[0].clone().into_owned())
+}
+
+/// As in a rolling upgrade: a host is emptied under load, ends by itself, and comes back as another one.
+#[test]
+fn a_host_is_emptied_and_ends_while_everything_flows() {
+    let each = [
+        "--connection-points",
+        "3",
+        "--access-points",
+        "3",
+        "--matchers",
+        "3",
+        "--exit-points",
+        "3",
+    ];
+    let mut cluster = Cluster::start("drain", &[each.as_slice(); 3]);
+    let topology = cluster.topology(0);
+    assert_eq!(topology["whole"], true, "{topology:#}");
+    assert_eq!(topology["survives"], "nothing", "before recovery is proved");
+    let why = topology["survives_why"][0].as_str().unwrap();
+    assert!(why.ends_with("survives: host"), "{why}");
+    let leader = (1..=3).find(|id| leads(&cluster.topology(0), *id)).unwrap();
+    // The leader itself is the hardest: another one has to go on behind it. And its clients have to go elsewhere.
+    let going = usize::try_from(leader).unwrap() - 1;
+    let servers = cluster.servers_from(going);
+    let mut subscriber = cluster.subscribe_at(&servers, "it");
+    let mut publisher = cluster.publish_at(&servers, "it");
+    let asked = (going + 1) % 3;
+    let id = leader.to_string();
+    let drained = cluster.ask(asked, &["host", "drain", &id, "--wait"]);
+    assert!(drained.status.success(), "{drained:?}");
+    let said: Value = serde_json::from_slice(&drained.stdout).unwrap();
+    assert_eq!(said["ended"], true, "{said}");
+    let (status, _) = cluster.hosts[going].0.process.end();
+    assert!(status.success(), "it ends by itself, with 0");
+    let topology = cluster.wait_for(asked, |topology| {
+        topology["available"] == true && topology["whole"] == true
+    });
+    let hosts = topology["hosts"].as_array().unwrap();
+    assert_eq!(hosts.len(), 2, "{topology:#}");
+    for (layer, instances) in topology["layers"].as_object().unwrap() {
+        assert_eq!(instances.as_array().unwrap().len(), 3, "{layer}");
+    }
+    let refused = cluster.ask(asked, &["host", "drain", &id]);
+    assert!(!refused.status.success(), "it is no host any more");
+    let zookeeper = cluster.ensemble.address("/gomera");
+    let (host, directory) = &mut cluster.hosts[going];
+    let began = Instant::now();
+    *host = start_host(directory, &zookeeper, "3", &each);
+    let listens = began.elapsed();
+    cluster.wait_for(going, |topology| topology["ready"] == true);
+    println!(
+        "a host listens after {listens:?}, is ready after {:?}",
+        began.elapsed()
+    );
+    let taken = cluster.ask(asked, &["scale", "matchers=3", "--wait"]);
+    assert!(taken.status.success(), "{taken:?}");
+    let topology = cluster.topology(asked);
+    let matchers = topology["layers"]["matchers"].as_array().unwrap();
+    assert!(
+        matchers.iter().any(|matcher| matcher["host"] == 4),
+        "the next operation uses the new host: {topology:#}"
+    );
+    check(&mut publisher, &mut subscriber);
+}
+
+fn leads(topology: &Value, id: u64) -> bool {
+    let hosts = topology["hosts"].as_array().unwrap();
+    hosts
+        .iter()
+        .any(|host| host["id"] == id && host["leads"] == true)
 }

@@ -75,3 +75,13 @@ pub struct Load {
     /// Their bytes in canonical form.
     pub bytes: u64,
 }
+
+/// The layer's name in JSON.
+pub(crate) fn layer_name(layer: Layer) -> &'static str {
+    match layer {
+        Layer::ConnectionPoints => "connection_points",
+        Layer::AccessPoints => "access_points",
+        Layer::Matchers => "matchers",
+        Layer::ExitPoints => "exit_points",
+    }
+}

@@ -33,8 +33,9 @@ pub mod request;
 pub mod rules;
 pub mod store;
 mod stored;
+mod wholeness;
 
-pub use coordinator::{Coordinator, CoordinatorStats};
+pub use coordinator::{Coordinator, CoordinatorStats, Holding};
 pub use document::{Document, Path, Put, Stored, Version, WriteError, WriteId};
 pub use effect::{Effect, Effects};
 pub use host::{HostEntry, Layout, Load, Settings};
@@ -43,3 +44,4 @@ pub use record::{
 };
 pub use request::{Answer, DryRun, Impossible, RequestId, ScaleRequest};
 pub use store::EmbeddedStore;
+pub use wholeness::{Missing, Survival, Survives, Weakness};

@@ -11,6 +11,8 @@ pub const RETIRED_MAX: usize = 1024;
 pub const INSTANCES_MAX: u32 = 256;
 /// Bytes of a reason and of an idempotency key: they stand in a document that must stay small.
 pub const TEXT_BYTES_MAX: usize = 512;
+/// Hosts remembered as emptied: far more than are on their way out at once.
+pub const DRAINING_MAX: usize = 64;
 /// Requests that wait for the outcome of one write; more are told to come again.
 pub const WAITING_MAX: usize = 64;
 /// What a client is told to wait when the store does not answer.

@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use gomera_model::control::Strategy;
-use gomera_model::{Incarnation, Layer, OperationId};
+use gomera_model::{HostId, Incarnation, Layer, OperationId};
 use serde::{Deserialize, Serialize};
 
 /// An operation as people and programs see it.
@@ -26,6 +26,9 @@ pub struct OperationRecord {
     /// Who was lost and is replaced by it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lost: Vec<Incarnation>,
+    /// The host that is emptied by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drains: Option<HostId>,
     /// Why what was still to come does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub then_not: Option<String>,

@@ -67,6 +67,11 @@ impl Reports {
         }
     }
 
+    /// Of how many instances words are kept.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Forgets everyone else.
     pub(crate) fn keep(&mut self, is_there: impl Fn(Incarnation) -> bool) {
         self.0.retain(|from, _| is_there(*from));

@@ -8,11 +8,13 @@ use core::time::Duration;
 
 use gomera_model::control::Strategy;
 use gomera_model::time::Timestamp;
-use gomera_model::{Epoch, Incarnation, Layer, OperationId};
+use gomera_model::{Epoch, HostId, Layer, OperationId};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::host::layer_name;
 use crate::record::{Expectation, OperationRecord, Resize, Wishes};
+use crate::wholeness::Missing;
 
 /// A request, numbered by the driver, which finds the asker by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -44,15 +46,31 @@ pub enum Answer {
     Unchanged,
     /// To `scale`: what would be done (200).
     Plan(Box<DryRun>),
-    /// To `scale`: one operation at a time (409).
+    /// To `scale` and `drain`: one operation at a time (409).
     Busy(OperationId),
-    /// To `scale`: this cannot be (422).
+    /// To `scale` and `drain`: this cannot be (422).
     Impossible(Impossible),
     /// To either: the documents cannot be read or written now; what was asked may or may not be done yet (503).
     Unavailable {
         /// When to ask again.
         retry_after: Duration,
     },
+    /// To `scale`: not everything is whole, and did not become so in time (503).
+    NotWhole {
+        /// What is missing.
+        why: Missing,
+        /// When to ask again.
+        retry_after: Duration,
+    },
+    /// To `drain`: the host is being emptied, or is empty and may go (202).
+    Draining {
+        /// Which.
+        host: HostId,
+        /// How many instances the topology still has there.
+        instances: u32,
+    },
+    /// To `drain`: there is no such host (404).
+    NoSuchHost(HostId),
     /// To `abort`: it is aborted (204).
     Aborted(OperationId),
     /// To `abort`: it is committed, and goes forward (409).
@@ -109,9 +127,17 @@ pub enum Impossible {
     /// The key belongs to another request.
     #[error("the idempotency key was used for another request, operation {0}")]
     KeyUsed(OperationId),
-    /// An instance has ended that is still part of the topology.
-    #[error("instance {0} has failed and is not replaced: nothing can be scaled")]
-    NotWhole(Incarnation),
+    /// Nobody else could run what it runs.
+    #[error("host {host} is the last that may run {}: it cannot be emptied", layer_name(*.layer))]
+    LastHost {
+        /// Which.
+        host: HostId,
+        /// Which layer.
+        layer: Layer,
+    },
+    /// Nobody else could lead.
+    #[error("host {0} is the last that may lead: it cannot be emptied")]
+    LastCoordinator(HostId),
 }
 
 /// What an operation would do.
@@ -127,14 +153,4 @@ pub struct DryRun {
     pub slots_moved: u64,
     /// What that is expected to take; absent while the instances have not said what they hold.
     pub expected: Option<Expectation>,
-}
-
-/// The layer's name in JSON.
-fn layer_name(layer: Layer) -> &'static str {
-    match layer {
-        Layer::ConnectionPoints => "connection_points",
-        Layer::AccessPoints => "access_points",
-        Layer::Matchers => "matchers",
-        Layer::ExitPoints => "exit_points",
-    }
 }

@@ -5,7 +5,7 @@
 /// A rule of the coordinator. Each is necessary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
-    /// A number is given to one operation only.
+    /// A number is given to one operation only, also where that was aborted.
     FreshOperations,
     /// An incarnation is given to one instance only, also where its operation was aborted.
     FreshIncarnations,

@@ -3,7 +3,7 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use gomera_model::{Epoch, Topology};
+use gomera_model::{Epoch, Incarnation, Topology};
 
 /// Topologies from the oldest that a stamp may name to the newest, without a hole.
 #[derive(Clone, Debug, Default)]
@@ -45,6 +45,12 @@ impl Epochs {
             .iter()
             .find(|topology| topology.epoch == epoch)
             .expect("an epoch is kept until no stamp can name it")
+    }
+
+    /// Whether the newest topology says that an instance must no longer be listened to, whatever it thinks itself.
+    pub(crate) fn retires(&self, instance: Incarnation) -> bool {
+        let newest = self.0.last();
+        newest.is_some_and(|newest| newest.is_retired(instance))
     }
 
     /// All that are kept, oldest first.

@@ -10,6 +10,7 @@ use crate::access_point::AccessPoint;
 use crate::connection_point::ConnectionPoint;
 use crate::effect::Effects;
 use crate::exit_point::ExitPoint;
+use crate::holdings::Holdings;
 use crate::matcher::Matcher;
 
 /// An operator of any layer.
@@ -93,6 +94,16 @@ impl Operator {
             Self::AccessPoint(point) => point.epoch(),
             Self::Matcher(matcher) => matcher.epoch(),
             Self::ExitPoint(point) => point.epoch(),
+        }
+    }
+
+    /// Adds what it holds now, of every kind that could grow.
+    pub fn holdings(&self, holdings: &mut Holdings) {
+        match self {
+            Self::ConnectionPoint(point) => point.holdings(holdings),
+            Self::AccessPoint(point) => point.holdings(holdings),
+            Self::Matcher(matcher) => matcher.holdings(holdings),
+            Self::ExitPoint(point) => point.holdings(holdings),
         }
     }
 

@@ -69,11 +69,15 @@ pub enum Rule {
     /// An access point refuses operations of a connection point that has not read the last cut: they are repeated behind
     /// those that were lost, and must not overtake them.
     RefuseOperationsBeforeCut,
+    /// Nobody listens to an instance that the topology has retired, whatever it thinks itself.
+    RefuseRetired,
+    /// What an exit point takes away itself it asks for again where an access point or a matcher was lost.
+    RemoveAgain,
 }
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 32] = [
         Self::VisibilityFilter,
         Self::JoinUnderStamp,
         Self::ReleaseAfterEveryFlip,
@@ -104,6 +108,8 @@ impl Rule {
         Self::RestoreBeforeMatching,
         Self::DropBeyondPrimary,
         Self::RefuseOperationsBeforeCut,
+        Self::RefuseRetired,
+        Self::RemoveAgain,
     ];
 }
 

@@ -523,6 +523,6 @@ fn a_plan_that_comes_while_publications_wait_costs_none_of_them() {
     point.turn_ended(NOW, &mut effects);
     assert_eq!(
         outcome(&mut effects),
-        "Confirmed, Notifications to 4, Notifications to 5, Published to 1, Settled"
+        "Confirmed, Notifications to 4, Notifications to 5, Published to 1"
     );
 }

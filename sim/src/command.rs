@@ -16,6 +16,8 @@ gomera-sim: whole clusters in one thread, from one seed
   --hosts N                 with either: so many hosts, whatever the seed draws; with two, exit points have backups
   --deaths N                with either: so many instances die, one after the other
   --mortal LAYER|hosts      with either: only instances of this layer die, or whole hosts do
+  --calm                    with either: nothing goes wrong with hosts and store, whatever the seed draws
+  --threads N               with --seeds: on so many threads instead of one a core; the result is the same
   --mutants                 proves that every mutant is caught
 
 Exit codes: 0 all is well, 2 wrong usage, 3 a promise is broken, or a mutant was not caught.";
@@ -67,6 +69,10 @@ pub(crate) struct How {
     pub(crate) deaths: Option<u64>,
     /// Who may die, if not everybody may.
     pub(crate) mortal: Option<Mortal>,
+    /// Whether nothing goes wrong with hosts and store.
+    pub(crate) is_calm: bool,
+    /// On how many threads.
+    pub(crate) threads: Option<u64>,
 }
 
 impl How {
@@ -81,6 +87,7 @@ impl How {
                 .map(|deaths| u32::try_from(deaths).unwrap_or(u32::MAX))
                 .or(options.deaths),
             mortal: self.mortal.or(options.mortal),
+            is_calm: self.is_calm || options.is_calm,
             ..options
         }
     }
@@ -101,7 +108,10 @@ impl How {
         });
         let hosts = self.hosts.map(|hosts| format!(" --hosts {hosts}"));
         let deaths = self.deaths.map(|deaths| format!(" --deaths {deaths}"));
-        let parts = [mutant, layer, hosts, deaths, mortal].into_iter().flatten();
+        let calm = self.is_calm.then(|| " --calm".to_owned());
+        let parts = [mutant, layer, hosts, deaths, mortal, calm]
+            .into_iter()
+            .flatten();
         parts.collect()
     }
 }
@@ -129,6 +139,8 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Task, String> {
             "--mortal" => how.mortal = Some(mortal(words.next())?),
             "--hosts" => how.hosts = Some(number(word, words.next())?),
             "--layer" => how.layer = Some(layer(words.next())?),
+            "--calm" => how.is_calm = true,
+            "--threads" => how.threads = Some(number(word, words.next())?),
             "--trace" => is_told = true,
             "--all" => is_all = true,
             "--mutants" => is_mutants = true,

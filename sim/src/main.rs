@@ -1,14 +1,16 @@
 //! Runs seeds, tells one, or proves that mutants are caught.
 
 mod command;
+mod many;
 
 use std::io::Write as _;
 use std::process::{Command, ExitCode, Stdio};
-use std::time::Instant;
+use std::thread::available_parallelism;
 
 use gomera_sim::{Chapter, MUTANTS, Mutant, Reach, Verdict, run, tell};
 
 use command::{How, Task, USAGE, parse};
+use many::Broken;
 
 /// A promise was broken, or a mutant was not caught.
 const BROKEN: u8 = 3;
@@ -32,30 +34,37 @@ fn main() -> ExitCode {
     }
 }
 
-/// Runs seeds until one breaks a promise.
+/// Runs seeds on all cores until one breaks a promise.
 fn seeds(from: u64, count: u64, how: How) -> ExitCode {
-    let options = how.options();
-    let mut total = Reach::default();
-    let begin = Instant::now();
-    for seed in from..from.saturating_add(count) {
-        say_the_seed_on_panic(seed, how);
-        let verdict = run(seed, &options);
-        if !verdict.breaches.is_empty() {
-            print_breaches(&verdict, how);
-            return ExitCode::from(BROKEN);
+    let threads = how
+        .threads
+        .map(|threads| usize::try_from(threads).unwrap_or(1));
+    let cores = || available_parallelism().map_or(1, usize::from);
+    let threads = threads.unwrap_or_else(cores).max(1);
+    match many::run_all((from, count), &how.options(), threads, say) {
+        Ok(total) => {
+            say(&format!(
+                "{count} seeds from {from}: no promise broken\n{total}"
+            ));
+            if total.void == count {
+                say("void: nothing was in flight at any commit, so this proves nothing");
+            }
+            ExitCode::SUCCESS
         }
-        total += &verdict.reach;
+        Err(failure) => {
+            match failure.how {
+                Broken::Promise(verdict) => print_breaches(&verdict, how),
+                Broken::Panic(panic) => {
+                    let repeat = repeat(failure.seed, how);
+                    say(&format!(
+                        "seed {}: failed: {panic}\nto see it again: {repeat}",
+                        failure.seed
+                    ));
+                }
+            }
+            ExitCode::from(BROKEN)
+        }
     }
-    let seconds = begin.elapsed().as_secs_f64();
-    say(&format!(
-        "{count} seeds from {from}: no promise broken\n{total}"
-    ));
-    #[expect(clippy::cast_precision_loss, reason = "rates are for people")]
-    let (seeds_rate, steps_rate) = (count as f64 / seconds, total.steps as f64 / seconds);
-    say(&format!(
-        "{seconds:.1} s, {seeds_rate:.1} seeds/s, {steps_rate:.0} steps/s"
-    ));
-    ExitCode::SUCCESS
 }
 
 /// Runs all seeds, and names those that break a promise.
@@ -108,6 +117,9 @@ fn told(seed: u64, how: How) -> ExitCode {
         "AN OPERATION: ANOTHER NUMBER OF MATCHERS, UNDER LOAD",
     );
     say(&format!("\nWHAT THE RUN REACHED\n\n{}", outcome.reach));
+    if outcome.reach.void > 0 {
+        say("void: nothing was in flight at any commit, so this proves nothing");
+    }
     say(&format!("seed {seed}: no promise broken"));
     ExitCode::SUCCESS
 }

@@ -1,6 +1,7 @@
 //! The mutants: the protocol with one rule taken away. Each must be caught by the checkers; one that is not shows that a
 //! checker sees nothing, or that the rule is not needed.
 
+use gomera_coordinator::rules::{Rule as Office, Rules as Offices};
 use gomera_model::Layer;
 use gomera_operators::rules::{Rule, Rules};
 
@@ -18,6 +19,8 @@ pub struct Mutant {
     /// Seeds, from 1, within which it must be caught: so many that, by its share of wrong runs, one of ten thousand
     /// such series misses it.
     pub seeds_max: u64,
+    /// Whether it is caught only where hosts and store fail.
+    pub needs_faults: bool,
 }
 
 /// Where the rule is.
@@ -25,8 +28,10 @@ pub struct Mutant {
 pub enum Broken {
     /// In the operators.
     Operators(Rule),
-    /// In the coordinator, which is lied to.
-    Coordinator(Forgery),
+    /// In the coordinator, which is lied to, or in what it stands on.
+    Forged(Forgery),
+    /// In the coordinator.
+    Coordinator(Office),
 }
 
 /// All that the suite proves to be caught.
@@ -50,6 +55,16 @@ pub const MUTANTS: &[Mutant] = &[
     mutant("hand-over-open", Rule::CloseBeforeHandOver, 80).of(Layer::AccessPoints),
     mutant("serve-older-connections", Rule::FenceOlderGeneration, 120).of(Layer::AccessPoints),
     mutant("leave-before-empty", Rule::EmptyBeforeLeaving, 70).of(Layer::AccessPoints),
+    lie("acknowledge-at-first", Forgery::Released, 100).of(Layer::ExitPoints),
+    office("operations-twice", Office::FreshOperations, 100),
+    office("incarnations-twice", Office::FreshIncarnations, 300),
+    office("remember-after-unknown", Office::ReadAfterUnknown, 300),
+    office("ignore-conflicts", Office::HeedConflicts, 300),
+    office("abort-committed", Office::AbortBeforeCommit, 300),
+    office("tell-before-writing", Office::WriteBeforeTelling, 300),
+    office("stop-nobody", Office::StopTheSuperfluous, 100),
+    lie("write-without-versions", Forgery::Unversioned, 1000).in_faults(),
+    lie("obey-stale-leaders", Forgery::StaleLeader, 1000).in_faults(),
 ];
 
 /// Those that are too rare for the suite; their names work on the command line. Seed 1113 catches `register-early`, and
@@ -70,6 +85,14 @@ impl Mutant {
         Self { layer, ..self }
     }
 
+    /// The same where hosts and store fail.
+    const fn in_faults(self) -> Self {
+        Self {
+            needs_faults: true,
+            ..self
+        }
+    }
+
     /// The mutant of this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
@@ -84,11 +107,17 @@ impl Mutant {
             Broken::Operators(rule) => Options {
                 rules: Rules::without(rule),
                 focus: Some(self.layer),
+                is_calm: true,
                 ..Options::default()
             },
-            Broken::Coordinator(forgery) => Options {
+            Broken::Forged(forgery) => Options {
                 forgery: Some(forgery),
                 focus: Some(self.layer),
+                is_calm: !self.needs_faults,
+                ..Options::default()
+            },
+            Broken::Coordinator(rule) => Options {
+                offices: Offices::without(rule),
                 ..Options::default()
             },
         }
@@ -101,14 +130,26 @@ const fn mutant(name: &'static str, rule: Rule, seeds_max: u64) -> Mutant {
         broken: Broken::Operators(rule),
         layer: Layer::Matchers,
         seeds_max,
+        needs_faults: false,
     }
 }
 
 const fn lie(name: &'static str, forgery: Forgery, seeds_max: u64) -> Mutant {
     Mutant {
         name,
-        broken: Broken::Coordinator(forgery),
+        broken: Broken::Forged(forgery),
         layer: Layer::Matchers,
         seeds_max,
+        needs_faults: false,
+    }
+}
+
+const fn office(name: &'static str, rule: Office, seeds_max: u64) -> Mutant {
+    Mutant {
+        name,
+        broken: Broken::Coordinator(rule),
+        layer: Layer::Matchers,
+        seeds_max,
+        needs_faults: false,
     }
 }

@@ -9,7 +9,7 @@ use gomera_model::control::Report;
 use gomera_model::lane::{ExitPointFrame, LaneFrame, MatcherFrame};
 use gomera_model::{Epoch, Layer, OperationNumber};
 
-use crate::checker::History;
+use crate::checker::{Bounds, History};
 use crate::faults::Fault;
 
 macro_rules! reach {
@@ -25,6 +25,8 @@ macro_rules! reach {
             pub faults: BTreeMap<Fault, u64>,
             /// How often operations of each layer entered each phase.
             pub phases: BTreeMap<(Layer, PhaseName), u64>,
+            /// The most that one instance ever held of each kind.
+            pub marks: BTreeMap<&'static str, usize>,
         }
 
         impl AddAssign<&Self> for Reach {
@@ -33,6 +35,10 @@ macro_rules! reach {
                 add(&mut self.hits, &other.hits);
                 add(&mut self.faults, &other.faults);
                 add(&mut self.phases, &other.phases);
+                for (what, count) in &other.marks {
+                    let mark = self.marks.entry(what).or_default();
+                    *mark = (*mark).max(*count);
+                }
             }
         }
 
@@ -198,6 +204,10 @@ impl Reach {
             let count = self.faults.get(&fault).copied().unwrap_or(0);
             writeln!(f, "{count:>12}  {}", fault.words())?;
         }
+        writeln!(f, "\nThe most that one instance held:")?;
+        for (what, count) in &self.marks {
+            writeln!(f, "{count:>12}  {what}")?;
+        }
         if self.hits.is_empty() {
             return Ok(());
         }
@@ -224,7 +234,8 @@ impl Reach {
     }
 
     /// The run is over.
-    pub(crate) fn finish(&mut self, history: &History) {
+    pub(crate) fn finish(&mut self, history: &History, bounds: &Bounds) {
+        self.marks.clone_from(bounds.marks());
         self.published = history.publishers().map(|(_, p)| p.len() as u64).sum();
         for (_, session) in history.sessions() {
             self.delivered += session.deliveries.len() as u64;

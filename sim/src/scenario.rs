@@ -1,5 +1,6 @@
 //! What kind of run a seed gives: how large the cluster is, how much happens, how unkind the weather.
 
+use gomera_coordinator::rules::Rules as Offices;
 use gomera_model::Layer;
 use gomera_operators::access_point::Window;
 use gomera_operators::rules::Rules;
@@ -82,6 +83,8 @@ pub struct Scenario {
 pub struct Options {
     /// Which rules of the protocol hold in the operators.
     pub rules: Rules,
+    /// Which rules hold in the coordinators.
+    pub offices: Offices,
     /// What the coordinator is told that is not so.
     pub forgery: Option<Forgery>,
     /// The only layer that is scaled, instead of those that the seed draws.
@@ -120,6 +123,8 @@ pub enum Forgery {
     Filled,
     /// When one access point has flipped, whoever leaves is said to be empty.
     Emptied,
+    /// When one exit point says how far it has released, all are said to be that far.
+    Released,
     /// The store writes without looking at versions.
     Unversioned,
     /// Hosts obey leaders that lead no longer.

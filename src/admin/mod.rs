@@ -2,6 +2,7 @@
 //!
 //! It speaks for the broker of this process. Errors are `application/problem+json` (RFC 9457).
 
+use std::borrow::Cow;
 use std::future::{self, Ready};
 use std::net::SocketAddr;
 
@@ -15,12 +16,14 @@ use tokio::net::TcpListener;
 use crate::broker::Broker;
 use crate::limits::ADMIN_BODY_BYTES_MAX;
 
+mod hosts;
 mod load;
 mod operations;
 mod problem;
 mod scale;
 mod topology;
 
+pub use hosts::DrainReport;
 pub use load::{InstanceLoad, LoadReport, OverloadReport, SpreadReport};
 pub use operations::OperationsReport;
 pub use problem::Problem;
@@ -92,6 +95,7 @@ fn router(broker: Broker) -> Router {
         .route("/v1/topology", get(topology::show))
         .route("/v1/load", get(load::show))
         .route("/v1/scale", post(scale::ask))
+        .route("/v1/hosts/{id}/drain", post(hosts::drain))
         .route("/v1/operations", get(operations::list))
         .route(
             "/v1/operations/{id}",
@@ -110,9 +114,15 @@ fn live() -> Ready<Response> {
 fn ready(State(broker): State<Broker>) -> Ready<Result<Response, Problem>> {
     let not_ready = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready");
     let view = broker.view();
+    let whole = match &view.missing {
+        None => "everything is whole".to_owned(),
+        Some(missing) => format!("not everything is whole: {missing}"),
+    };
     future::ready(match (view.is_ready, view.is_available) {
-        (true, true) => Ok(plain("ready\n")),
-        (true, false) => Ok(plain("ready; nothing can be scaled now\n")),
+        (true, true) => Ok(plain(format!("ready; {whole}\n"))),
+        (true, false) => Ok(plain(format!(
+            "ready; nothing can be scaled now; {whole}\n"
+        ))),
         (false, _) => Err(not_ready.detail("not every instance of the topology runs")),
     })
 }
@@ -139,6 +149,7 @@ fn not_this_method() -> Ready<Problem> {
     future::ready(problem.detail("see /openapi.json for what there is"))
 }
 
-fn plain(text: &'static str) -> Response {
+fn plain(text: impl Into<Cow<'static, str>>) -> Response {
+    let text: Cow<'static, str> = text.into();
     ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()
 }

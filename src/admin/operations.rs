@@ -49,6 +49,9 @@ pub(super) async fn abort(State(broker): State<Broker>, Path(text): Path<String>
         | Answer::Unchanged
         | Answer::Plan(_)
         | Answer::Busy(_)
+        | Answer::NotWhole { .. }
+        | Answer::Draining { .. }
+        | Answer::NoSuchHost(_)
         | Answer::Impossible(_)) => Problem::unexpected(&answer).into_response(),
     }
 }

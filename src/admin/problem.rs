@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use gomera_coordinator::{Answer, OperationRecord};
+use gomera_coordinator::{Answer, Impossible, Missing, OperationRecord};
+use gomera_model::OperationId;
 use serde::Serialize;
 
 /// An answer that is an error. `type` is `about:blank`: the status says what kind it is, `code` which one.
@@ -44,6 +45,27 @@ impl Problem {
     pub(super) fn unavailable(retry_after: Duration) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable")
             .detail("the coordinator cannot write now; notifications and subscriptions flow on")
+            .retry_after(retry_after)
+    }
+
+    /// One operation at a time.
+    pub(super) fn busy(id: OperationId, operation: Option<OperationRecord>) -> Self {
+        Self::new(StatusCode::CONFLICT, "operation_under_way")
+            .detail(format!("operation {id} is under way; one at a time"))
+            .operation(operation)
+    }
+
+    /// What was asked cannot be.
+    pub(super) fn impossible(why: &Impossible) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "impossible").detail(why.to_string())
+    }
+
+    /// Not everything is whole, and nothing is begun before.
+    pub(super) fn not_whole(why: &Missing, retry_after: Duration) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "not_whole")
+            .detail(format!(
+                "nothing is begun before everything is whole: {why}"
+            ))
             .retry_after(retry_after)
     }
 

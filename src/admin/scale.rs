@@ -90,16 +90,16 @@ fn respond(broker: &Broker, answer: Answer) -> Response {
         }
         Answer::Unchanged => Json(serde_json::json!({"unchanged": true})).into_response(),
         Answer::Plan(plan) => Json(plan).into_response(),
-        Answer::Busy(id) => Problem::new(StatusCode::CONFLICT, "operation_under_way")
-            .detail(format!("operation {id} is under way; one at a time"))
-            .operation(broker.operation(id))
-            .into_response(),
-        Answer::Impossible(why) => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "impossible")
-            .detail(why.to_string())
-            .into_response(),
-        Answer::Unavailable { retry_after } => Problem::unavailable(retry_after).into_response(),
-        answer @ (Answer::Aborted(_) | Answer::TooLate(_) | Answer::NoSuchOperation(_)) => {
-            Problem::unexpected(&answer).into_response()
+        Answer::Busy(id) => Problem::busy(id, broker.operation(id)).into_response(),
+        Answer::Impossible(why) => Problem::impossible(&why).into_response(),
+        Answer::NotWhole { why, retry_after } => {
+            Problem::not_whole(&why, retry_after).into_response()
         }
+        Answer::Unavailable { retry_after } => Problem::unavailable(retry_after).into_response(),
+        answer @ (Answer::Aborted(_)
+        | Answer::TooLate(_)
+        | Answer::NoSuchOperation(_)
+        | Answer::Draining { .. }
+        | Answer::NoSuchHost(_)) => Problem::unexpected(&answer).into_response(),
     }
 }

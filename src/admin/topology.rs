@@ -21,6 +21,16 @@ pub struct TopologyReport {
     pub epoch: Epoch,
     /// What the present placement survives without losing what was acknowledged: `nothing`, `instance` or `host`.
     pub survives: String,
+    /// Why it survives no more.
+    #[serde(default)]
+    pub survives_why: Vec<String>,
+    /// Whether everything is held as often as it shall be: only then may the next death come, and only then an operation
+    /// begins.
+    #[serde(default)]
+    pub whole: bool,
+    /// What is missing for that.
+    #[serde(default)]
+    pub missing: Option<String>,
     /// Whether every instance runs.
     pub ready: bool,
     /// Whether the coordinator's store can be read and written.
@@ -51,6 +61,9 @@ pub struct HostReport {
     /// Whether it leads.
     #[serde(default)]
     pub leads: bool,
+    /// Whether it is being emptied, or is empty and about to end.
+    #[serde(default)]
+    pub draining: bool,
     /// Instances of the topology that are placed there.
     #[serde(default)]
     pub instances: usize,
@@ -103,11 +116,14 @@ fn report(broker: &Broker, view: &View, topology: &Topology) -> TopologyReport {
         true => "zookeeper",
         false => "embedded",
     };
+    let survived = view.survived();
     let under_way = view.under_way.and_then(|id| broker.operation(id));
     TopologyReport {
         epoch: topology.epoch,
-        // One process has no second one that could hold a copy.
-        survives: "nothing".to_owned(),
+        survives: survived.survives.name().to_owned(),
+        survives_why: survived.why,
+        whole: view.is_whole(),
+        missing: view.missing.as_ref().map(ToString::to_string),
         ready: view.is_ready,
         available: view.is_available,
         store: store.to_owned(),
@@ -129,6 +145,7 @@ fn hosts(view: &View, topology: &Topology) -> Vec<HostReport> {
             name: String::new(),
             present: false,
             leads: false,
+            draining: view.draining.contains(&id),
             instances: on(id).count(),
             cores: 0,
             listening: String::new(),
@@ -144,6 +161,7 @@ fn hosts(view: &View, topology: &Topology) -> Vec<HostReport> {
             name: document.name.clone(),
             present: true,
             leads: view.leader == Some(document.id),
+            draining: view.draining.contains(&document.id),
             instances: on(document.id).count(),
             cores: document.capacity.cores,
             listening: document.clients.to_string(),

@@ -70,4 +70,6 @@ pub(crate) enum Question {
     Scale(ScaleRequest),
     /// To give an operation up.
     Abort(OperationId),
+    /// A host to be emptied.
+    Drain(HostId),
 }

@@ -29,7 +29,8 @@ use tokio::time::timeout;
 
 use crate::certificates::{CertificateError, Certificates};
 use crate::limits::{
-    CLOSE_WITHIN, FRAME_WITHIN, MEASURE_WITHIN, SOCKET_THREADS, START_WITHIN, STOP_WITHIN,
+    CLOSE_WITHIN, DRAINED_LOOK_EVERY, FRAME_WITHIN, MEASURE_WITHIN, SOCKET_THREADS, START_WITHIN,
+    STOP_WITHIN,
 };
 use crate::zookeeper::ZooKeeperError;
 
@@ -56,7 +57,7 @@ pub use clock::wall_clock;
 pub use measured::{ClientsStats, Counts, Measured, Spread};
 pub use membership::ClusterConfig;
 pub use quic::EndpointError;
-pub use view::View;
+pub use view::{Survived, View};
 
 use clock::Clock;
 use coordination::Office;
@@ -324,6 +325,18 @@ impl Broker {
     /// Asks to give an operation up.
     pub async fn abort(&self, operation: OperationId) -> Answer {
         self.ask(Question::Abort(operation)).await
+    }
+
+    /// Asks for a host to be emptied, so that it ends.
+    pub async fn drain(&self, host: HostId) -> Answer {
+        self.ask(Question::Drain(host)).await
+    }
+
+    /// Waits until this host was to be emptied and is. Within the context of a runtime with time.
+    pub async fn drained(&self) {
+        while !self.view().is_drained(self.host()) {
+            tokio::time::sleep(DRAINED_LOOK_EVERY).await;
+        }
     }
 
     /// What every instance of this host has done, ordered by incarnation. One that does not answer in time is left out.

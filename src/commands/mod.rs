@@ -15,6 +15,7 @@ mod bench;
 mod console;
 mod demo;
 mod filter;
+mod host;
 mod operations;
 mod publish;
 mod scale;
@@ -83,6 +84,8 @@ enum Command {
     Status(status::Arguments),
     /// Show operations, or give one up.
     Operations(operations::Arguments),
+    /// Show the hosts, or let one go.
+    Host(host::Arguments),
 }
 
 fn dispatch(command: Command, console: &mut Console) -> Exit {
@@ -97,6 +100,7 @@ fn dispatch(command: Command, console: &mut Console) -> Exit {
         Command::Scale(arguments) => scale::run(&arguments, console),
         Command::Status(arguments) => status::run(&arguments, console),
         Command::Operations(arguments) => operations::run(&arguments, console),
+        Command::Host(arguments) => host::run(&arguments, console),
     }
 }
 

@@ -196,16 +196,17 @@ async fn serve(arguments: &Arguments, console: &mut Console) -> Result<Served, S
         // A sender that is dropped means the same.
         let _ = stopped.await;
     }));
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+    let why = tokio::select! {
+        _ = terminate.recv() => "stopping",
+        _ = interrupt.recv() => "stopping",
+        () = broker.drained() => "everything that ran here runs elsewhere: stopping",
         () = broker.replaced() => {
             broker.abandon().await;
             return Ok(Served::Replaced);
         }
-    }
+    };
     console.progress(format!(
-        "stopping, within {} s; a second signal ends at once",
+        "{why}, within {} s; a second signal ends at once",
         STOP_WITHIN.as_secs()
     ));
     let exit = tokio::select! {

@@ -71,6 +71,12 @@ fn describe_all(status: &Status) -> String {
         "epoch {}, {ready}; the placement survives: {}",
         topology.epoch, topology.survives
     );
+    for why in &topology.survives_why {
+        let _ = writeln!(text, "  {why}");
+    }
+    if let Some(missing) = &topology.missing {
+        let _ = writeln!(text, "not everything is whole: {missing}");
+    }
     if !topology.available {
         let _ = writeln!(
             text,
@@ -95,7 +101,8 @@ fn describe_all(status: &Status) -> String {
     text
 }
 
-fn describe_host(host: &HostReport) -> String {
+/// A host in a line.
+pub(super) fn describe_host(host: &HostReport) -> String {
     let mut text = format!("host {}", host.id);
     for (before, part) in [(" ", &host.name), (" in zone ", &host.zone)] {
         if !part.is_empty() {
@@ -108,8 +115,15 @@ fn describe_host(host: &HostReport) -> String {
     }
     let up = Duration::from_secs_f64(host.uptime_seconds.max(0.0));
     let leads = if host.leads { ", leads" } else { "" };
+    let draining = match (host.draining, host.instances) {
+        (false, _) => "",
+        (true, 0) => ", empty and about to end",
+        (true, _) => ", being emptied",
+    };
     let (listening, instances) = (&host.listening, host.instances);
-    text + &format!(" at silbo://{listening}, up {up:.0?}, {instances} instances{leads}\n")
+    text + &format!(
+        " at silbo://{listening}, up {up:.0?}, {instances} instances{leads}{draining}\n"
+    )
 }
 
 fn line(load: &InstanceLoad) -> String {

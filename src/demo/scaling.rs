@@ -67,6 +67,9 @@ async fn scale(broker: &Broker, matchers: u32) -> Result<OperationRecord, ScaleE
         | Answer::Busy(_)
         | Answer::Impossible(_)
         | Answer::Unavailable { .. }
+        | Answer::NotWhole { .. }
+        | Answer::Draining { .. }
+        | Answer::NoSuchHost(_)
         | Answer::Aborted(_)
         | Answer::TooLate(_)
         | Answer::NoSuchOperation(_)) => {

@@ -5,6 +5,7 @@
 
 mod page;
 
+use gomera_coordinator::Survives;
 use gomera_model::Layer;
 use gomera_model::silbo::RefusalCode;
 use gomera_operators::access_point::AccessPointStats;
@@ -54,6 +55,17 @@ fn of_host(page: &mut Page, broker: &Broker) {
     let leads = view.leader == Some(broker.host());
     page.put("coordinator_leads", &none, u8::from(leads));
     page.put("hosts", &none, view.hosts.len());
+    let draining = view
+        .hosts
+        .iter()
+        .filter(|host| view.draining.contains(&host.id));
+    page.put("hosts_draining", &none, draining.count());
+    page.put("whole", &none, u8::from(view.is_whole()));
+    let survived = view.survived().survives;
+    for survives in [Survives::Instance, Survives::Host] {
+        let labels = Labels::default().with("death_of", survives.name());
+        page.put("survives", &labels, u8::from(survived >= survives));
+    }
     for link in broker.links() {
         let labels = Labels::default().with("host", &link.host.to_string());
         page.put("link_connected", &labels, u8::from(link.is_connected));

@@ -31,6 +31,7 @@ counter  frames_dropped              Frames for instances that were gone.
 counter  frames_fenced               Frames of connections that a newer one has replaced.
 counter  gaps                        Gaps signalled to clients.
 gauge    hosts                       Hosts that there are.
+gauge    hosts_draining              Hosts that are being emptied.
 gauge    index_bytes                 Bytes of the index.
 gauge    instances                   Instances of a layer.
 gauge    link_connected              Whether the link to another host is connected.
@@ -69,11 +70,13 @@ counter  sessions_expired            Sessions that ended because nobody came bac
 gauge    slots                       Own slots.
 gauge    subscriptions               Subscriptions in the index.
 counter  subscriptions_copied        Subscriptions sent to another matcher.
+gauge    survives                    Whether the placement survives the death of any one of these.
 counter  too_late                    Frames for clients that were gone.
 summary  turn_seconds                Time that the latest turns took.
 counter  turns                       Turns of an instance.
 gauge    uptime_seconds              Time since the start.
 summary  wait_seconds                Time that the first input of each had waited.
+gauge    whole                       Whether everything is held as often as it shall be.
 ";
 
 /// The samples of a page, by family.

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 
 use gomera_model::control::{Move, Plan};
 use gomera_model::time::Timestamp;
-use gomera_model::{Epoch, Incarnation, Layer, OperationId, Time, Topology};
+use gomera_model::{Epoch, HostId, Incarnation, Layer, OperationId, Time, Topology};
 
 use super::{Coordinator, Settled, State};
 use crate::effect::{Effect, Effects};
@@ -24,6 +24,7 @@ use crate::record::{
 };
 use crate::request::{Answer, DryRun, Impossible, RequestId, ScaleRequest};
 use crate::rules::Rule;
+use crate::wholeness::Missing;
 
 /// A request.
 #[derive(Clone, Debug)]
@@ -38,6 +39,10 @@ pub(super) enum Ask {
         request: RequestId,
         operation: OperationId,
     },
+    Drain {
+        request: RequestId,
+        host: HostId,
+    },
 }
 
 /// A request that waits until it is settled.
@@ -50,7 +55,9 @@ pub(super) struct Waiting {
 impl Ask {
     fn request(&self) -> RequestId {
         match self {
-            Self::Scale { request, .. } | Self::Abort { request, .. } => *request,
+            Self::Scale { request, .. }
+            | Self::Abort { request, .. }
+            | Self::Drain { request, .. } => *request,
         }
     }
 }
@@ -80,6 +87,9 @@ impl Coordinator {
             let Some(Waiting { ask, until }) = self.waiting.pop_front() else {
                 return;
             };
+            if self.waits_to_be_whole(&ask) {
+                return self.waiting.push_front(Waiting { ask, until });
+            }
             let unanswered = match ask {
                 Ask::Scale {
                     request,
@@ -106,6 +116,16 @@ impl Coordinator {
                         Some(Ask::Abort { request, operation })
                     }
                 },
+                Ask::Drain { request, host } => match self.drain_answer(host) {
+                    Some(answer) => {
+                        effects.answer(request, answer);
+                        None
+                    }
+                    None => {
+                        self.note_draining(now, host, effects);
+                        Some(Ask::Drain { request, host })
+                    }
+                },
             };
             if let Some(ask) = unanswered {
                 self.waiting.push_front(Waiting { ask, until });
@@ -113,13 +133,28 @@ impl Coordinator {
         }
     }
 
-    /// Who has waited too long for the store is told to come again.
+    /// Whether something is to begin that has to wait until everybody runs.
+    fn waits_to_be_whole(&self, ask: &Ask) -> bool {
+        let begins = match ask {
+            Ask::Scale { scale, .. } => !scale.dry_run,
+            Ask::Abort { .. } | Ask::Drain { .. } => false,
+        };
+        let is_awaited = || match self.missing_at_rest() {
+            Some(Missing::NotRunning(_)) => true,
+            None | Some(Missing::Topology | Missing::Lost(_) | Missing::Operation { .. }) => false,
+        };
+        begins && self.under_way.is_none() && is_awaited()
+    }
+
+    /// Who has waited too long, for the store or for an instance, is told to come again.
     pub(super) fn expire(&mut self, now: Time, effects: &mut Effects) {
         let (patient, expired): (Vec<_>, Vec<_>) =
             (self.waiting.drain(..)).partition(|waiting| waiting.until > now);
         self.waiting = patient.into();
         for Waiting { ask, .. } in expired {
-            effects.answer(ask.request(), unavailable());
+            let is_settled = matches!(self.state, State::Settled(_));
+            let missing = self.missing().filter(|_| is_settled);
+            effects.answer(ask.request(), missing.map_or_else(unavailable, not_whole));
         }
         if let Some(next) = self.waiting.iter().map(|waiting| waiting.until).min() {
             effects.push(Effect::WakeAt(next));
@@ -178,7 +213,7 @@ impl Coordinator {
             return Err(Answer::Busy(operation.id()));
         }
         if let Some(failed) = self.failed_member() {
-            return Err(impossible(Impossible::NotWhole(failed)));
+            return Err(not_whole(Missing::Lost(failed)));
         }
         let row = self.row(settled, scale, layers).map_err(impossible)?;
         let mut changes = row.into_iter();
@@ -197,6 +232,7 @@ impl Coordinator {
             from,
             then,
             lost: Vec::new(),
+            drains: None,
         })
     }
 
@@ -236,8 +272,10 @@ impl Coordinator {
         let settled = self.unsettle(now);
         let mut settled = settled.expect("a request is served when it is settled");
         let last = settled.held.counters.operation;
-        let id = if self.rules.broken(Rule::FreshOperations) {
-            last.max(OperationId(1))
+        let was_aborted = matches!(&settled.phase, Phase::Rest(Some(ended))
+            if matches!(ended.record().outcome, Outcome::Aborted { .. }));
+        let id = if was_aborted && self.rules.broken(Rule::FreshOperations) {
+            last
         } else {
             last.next()
         };
@@ -307,6 +345,8 @@ pub(super) struct Next {
     pub(super) then: BTreeMap<Layer, u32>,
     /// Who is replaced by it.
     pub(super) lost: Vec<Incarnation>,
+    /// Which host is emptied by it.
+    pub(super) drains: Option<HostId>,
 }
 
 impl OperationRecord {
@@ -323,6 +363,7 @@ impl OperationRecord {
             follows,
             then: next.then.clone(),
             lost: next.lost.clone(),
+            drains: next.drains,
             then_not: None,
             strategy: scale.strategy,
             reason: scale.reason.clone(),
@@ -427,7 +468,12 @@ fn slots(change: &Change) -> u64 {
     moves.map(|moved| moved.slots.len() as u64).sum()
 }
 
-fn unavailable() -> Answer {
+fn not_whole(why: Missing) -> Answer {
+    let retry_after = RETRY_AFTER;
+    Answer::NotWhole { why, retry_after }
+}
+
+pub(super) fn unavailable() -> Answer {
     let retry_after = RETRY_AFTER;
     Answer::Unavailable { retry_after }
 }

@@ -16,6 +16,7 @@ use crate::operation::{Committing, Ended, Operation, Orders, Phase, Step};
 use crate::record::{AbortReason, OperationRecord};
 use crate::rules::Rule;
 use crate::stored::{self, OperationImage};
+use crate::wholeness::Missing;
 
 impl Coordinator {
     /// The documents are known to say this: starts, tells and stops whom that concerns, and goes on.
@@ -23,6 +24,7 @@ impl Coordinator {
         let before = self.topology.replace(Arc::clone(&settled.held.topology));
         let moved_on = before.is_some_and(|before| before.epoch != settled.held.topology.epoch);
         self.under_way = (settled.phase.under_way()).map(|operation| operation.record.clone());
+        self.draining.clone_from(&settled.held.draining);
         if let Phase::Rest(Some(ended)) = &settled.phase {
             self.stop(ended, effects);
             self.remember(ended.record().clone());
@@ -64,7 +66,8 @@ impl Coordinator {
             Then::Enter(phase) => phase,
             Then::Commit(committing) => Phase::Draining(committing.committed(now)),
         };
-        if let Phase::Rest(Some(ended)) = &phase {
+        // At rest something else may be written beside the last one.
+        if let (Phase::Rest(Some(ended)), Some(_)) = (&phase, &self.under_way) {
             self.stats.count_ended(ended.record());
         }
         let settled = Settled {
@@ -100,12 +103,14 @@ impl Coordinator {
     pub(super) fn go_on(&mut self, now: Time, effects: &mut Effects) {
         self.recover(now, effects);
         self.go_on_with_row(now, effects);
+        self.go_on_with_draining(now, effects);
         self.serve(now, effects);
         if let Some(why) = self.reason_to_abort() {
             self.give_up(now, why, effects);
         }
         self.step(now, effects);
         self.go_on_with_row(now, effects);
+        self.go_on_with_draining(now, effects);
         self.found_anew(effects);
     }
 
@@ -114,6 +119,9 @@ impl Coordinator {
         let Some(mut settled) = self.unsettle(now) else {
             return;
         };
+        if let Some(operation) = settled.phase.uncommitted() {
+            settled.held.give_up_draining(operation, why);
+        }
         let aborted = if self.rules.broken(Rule::AbortBeforeCommit) {
             settled.phase.abort_anyway(why, now)
         } else {
@@ -276,6 +284,31 @@ impl Coordinator {
 
     pub(super) fn is_known(&self, instance: Incarnation) -> bool {
         self.known().any(|known| known.incarnation == instance)
+    }
+
+    /// Whom the operation under way awaits.
+    pub(super) fn awaited(&self) -> Vec<Incarnation> {
+        match &self.state {
+            State::Settled(settled) => {
+                let awaited = settled.phase.awaited(&self.reports);
+                awaited.into_iter().collect()
+            }
+            State::Waiting | State::Reading(_) | State::Writing(_) => Vec::new(),
+        }
+    }
+
+    /// What is missing where no operation is under way. The last one was only done when nothing was, so it is enough
+    /// that everybody runs.
+    pub(super) fn missing_at_rest(&self) -> Option<Missing> {
+        if let Some(failed) = self.failed_member() {
+            return Some(Missing::Lost(failed));
+        }
+        let Some(topology) = &self.topology else {
+            return Some(Missing::Topology);
+        };
+        let mut instances = topology.instances.iter();
+        let absent = instances.find(|instance| !self.running.contains(&instance.incarnation));
+        absent.map(|absent| Missing::NotRunning(absent.incarnation))
     }
 
     /// An instance of the topology that has failed.

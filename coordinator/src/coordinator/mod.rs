@@ -15,6 +15,8 @@
 //! documents.
 
 mod asking;
+mod draining;
+mod holdings;
 mod leading;
 mod reading;
 mod recovering;
@@ -38,9 +40,11 @@ use crate::reports::Reports;
 use crate::request::{RequestId, ScaleRequest};
 use crate::rules::Rules;
 use crate::stored::Counters;
+use crate::wholeness::Missing;
 use asking::{Ask, Waiting};
 use reading::Reading;
 
+pub use holdings::Holding;
 pub use stats::CoordinatorStats;
 
 /// The coordinator.
@@ -61,6 +65,8 @@ pub struct Coordinator {
     under_way: Option<OperationRecord>,
     /// The topology in force, as last known.
     topology: Option<Arc<Topology>>,
+    /// Hosts that are being emptied, as last known.
+    draining: BTreeSet<HostId>,
     /// Requests that wait until it is settled.
     waiting: VecDeque<Waiting>,
     last_write: WriteId,
@@ -149,6 +155,7 @@ impl Coordinator {
             history: VecDeque::new(),
             under_way: None,
             topology: None,
+            draining: BTreeSet::new(),
             waiting: VecDeque::new(),
             last_write: WriteId(0),
             unsettled_at: Time::default(),
@@ -307,6 +314,11 @@ impl Coordinator {
         self.ask(now, Ask::Abort { request, operation }, effects);
     }
 
+    /// Somebody asks for a host to be emptied. Answered once, when that is written.
+    pub fn drain(&mut self, now: Time, request: RequestId, host: HostId, effects: &mut Effects) {
+        self.ask(now, Ask::Drain { request, host }, effects);
+    }
+
     /// A time that it asked for has come.
     pub fn wake(&mut self, now: Time, effects: &mut Effects) {
         self.expire(now, effects);
@@ -347,6 +359,27 @@ impl Coordinator {
             let mut instances = topology.instances.iter();
             instances.all(|instance| self.running.contains(&instance.incarnation))
         })
+    }
+
+    /// Hosts that are being emptied, or have been.
+    #[must_use]
+    pub fn draining(&self) -> &BTreeSet<HostId> {
+        &self.draining
+    }
+
+    /// What is missing before everything is whole: held as often as it shall be, so that the next death may come.
+    #[must_use]
+    pub fn missing(&self) -> Option<Missing> {
+        if let Some(failed) = self.failed_member() {
+            return Some(Missing::Lost(failed));
+        }
+        match &self.under_way {
+            Some(record) => Some(Missing::Operation {
+                operation: record.id,
+                awaited: self.awaited(),
+            }),
+            None => self.missing_at_rest(),
+        }
     }
 
     /// What it counted.

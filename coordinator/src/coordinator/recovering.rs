@@ -104,6 +104,7 @@ impl Coordinator {
             from: topology.clone(),
             then,
             lost: dead.iter().map(|dead| dead.incarnation).collect(),
+            drains: None,
         }
     }
 }

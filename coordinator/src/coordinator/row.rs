@@ -19,7 +19,7 @@ impl Coordinator {
     /// An operation whose topology changed under it is planned anew, and one that is done is followed by the next of its
     /// row, whoever leads now.
     pub(super) fn go_on_with_row(&mut self, now: Time, effects: &mut Effects) {
-        if self.failed_member().is_some() {
+        if self.missing_at_rest().is_some() {
             return;
         }
         let State::Settled(settled) = &self.state else {
@@ -30,6 +30,10 @@ impl Coordinator {
         };
         let why = AbortReason::TopologyChanged;
         let record = last.record();
+        // Emptying a host goes on by itself.
+        if record.drains.is_some() {
+            return;
+        }
         let rest = match record.outcome {
             Outcome::Done if !record.then.is_empty() => record.then.clone(),
             Outcome::Aborted { why: because } if because == why => record.left_of_row(),
@@ -59,6 +63,9 @@ impl Coordinator {
             | Answer::Unavailable { .. }
             | Answer::Aborted(_)
             | Answer::TooLate(_)
+            | Answer::NotWhole { .. }
+            | Answer::Draining { .. }
+            | Answer::NoSuchHost(_)
             | Answer::NoSuchOperation(_) => return,
         };
         let State::Settled(settled) = &self.state else {

@@ -194,7 +194,8 @@ impl Phase {
         orders
     }
 
-    fn awaited(&self, reports: &Reports) -> BTreeSet<Incarnation> {
+    /// Whom it awaits.
+    pub(crate) fn awaited(&self, reports: &Reports) -> BTreeSet<Incarnation> {
         match self {
             Self::Rest(_) | Self::ClosingFirst(_) => BTreeSet::new(),
             Self::Preparing(phase) => phase.awaited(reports),

@@ -183,7 +183,8 @@ impl Publishers {
         self.neighbours.learn(topology);
         for id in self.asked.iter().copied().collect::<Vec<_>>() {
             let asker = self.known.get(&id).and_then(Publisher::asker);
-            if asker.is_none_or(|asker| !self.neighbours.is_listed(asker.to)) {
+            // One that is not listed yet has come with a later topology.
+            if asker.is_none_or(|asker| self.neighbours.find(asker.to).is_none()) {
                 self.forget_asker(id);
             }
         }

@@ -18,6 +18,7 @@
 //! from another access point is welcomed when that one has handed it over: see `handover`.
 
 mod handover;
+mod holdings;
 mod opening;
 mod operation;
 mod presence;
@@ -125,6 +126,10 @@ impl AccessPoint {
         frame: AccessPointFrame,
         effects: &mut Effects,
     ) {
+        if self.phase.retires(from) && !self.rules.broken(Rule::RefuseRetired) {
+            self.stats.fenced += 1;
+            return;
+        }
         let frame = if self.stalls() {
             self.presence.stall(from, frame)
         } else {

@@ -10,7 +10,7 @@ use gomera_model::control::{Plan, Report, Strategy};
 use gomera_model::lane::{LaneFrame, MatcherFrame, Open, Publication};
 use gomera_model::operation::SubscriptionOperation;
 use gomera_model::{
-    Attributes, Epoch, Incarnation, Layer, OperationId, PublisherId, Time, Topology,
+    Attributes, Epoch, Incarnation, Layer, OperationId, PublisherId, Seq, Time, Topology,
 };
 
 use super::{AccessPoint, send_to_owner};
@@ -77,6 +77,17 @@ impl Phase {
             | Self::Prepared { topology, .. }
             | Self::Closed { topology, .. }
             | Self::Buffering { topology, .. } => topology,
+        }
+    }
+
+    /// Whether the topology in force says that an instance must no longer be listened to.
+    pub(super) fn retires(&self, instance: Incarnation) -> bool {
+        match self {
+            Self::Starting => false,
+            Self::Flowing { topology }
+            | Self::Prepared { topology, .. }
+            | Self::Closed { topology, .. }
+            | Self::Buffering { topology, .. } => topology.is_retired(instance),
         }
     }
 
@@ -174,8 +185,11 @@ impl AccessPoint {
                 // A new leader tells what an old one told before: it hears what that one heard.
                 Ordering::Equal => {
                     effects.push(Effect::Report(self.flipped.clone()));
-                    self.unsettled.get_or_insert(self.retained.first());
                     self.report_emptied(effects);
+                    if self.unsettled.is_none() {
+                        self.settle_from(self.retained.first());
+                    }
+                    self.report_settled(effects);
                 }
                 Ordering::Less => {}
             }
@@ -183,12 +197,13 @@ impl AccessPoint {
         };
         self.open_lanes(next.epoch, next.incarnations(Layer::Matchers), effects);
         self.retained.wait_for(next);
-        self.unsettled = Some(self.retained.next());
         self.flipped = flipped_into(next.epoch);
         self.phase = Phase::Flowing {
             topology: Arc::clone(next),
         };
+        self.settle_from(self.retained.next());
         self.take_place(now, next, effects);
+        self.report_settled(effects);
     }
 
     /// Knows the plan and opens lanes to matchers that are new in it.
@@ -286,8 +301,15 @@ impl AccessPoint {
                 topology: Arc::clone(next),
             };
         }
-        self.unsettled = Some(self.retained.next());
+        self.settle_from(self.retained.next());
         self.take_place(now, next, effects);
+        self.report_settled(effects);
+    }
+
+    /// What is before this has to be released before it is settled in the epoch in force, if it is listed there.
+    fn settle_from(&mut self, until: Seq) {
+        let own = self.phase.topology().instance(self.incarnation);
+        self.unsettled = own.map(|_| until);
     }
 
     /// Reports when every exit point has released what was stamped when the epoch in force was read; once.

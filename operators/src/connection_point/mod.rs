@@ -11,6 +11,7 @@
 //! A publisher that belongs to another access point moves there within its connection: see `rerouting`.
 
 mod connection;
+mod holdings;
 mod moving;
 mod operation;
 mod publishing;
@@ -171,6 +172,10 @@ impl ConnectionPoint {
         frame: ConnectionPointFrame,
         effects: &mut Effects,
     ) {
+        if self.epochs.retires(from) {
+            self.stats.too_late += 1;
+            return;
+        }
         match frame {
             ConnectionPointFrame::PublisherOpened { .. }
             | ConnectionPointFrame::Share(_)

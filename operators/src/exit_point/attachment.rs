@@ -154,6 +154,7 @@ impl ExitPoint {
 
     /// The session is no more: its connection is told, its subscriptions go.
     pub(super) fn end_session(&mut self, id: SessionId, code: RefusalCode, effects: &mut Effects) {
+        self.unconfirmed.remove(&id);
         let Some(session) = self.sessions.remove(id) else {
             return;
         };

@@ -58,6 +58,16 @@ impl Join {
         }
     }
 
+    /// The last that was released.
+    pub(super) fn last_released(&self) -> Seq {
+        self.released
+    }
+
+    /// How many notifications are not released, as far as is known here.
+    pub(super) fn pending_count(&self) -> usize {
+        self.pending.len()
+    }
+
     /// Of an access point that stamps already: it begins where the first FLIP says that the next epoch begins.
     pub(super) fn at_flip() -> Self {
         Self {

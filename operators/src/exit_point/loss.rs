@@ -11,8 +11,8 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use gomera_model::lane::{BackupFrame, LaneFrame, MatcherFrame};
-use gomera_model::operation::StoredSubscription;
-use gomera_model::{Cursor, Epoch, Incarnation, Seq, SlotId, Time, Topology};
+use gomera_model::operation::{StoredSubscription, SubscriptionOperation};
+use gomera_model::{Cursor, Epoch, Incarnation, Layer, Seq, SlotId, Time, Topology};
 
 use super::{ExitPoint, to_exit_point};
 use crate::effect::Effects;
@@ -110,6 +110,31 @@ impl ExitPoint {
         }
         self.passed(now, (matcher, access_point), epoch, effects);
         self.release(now, (matcher, access_point), Seq(first.0 - 1), effects);
+    }
+
+    /// What this exit point takes away itself may have been lost with an access point, or with a matcher: once more.
+    pub(super) fn remove_again(
+        &mut self,
+        present: &Topology,
+        next: &Topology,
+        effects: &mut Effects,
+    ) {
+        let mut before = present.instances.iter();
+        let is_carrier = |layer| layer == Layer::AccessPoints || layer == Layer::Matchers;
+        let is_lost = before.any(|one| is_carrier(one.layer) && next.is_retired(one.incarnation));
+        if is_lost && !self.rules.broken(Rule::RemoveAgain) {
+            for operation in core::mem::take(&mut self.removing).into_values() {
+                self.unsubscribe([operation].into(), effects);
+            }
+        }
+    }
+
+    /// A matcher has taken an operation: who wanted that subscription away need not ask again.
+    pub(super) fn has_removed(&mut self, taken: &SubscriptionOperation) {
+        let wanted = self.removing.get(&taken.subscription);
+        if wanted.is_some_and(|wanted| wanted.number <= taken.number) {
+            self.removing.remove(&taken.subscription);
+        }
     }
 
     /// Sends the new owners of slots whose owner was lost what the sessions that this exit point delivers have there.

@@ -15,6 +15,7 @@
 mod attachment;
 mod confirm;
 mod fill;
+mod holdings;
 mod join;
 mod list;
 mod loss;
@@ -85,6 +86,8 @@ pub struct ExitPoint {
     confirmations: BTreeMap<Incarnation, Vec<(SubscriptionId, OperationNumber)>>,
     /// Registrations of new owners, in order, until the old ones have passed every FLIP.
     early: Vec<(Incarnation, SubscriptionOperation)>,
+    /// What this exit point itself takes away, until a matcher has done so: it may be lost with its access point.
+    removing: BTreeMap<SubscriptionId, SubscriptionOperation>,
     /// Deliveries of this turn, by connection point.
     deliveries: BTreeMap<Incarnation, Vec<Delivery>>,
     /// What primaries said of lost access points in a topology that is not here yet.
@@ -114,6 +117,7 @@ impl ExitPoint {
             unconfirmed: BTreeSet::new(),
             confirmations: BTreeMap::new(),
             early: Vec::new(),
+            removing: BTreeMap::new(),
             deliveries: BTreeMap::new(),
             early_marks: Vec::new(),
             sweeps: None,
@@ -139,6 +143,10 @@ impl ExitPoint {
         frame: ExitPointFrame,
         effects: &mut Effects,
     ) {
+        if self.epochs.retires(from) && !self.rules.broken(Rule::RefuseRetired) {
+            self.stats.refused_frames += 1;
+            return;
+        }
         match frame {
             ExitPointFrame::Hits { .. }
             | ExitPointFrame::Registration(_)
@@ -196,8 +204,12 @@ impl ExitPoint {
 
     /// A time that it asked for has come: what has grown too old goes. The end of the turn does what else there is.
     pub fn wake(&mut self, now: Time, effects: &mut Effects) {
-        if self.sweeps.is_none_or(|due| due > now) {
+        let Some(due) = self.sweeps else {
             return;
+        };
+        if due > now {
+            // A wake fulfils all wishes, also the later ones.
+            return effects.push(Effect::WakeAt(due));
         }
         self.sweeps = None;
         for session in self.sessions.ids() {
@@ -437,6 +449,7 @@ impl ExitPoint {
     /// A matcher took an operation: the list takes it, the client hears of it.
     fn register(&mut self, now: Time, operation: SubscriptionOperation, effects: &mut Effects) {
         let id = operation.session();
+        self.has_removed(&operation);
         if self.sessions.get(id).is_none() {
             if self.delivers(id.slot()) {
                 return self.register_orphan(&operation, effects);
@@ -464,6 +477,7 @@ impl ExitPoint {
 
     /// Takes away what a session was subscribed to of which nobody knows whose it is.
     fn end_orphan(&mut self, id: SessionId, effects: &mut Effects) {
+        self.unconfirmed.remove(&id);
         let Some(session) = self.sessions.remove(id) else {
             return;
         };
@@ -496,6 +510,10 @@ impl ExitPoint {
     /// Takes subscriptions away, all of one session, by the way of every operation.
     fn unsubscribe(&mut self, operations: Vec<SubscriptionOperation>, effects: &mut Effects) {
         let session = operations[0].session();
+        for operation in &operations {
+            self.removing
+                .insert(operation.subscription, operation.clone());
+        }
         let access_point = routing::of_session(self.epochs.newest(), session);
         let frame = AccessPointFrame::Unsubscribe(operations);
         effects.send(access_point, LaneFrame::AccessPoint(frame));

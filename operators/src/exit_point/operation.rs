@@ -44,6 +44,7 @@ impl ExitPoint {
                 self.begin_closing(&present, next);
                 self.change_parts(now, (&present, next), effects);
                 self.restore(&present, next, effects);
+                self.remove_again(&present, next, effects);
                 self.leave_connection_points(now, next);
             }
             None => self.roles.begin(next),
@@ -72,10 +73,6 @@ impl ExitPoint {
         frame: ExitPointFrame,
         effects: &mut Effects,
     ) {
-        if !self.epochs.is_empty() && self.epochs.newest().is_retired(from) {
-            self.stats.refused_frames += 1;
-            return;
-        }
         let is_ahead = matches!(
             &frame,
             ExitPointFrame::Flip { epoch, .. } | ExitPointFrame::Restart { epoch, .. }

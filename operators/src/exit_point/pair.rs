@@ -197,6 +197,9 @@ impl ExitPoint {
     pub(super) fn forget_slots(&mut self) {
         self.roles.forget(self.epochs.newest());
         let newest = Arc::clone(self.epochs.newest());
+        let own = self.own;
+        self.removing
+            .retain(|id, _| names(newest.exit_points(id.session.slot()), own));
         let mut ids = self.sessions.ids();
         ids.retain(|id| !names(newest.exit_points(id.slot()), self.own));
         for session in ids {
@@ -278,6 +281,7 @@ impl ExitPoint {
 
     /// A session is nothing to this exit point any more.
     fn drop_session(&mut self, id: SessionId) {
+        self.unconfirmed.remove(&id);
         if let Some(session) = self.sessions.remove(id) {
             session.bury(&mut self.stats);
         }

@@ -429,6 +429,11 @@ impl Session {
         stats.sessions_away += u64::from(self.attachment().is_none());
     }
 
+    /// Deliveries and bytes, waiting or in flight.
+    pub(super) fn size(&self) -> (usize, usize) {
+        self.window.size()
+    }
+
     fn seen(&self) -> Seen {
         Seen {
             removals: self.list.removals(),

@@ -151,6 +151,14 @@ impl Sessions {
         }
     }
 
+    /// The most deliveries of a session, and the most bytes, waiting or in flight.
+    pub(super) fn largest(&self) -> (usize, usize) {
+        let sizes = || self.sessions.iter().flatten().map(Session::size);
+        let deliveries = sizes().map(|(deliveries, _)| deliveries).max();
+        let bytes = sizes().map(|(_, bytes)| bytes).max();
+        (deliveries.unwrap_or(0), bytes.unwrap_or(0))
+    }
+
     fn insert(&mut self, id: SessionId, session: Session) {
         let place = self.free.pop().unwrap_or(self.sessions.len());
         if place == self.sessions.len() {

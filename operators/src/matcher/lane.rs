@@ -31,6 +31,11 @@ impl Lane {
         }
     }
 
+    /// How many frames wait behind a FLIP.
+    pub(super) fn stalled_frames(&self) -> usize {
+        self.stalled.len()
+    }
+
     /// Notes that a batch came.
     ///
     /// # Panics

@@ -16,6 +16,7 @@
 //! what their sessions have there.
 
 mod closing;
+mod holdings;
 mod lane;
 mod operation;
 mod pace;
@@ -115,6 +116,10 @@ impl Matcher {
         frame: MatcherFrame,
         effects: &mut Effects,
     ) {
+        if self.epochs.retires(from) && !self.rules.broken(Rule::RefuseRetired) {
+            self.stats.refused_frames += 1;
+            return;
+        }
         match frame {
             MatcherFrame::Open(open) => {
                 self.lanes.entry(from).or_insert_with(|| Lane::new(open));

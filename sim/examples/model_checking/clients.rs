@@ -244,7 +244,14 @@ impl Clients {
 /// Whether nothing that happens later can mend it.
 fn is_final(promise: Promise) -> bool {
     match promise {
-        Promise::Doubled | Promise::False | Promise::OutOfOrder | Promise::Failed => true,
+        Promise::Doubled
+        | Promise::False
+        | Promise::OutOfOrder
+        | Promise::Failed
+        | Promise::Disagreed
+        | Promise::Frozen
+        | Promise::Unsafe
+        | Promise::Unbounded => true,
         Promise::Lost | Promise::Miscounted | Promise::Stuck | Promise::Unconserved => false,
     }
 }

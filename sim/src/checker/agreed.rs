@@ -53,6 +53,12 @@ impl Decisions {
         }
     }
 
+    /// The topology of an epoch, as it was written.
+    #[must_use]
+    pub fn at(&self, epoch: Epoch) -> Option<&Topology> {
+        self.written.get(&epoch)
+    }
+
     /// An instance is told a topology.
     pub fn told_topology(&mut self, topology: &Arc<Topology>) {
         let epoch = topology.epoch;

@@ -139,6 +139,19 @@ impl History {
         newest.filter(|p| p.acknowledged.is_some()).count()
     }
 
+    /// A publication made between two moments that is not acknowledged.
+    pub(crate) fn unacknowledged(
+        &self,
+        (since, until): (Moment, Moment),
+    ) -> Option<(PublisherId, PublisherSeq)> {
+        self.publications.iter().find_map(|(publisher, all)| {
+            let open = all
+                .iter()
+                .position(|p| p.at > since && p.at < until && p.acknowledged.is_none())?;
+            Some((*publisher, seq_at(open)))
+        })
+    }
+
     /// How many operations of sessions were asked for and answered since a moment.
     pub(crate) fn answered_since(&self, since: Moment) -> usize {
         let sessions = self.sessions.iter();

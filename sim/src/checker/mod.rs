@@ -8,11 +8,13 @@
 //! | C3 ordered | `ordered.rs` |
 //! | acknowledgements: each publication, with the right count | `acknowledged.rs` |
 //! | decided once: one topology an epoch, one plan an operation | `agreed.rs` |
+//! | C7 bounded: no queue beyond its limit | `bounded.rs` |
 //! | nothing stuck | `finished.rs` |
 //! | state conserved by operations, all instances in one epoch | `conserved.rs` |
 
 mod acknowledged;
 mod agreed;
+pub mod bounded;
 mod complete;
 mod conserved;
 mod exact;
@@ -25,6 +27,7 @@ use core::fmt;
 use gomera_model::{PublisherId, PublisherSeq};
 
 pub use agreed::Decisions;
+pub use bounded::Bounds;
 pub use conserved::{Census, HeldSubscription};
 pub use finished::Leftovers;
 pub use history::{History, Moment, Subscriber};
@@ -46,6 +49,12 @@ pub enum Promise {
     Stuck,
     /// The instances do not hold what the clients were told.
     Unconserved,
+    /// A publication was acknowledged and is not in two processes yet.
+    Unsafe,
+    /// More was held of something than its limit allows.
+    Unbounded,
+    /// Without a quorum of the store something stood still.
+    Frozen,
     /// Something was decided twice, or told before it was decided.
     Disagreed,
     /// An operator stopped at one of its own assertions, or a client was refused without reason.
@@ -62,6 +71,9 @@ impl fmt::Display for Promise {
             Self::Miscounted => "miscounted",
             Self::Stuck => "stuck",
             Self::Unconserved => "state not conserved",
+            Self::Unsafe => "unsafe",
+            Self::Unbounded => "unbounded",
+            Self::Frozen => "stood still",
             Self::Disagreed => "disagreed",
             Self::Failed => "failed",
         })
@@ -102,12 +114,20 @@ impl fmt::Display for Breach {
 
 /// All that is wrong with what clients saw.
 #[must_use]
-pub fn judge(history: &History, decisions: &Decisions) -> Vec<Breach> {
-    let mut breaches = decisions.breaches().to_vec();
+pub fn judge(history: &History) -> Vec<Breach> {
+    let mut breaches = Vec::new();
     exact::check(history, &mut breaches);
     ordered::check(history, &mut breaches);
     complete::check(history, &mut breaches);
     acknowledged::check(history, &mut breaches);
+    breaches
+}
+
+/// All that is wrong with what was decided, and with how much was held.
+#[must_use]
+pub fn judge_cluster(decisions: &Decisions, bounds: &Bounds) -> Vec<Breach> {
+    let mut breaches = decisions.breaches().to_vec();
+    breaches.extend_from_slice(bounds.breaches());
     breaches
 }
 

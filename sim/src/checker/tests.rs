@@ -97,7 +97,7 @@ fn hit(&(number, operation): &(u32, u64)) -> Hit {
 fn check(tell: impl FnOnce(&mut Tale), expected: &[Promise]) {
     let mut tale = Tale::new();
     tell(&mut tale);
-    let found = judge(&tale.0, &Decisions::default());
+    let found = judge(&tale.0);
     let promises: Vec<_> = found.iter().map(|breach| breach.promise).collect();
     assert_eq!(promises, expected, "{found:#?}");
 }

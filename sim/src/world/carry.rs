@@ -1,10 +1,11 @@
 //! Carrying out what instances want done.
 
-use gomera_model::Incarnation;
-use gomera_model::lane::{LaneFrame, MatcherFrame};
+use gomera_model::lane::{AccessPointFrame, LaneFrame, MatcherFrame};
+use gomera_model::{Incarnation, Layer};
 use gomera_operators::Effect;
 
 use super::{Cargo, Route, World};
+use crate::scenario::Forgery;
 
 impl World {
     pub(super) fn carry_instance(&mut self, from: Incarnation) {
@@ -22,6 +23,7 @@ impl World {
         match effect {
             Effect::Send { to, frame } => {
                 self.note_frame(from, to, &frame);
+                self.forge_released((from, to), &frame);
                 self.put(Route::Lane { from, to }, Cargo::Frame(frame));
             }
             Effect::Report(report) => {
@@ -43,6 +45,18 @@ impl World {
                 connection,
                 refusal,
             } => self.close_from_broker(connection, refusal),
+        }
+    }
+
+    /// A mutant has the other exit points say what one of them says.
+    fn forge_released(&mut self, (from, to): (Incarnation, Incarnation), frame: &LaneFrame) {
+        if self.cluster.forgery == Some(Forgery::Released)
+            && let LaneFrame::AccessPoint(AccessPointFrame::Released { .. }) = frame
+        {
+            let points = self.instances.layer(Layer::ExitPoints);
+            for other in points.into_iter().filter(|other| *other != from) {
+                self.put(Route::Lane { from: other, to }, Cargo::Frame(frame.clone()));
+            }
         }
     }
 

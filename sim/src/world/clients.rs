@@ -256,6 +256,9 @@ impl World {
             PublisherEvent::Acknowledged { seq, matched } => {
                 let is_released = publisher.acknowledgement == Acknowledgement::Joined;
                 self.history.acknowledged(id, seq, (is_released, matched));
+                if is_released {
+                    self.check_safe(id, seq);
+                }
                 self.story.acknowledged(self.now, index, (id, seq), matched);
             }
             PublisherEvent::Refused { seq, refusal } => {

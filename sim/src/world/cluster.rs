@@ -14,6 +14,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use gomera_coordinator::rules::Rules as Offices;
 use gomera_coordinator::{
     Coordinator, Effects, HostEntry, Layout, OperationRecord, Path, RequestId, Settings, Version,
 };
@@ -32,11 +33,14 @@ pub(super) struct Cluster {
     pub(super) has_ensemble: bool,
     pub(super) settings: Settings,
     pub(super) forgery: Option<Forgery>,
+    pub(super) offices: Offices,
     /// The coordinator that led last, while nobody does: what was known then is still shown.
     pub(super) last: Option<Box<Coordinator>>,
     requests: u64,
     /// The highest epoch that anybody was told.
     pub(super) told: Epoch,
+    /// When.
+    pub(super) told_at: Time,
 }
 
 /// One host: its session with the store, and its part in the coordination.
@@ -99,9 +103,11 @@ impl Cluster {
             has_ensemble,
             settings: settings(scenario, spares),
             forgery: options.forgery,
+            offices: options.offices,
             last: None,
             requests: 0,
             told: Epoch(0),
+            told_at: Time(0),
         }
     }
 
@@ -208,9 +214,9 @@ impl Host {
 }
 
 impl Leading {
-    pub(super) fn new(settings: &Settings, term: Term) -> Self {
+    pub(super) fn new(cluster: &Cluster, term: Term) -> Self {
         Self {
-            coordinator: Coordinator::new(settings.clone()),
+            coordinator: Coordinator::new(cluster.settings.clone()).with_rules(cluster.offices),
             effects: Effects::new(),
             wish: None,
             term,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use gomera_model::silbo::{ClientFrame, Refusal, ServerFrame};
 use gomera_model::{Generation, Incarnation, Layer, SessionId, SessionToken};
-use gomera_operators::{ConnectionId, FreshSession, Operator};
+use gomera_operators::{ConnectionId, Effect, FreshSession, Operator};
 
 use super::post::{FromClient, ToClient};
 use super::{Cargo, Party, Receiver, Route, World};
@@ -218,7 +218,14 @@ impl World {
             FromClient::Frame(ClientFrame::Connect(connect)) => {
                 point.connect(now, connection, connect, fresh, effects);
             }
-            FromClient::Frame(frame) => point.frame(now, connection, frame, effects),
+            FromClient::Frame(frame) => {
+                point.frame(now, connection, frame, effects);
+                // Nothing more is read, even before the turn ends.
+                let last = effects.as_slice().last();
+                if let Some(&Effect::PausePublisher(paused)) = last {
+                    self.pause_reading(paused, true);
+                }
+            }
             FromClient::Closed => {
                 point.closed(now, connection, effects);
                 self.post.remove(Route::Up(connection));

@@ -166,13 +166,18 @@ impl World {
         let pairs = &topology.exit_points_of;
         let is_paired =
             pairs.iter().all(|points| points.backup.is_some()) && !self.gives_up_pairs();
+        let host = |who| topology.instance(who).map(|instance| instance.host);
+        let is_apart = pairs.iter().all(|points| {
+            let backup = points.backup.and_then(host);
+            backup.is_some() && backup != host(points.primary)
+        });
         let running = || self.instances.all().map(|running| &running.instance);
         if self.mortal == Some(Mortal::Hosts) {
             let hosts: BTreeSet<_> = running()
                 .map(|instance| instance.host)
                 .filter(|host| !self.dead.hosts.contains(host))
                 .collect();
-            if !is_paired || hosts.len() < 2 {
+            if !is_paired || !is_apart || hosts.len() < 2 {
                 return Vec::new();
             }
             let of = |host| running().filter(|i| i.host == host).cloned().collect();

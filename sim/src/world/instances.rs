@@ -208,6 +208,7 @@ impl World {
         if let Some(running) = self.instances.get_mut(instance) {
             running.operator.turn_ended(now, &mut running.effects);
         }
+        self.weigh(instance);
         self.carry_instance(instance);
     }
 

@@ -14,6 +14,7 @@
 //! A step is one turn of one receiver: it takes an input from a queue that chance chose, perhaps some more, and what it
 //! wants done goes into queues again. Chance is steered by pace (see `weather.rs`), so that rare orders come often.
 
+mod bounds;
 mod carry;
 mod clients;
 mod cluster;
@@ -26,13 +27,15 @@ mod load;
 mod office;
 mod post;
 mod rest;
+mod safety;
 mod strikes;
 mod told;
 mod weather;
 
 use gomera_model::{Duration, HostId, Incarnation, Time};
+use gomera_operators::Holdings;
 
-use crate::checker::{Breach, Decisions, History, judge, judge_end};
+use crate::checker::{Bounds, Breach, Decisions, History, judge, judge_cluster, judge_end};
 use crate::digest::Digest;
 use crate::faults::Faults;
 use crate::reach::Reach;
@@ -84,6 +87,9 @@ pub struct World {
     load: Load,
     history: History,
     decisions: Decisions,
+    bounds: Bounds,
+    /// Used again and again.
+    holdings: Holdings,
     strikes: Strikes,
     reach: Reach,
     digest: Digest,
@@ -92,6 +98,7 @@ pub struct World {
     story: Story,
     /// Nothing goes wrong any more, and everything has to end.
     is_healing: bool,
+    healed_at: Time,
     /// Who may die, if not everybody may.
     mortal: Option<Mortal>,
     dead: Dead,
@@ -143,12 +150,15 @@ impl World {
             load: Load::new(&scenario),
             history,
             decisions: Decisions::default(),
+            bounds: Bounds::default(),
+            holdings: Holdings::default(),
             strikes: Strikes::new(&scenario.faults),
             reach: Reach::default(),
             digest: Digest::default(),
             is_digested: options.is_digested,
             story,
             is_healing: false,
+            healed_at: Time(0),
             failures: Vec::new(),
             idle_wakes: 0,
             scenario,
@@ -172,11 +182,12 @@ impl World {
             }
         }
         let mut breaches = core::mem::take(&mut self.failures);
-        breaches.extend(judge(&self.history, &self.decisions));
+        breaches.extend(judge(&self.history));
+        breaches.extend(judge_cluster(&self.decisions, &self.bounds));
         if breaches.is_empty() {
             breaches = judge_end(&self.history, &self.leftovers(), &self.census());
         }
-        self.reach.finish(&self.history);
+        self.reach.finish(&self.history, &self.bounds);
         Outcome {
             breaches,
             reach: self.reach,

@@ -18,7 +18,10 @@ impl World {
         match (route, cargo) {
             (Route::Word { from, .. }, Cargo::Word(word)) => self.hear(id, from, word),
             (Route::Report { from, .. }, Cargo::Report(report)) => {
-                self.cluster.host(id).remember(from, report.clone());
+                // Its last words may come when it has been stopped.
+                if self.instances.get(from).is_some() {
+                    self.cluster.host(id).remember(from, report.clone());
+                }
                 self.report(id, from, report);
             }
             (_, Cargo::Connected(is_connected)) => {
@@ -192,7 +195,7 @@ impl World {
             self.reach.successions += 1;
         }
         self.story.leads(now, id);
-        let mut leading = Leading::new(&self.cluster.settings, term);
+        let mut leading = Leading::new(&self.cluster, term);
         let host = &self.cluster.hosts[&id];
         let (coordinator, effects) = (&mut leading.coordinator, &mut leading.effects);
         coordinator.started(now, effects);
@@ -256,6 +259,7 @@ impl World {
             (Some(Forgery::Drained), Report::Flipped { epoch, .. }) => all(Report::Drained(*epoch))
                 .chain(all(Report::Joined(*epoch)))
                 .chain(all(Report::Filled(*epoch)))
+                .chain(all(Report::Settled(*epoch)))
                 .collect(),
             (Some(Forgery::Filled), Report::Joined(epoch)) => all(Report::Filled(*epoch)).collect(),
             (Some(Forgery::Emptied), Report::Flipped { epoch, .. }) => {

@@ -1,6 +1,6 @@
 //! When a run has come to rest, and what is left then.
 
-use gomera_model::Duration;
+use gomera_model::{Duration, Time};
 use gomera_operators::limits::QUEUE_AGE_OFFLINE;
 
 use super::{Party, World};
@@ -12,10 +12,15 @@ const IDLE_WAKES_EACH: u64 = 4;
 
 impl World {
     /// Whether the load is over, nothing is on its way, and waking does not change that. A session whose end was lost
-    /// with its connection is given the time to grow too old.
+    /// with its connection, or with its exit point, is given the time to grow too old where it is now.
     pub(super) fn is_at_rest(&self) -> bool {
         let sleepers = self.wishes().count() as u64;
-        let forgotten_at = self.load.last_ending + QUEUE_AGE_OFFLINE + Duration::from_secs(2);
+        // The word that it has gone may have been held up until everything healed.
+        let since = self.load.last_ending.max(self.cluster.told_at);
+        let forgotten_at = match self.load.last_ending {
+            Time(0) => Time(0),
+            _ => since.max(self.healed_at) + QUEUE_AGE_OFFLINE + Duration::from_secs(2),
+        };
         self.is_healing
             && self.post.is_still()
             && self.now > forgotten_at
@@ -40,6 +45,7 @@ impl World {
                 record.id, record.phase
             ));
         }
+        unfinished.extend(self.left_behind());
         if self.eagerness() > 0 {
             unfinished.push("the load is not over".to_owned());
         }

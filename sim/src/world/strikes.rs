@@ -14,6 +14,8 @@ use crate::faults::{Fault, Faults};
 const SOON: u64 = 30;
 /// How fast a leader that lost its lease learns of it.
 const UNAWARE: u64 = 2;
+/// Steps, beyond its length, that a time without a quorum gives to what clients did in it: more than any pause or stall.
+const PATIENCE: u64 = 2500;
 /// Publications and requests made without a quorum that have to be answered before the store comes back.
 const FLOWING: usize = 3;
 
@@ -35,6 +37,8 @@ struct Outage {
     until: (u64, Time),
     /// Whether it lasts until it is seen that everything flows without the store.
     is_demanding: bool,
+    /// Step at which what was published until a moment is judged, where clients do nothing more.
+    judged: Option<(u64, Moment)>,
 }
 
 impl Strikes {
@@ -100,6 +104,7 @@ impl World {
     /// The faults are over: from now on everything has to end.
     pub(super) fn heal(&mut self) {
         self.is_healing = true;
+        self.healed_at = self.now;
         self.restore_quorum();
         self.clear_all();
         self.strikes.due = None;
@@ -205,6 +210,7 @@ impl World {
             since: self.history.now(),
             until,
             is_demanding: self.rng.per_mille(500),
+            judged: None,
         });
         let hosts: Vec<_> = self.cluster.hosts.keys().copied().collect();
         for host in hosts {
@@ -221,9 +227,25 @@ impl World {
         if self.reach.steps < step && self.now < at {
             return;
         }
-        if !outage.is_demanding || self.has_flowed(outage.since) || self.load_is_over() {
-            self.restore_quorum();
+        if outage.is_demanding && !self.has_flowed(outage.since) {
+            // Where clients do nothing more, what they did has all the time it needs.
+            if !self.load_is_over() || self.reach.steps < step + PATIENCE {
+                return;
+            }
+            let Some((due, judged)) = outage.judged else {
+                let judged = (self.reach.steps + PATIENCE, self.history.now());
+                self.strikes.outage = Some(Outage {
+                    judged: Some(judged),
+                    ..outage
+                });
+                return;
+            };
+            if self.reach.steps < due {
+                return;
+            }
+            self.check_flowed((outage.since, judged));
         }
+        self.restore_quorum();
     }
 
     fn restore_quorum(&mut self) {

@@ -55,6 +55,7 @@ impl World {
                 if topology.epoch > self.cluster.told {
                     let is_first = self.cluster.told == Epoch(0);
                     self.cluster.told = topology.epoch;
+                    self.cluster.told_at = self.now;
                     self.reach.commit(&self.history, is_first);
                     self.story.commits(self.now, topology);
                 }
@@ -72,7 +73,10 @@ impl World {
             Answer::Aborted(_) => self.reach.aborted += 1,
             Answer::TooLate(_) | Answer::NoSuchOperation(_) => self.reach.aborts_too_late += 1,
             Answer::Plan(_) => self.reach.dry_runs += 1,
-            Answer::Unavailable { .. } => self.reach.unavailable += 1,
+            Answer::Unavailable { .. } | Answer::NotWhole { .. } => self.reach.unavailable += 1,
+            answer @ (Answer::Draining { .. } | Answer::NoSuchHost(_)) => {
+                self.fail(format!("nobody asked for {answer:?}"));
+            }
             // Its leader knows no host for it: one that is between two leases is in no list.
             Answer::Impossible(Impossible::NoHost(_)) if self.cluster.has_ensemble => {
                 self.reach.unavailable += 1;

@@ -107,8 +107,11 @@ impl Hands {
         Ok(())
     }
 
-    /// Remembers what an instance reports.
+    /// Remembers what an instance reports, as long as it runs: its last words may come when it has been stopped.
     pub(super) fn remember(&mut self, from: Incarnation, report: Report) {
+        if !self.threads.contains_key(&from) {
+            return;
+        }
         let reports = self.reports.entry(from).or_default();
         let kind = discriminant(&report);
         reports.retain(|before| discriminant(before) != kind);

@@ -70,6 +70,10 @@ impl Leading {
                 self.coordinator
                     .abort(now, request, operation, &mut self.effects);
             }
+            Question::Drain(host) => {
+                self.coordinator
+                    .drain(now, request, host, &mut self.effects);
+            }
         }
     }
 

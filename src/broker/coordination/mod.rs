@@ -440,6 +440,8 @@ impl Working {
             operations: coordinator.operations().cloned().collect(),
             under_way: coordinator.under_way().map(|record| record.id),
             is_ready: coordinator.is_ready(),
+            missing: coordinator.missing(),
+            draining: coordinator.draining().clone(),
             is_available: coordinator.is_available() && is_connected,
             hosts: known.hosts,
             leader,

@@ -42,6 +42,7 @@ fn record(id: u64, (from, to): (u32, u32), asked_ms: i64, phases_us: [u64; 5]) -
         then: BTreeMap::new(),
         then_not: None,
         lost: Vec::new(),
+        drains: None,
         strategy: Strategy::Live,
         reason: String::new(),
         idempotency_key: None,

@@ -1,5 +1,6 @@
 //! The machine among scripted stores and instances: when all goes well, and when everything fails.
 
+mod draining;
 mod faults;
 mod interleavings;
 mod operations;

@@ -7,7 +7,7 @@ use gomera_model::Epoch;
 use gomera_model::control::Strategy;
 
 use super::super::*;
-use super::world::{World, host, matchers, summary};
+use super::world::{Input, World, host, matchers, summary};
 use crate::record::{Outcome, PhaseName};
 use crate::request::Answer;
 
@@ -219,12 +219,80 @@ fn a_host_that_goes_takes_its_instances_along() {
     assert!(matches!(world.record(1).outcome, Outcome::Aborted { .. }));
     assert!(!world.coordinator.is_ready());
     world.scale(2, matchers(3));
-    assert!(matches!(world.last_answer(), Answer::Impossible(_)));
+    let Answer::NotWhole { why, .. } = world.last_answer() else {
+        panic!("{:?}", world.last_answer());
+    };
+    assert!(matches!(why, crate::Missing::Lost(_)), "{why}");
 }
 
 impl World {
     /// Gives inputs, but lets no time pass.
     pub(super) fn run_inputs(&mut self) {
         while self.step() {}
+    }
+}
+
+/// An operation is over when everything is whole: also when all has been heard to be released, and everybody has read.
+#[test]
+fn nothing_begins_before_everything_is_whole() {
+    for layer in [Layer::AccessPoints, Layer::ConnectionPoints] {
+        let mut world = World::running();
+        assert_eq!(world.coordinator.missing(), None);
+        let slow = world.topology().incarnations(layer).next().unwrap();
+        let is_late = |input: &Input| matches!(input, Input::Report(from, Report::Settled(_)) if *from == slow);
+        world.scale(1, matchers(2));
+        let mut late = Vec::new();
+        while let Some(input) = world.inputs.front() {
+            match is_late(input) {
+                true => late.extend(world.inputs.pop_front()),
+                false => assert!(world.step()),
+            }
+        }
+        assert_eq!(world.topology().epoch, Epoch(2), "it is committed");
+        let missing = world.coordinator.missing();
+        let awaited = crate::Missing::Operation {
+            operation: OperationId(1),
+            awaited: vec![slow],
+        };
+        assert_eq!(missing, Some(awaited), "{layer:?}");
+        world.scale(2, matchers(3));
+        assert_eq!(world.last_answer(), &Answer::Busy(OperationId(1)));
+        world.inputs.extend(late);
+        world.run_inputs();
+        assert_eq!(world.coordinator.missing(), None);
+        assert_eq!(world.record(1).outcome, Outcome::Done);
+    }
+}
+
+/// Somebody who asks while an instance is still to start waits for it, and is told if that takes too long.
+#[test]
+fn who_asks_before_everybody_runs_waits() {
+    for comes in [true, false] {
+        let mut world = World::running();
+        world.lead();
+        let absent = world.topology().instances[0].incarnation;
+        let is_late = |input: &Input| matches!(input, Input::Started(who) if *who == absent);
+        while let Some(input) = world.inputs.front() {
+            match is_late(input) {
+                true => drop(world.inputs.pop_front()),
+                false => assert!(world.step()),
+            }
+        }
+        let why = crate::Missing::NotRunning(absent);
+        assert_eq!(world.coordinator.missing(), Some(why.clone()));
+        world.answers.clear();
+        world.scale(1, matchers(2));
+        world.run_inputs();
+        assert!(world.answers.is_empty() && world.coordinator.under_way().is_none());
+        if comes {
+            world.inputs.push_back(Input::Started(absent));
+            world.run();
+            assert!(matches!(world.last_answer(), Answer::Accepted(_)));
+            continue;
+        }
+        world.now = world.now + crate::limits::PATIENCE;
+        world.input(Coordinator::wake);
+        let retry_after = crate::limits::RETRY_AFTER;
+        assert_eq!(world.last_answer(), &Answer::NotWhole { why, retry_after });
     }
 }

@@ -64,6 +64,8 @@ pub(super) struct World {
     /// Starting these fails.
     pub(super) unstartable: BTreeSet<Incarnation>,
     pub(super) wake_at: Option<Time>,
+    /// Whom a new leader finds.
+    pub(super) hosts: Vec<HostEntry>,
     /// The topology that each instance has learned.
     pub(super) knows: BTreeMap<Incarnation, Epoch>,
     /// Every effect, by name.
@@ -125,6 +127,7 @@ impl World {
             twice: false,
             unstartable: BTreeSet::new(),
             wake_at: None,
+            hosts: vec![host()],
             knows: BTreeMap::new(),
             seen: Vec::new(),
             plans: BTreeMap::new(),
@@ -144,15 +147,28 @@ impl World {
         world
     }
 
+    /// The same, over several hosts.
+    pub(super) fn running_on(hosts: &[HostEntry]) -> Self {
+        let mut world = Self::empty();
+        world.hosts = hosts.to_vec();
+        world.lead();
+        world.run();
+        assert!(world.coordinator.is_ready());
+        world
+    }
+
     /// A new leader that knows nothing.
     pub(super) fn lead(&mut self) {
         self.coordinator = Coordinator::new(settings());
         self.wake_at = None;
         self.inputs
             .retain(|input| matches!(input, Input::Late(..) | Input::Report(..)));
+        let hosts = self.hosts.clone();
         self.input(|c, now, effects| {
             c.started(now, effects);
-            c.host(now, host(), effects);
+            for host in hosts {
+                c.host(now, host, effects);
+            }
         });
     }
 
@@ -171,6 +187,10 @@ impl World {
 
     pub(super) fn abort(&mut self, request: u64, operation: u64) {
         self.input(|c, now, e| c.abort(now, RequestId(request), OperationId(operation), e));
+    }
+
+    pub(super) fn drain(&mut self, request: u64, host: u64) {
+        self.input(|c, now, e| c.drain(now, RequestId(request), HostId(host), e));
     }
 
     /// An instance dies, and that becomes known.
@@ -431,6 +451,9 @@ fn name(effect: &Effect) -> String {
             Answer::Aborted(_) => "answer aborted".into(),
             Answer::TooLate(_) => "answer too late".into(),
             Answer::NoSuchOperation(_) => "answer no such operation".into(),
+            Answer::NotWhole { .. } => "answer not whole".into(),
+            Answer::Draining { .. } => "answer draining".into(),
+            Answer::NoSuchHost(_) => "answer no such host".into(),
         },
         Effect::WakeAt(_) => "wake".into(),
         Effect::Unreadable { .. } => "unreadable".into(),

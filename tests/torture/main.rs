@@ -17,6 +17,7 @@ mod fleet;
 mod load;
 mod network;
 mod options;
+mod proxy;
 mod record;
 mod report;
 mod round;

@@ -56,13 +56,12 @@ impl Torture {
             PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("torture-{}", options.seed));
         let _ = fs::remove_dir_all(&home);
         let network = Network::lay(hosts);
-        if !network.can_be_cut() {
-            println!("no namespaces for networks here: nothing is cut");
-        }
         let address = network.address(Place::Store);
-        let store = Ensemble::start_at(&format!("torture-{}", options.seed), 3, &address);
+        let name = format!("torture-{}", options.seed);
+        let store = Ensemble::start_at(&name, 3, &address.to_string());
         let mut fleet = Fleet::new(network);
-        fleet.start(options.layout, store.address("/cluster-1"), &home.join("1"));
+        let at = (store.servers(), "/cluster-1");
+        fleet.start(options.layout, (&at.0, at.1), &home.join("1"));
         let mut torture = Self {
             chance: Chance::new(options.seed),
             options,
@@ -281,8 +280,9 @@ impl Torture {
             self.fleet.kill(index);
         }
         let home = self.home.join(self.clusters.to_string());
-        let zookeeper = self.store.address(&format!("/cluster-{}", self.clusters));
-        self.fleet.start(self.options.layout, zookeeper, &home);
+        let (servers, path) = (self.store.servers(), format!("/cluster-{}", self.clusters));
+        self.fleet
+            .start(self.options.layout, (&servers, &path), &home);
         self.fill();
     }
 

@@ -2,8 +2,10 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
+use gomera_client::limits::IDLE_MAX;
 use gomera_client::{BuildError, Client};
 use tokio::runtime::{self, Runtime};
 
@@ -28,6 +30,9 @@ pub(super) struct Servers {
     /// The key of the client's own certificate.
     #[arg(long, value_name = "FILE", requires = "cert")]
     key: Option<PathBuf>,
+    /// Seconds of silence after which a connection is taken for lost, and another server tried.
+    #[arg(long, value_name = "SECONDS", default_value_t = IDLE_MAX.as_secs_f64())]
+    silence_max: f64,
 }
 
 impl Servers {
@@ -49,7 +54,9 @@ impl Servers {
 
     fn client_of(&self, servers: &str, common: &Common) -> Result<Client, BuildError> {
         let directory = common.data_directory();
-        let builder = Client::builder().server(servers)?;
+        let silence_max = Duration::try_from_secs_f64(self.silence_max);
+        let builder = Client::builder().silence_max(silence_max.unwrap_or(IDLE_MAX));
+        let builder = builder.server(servers)?;
         let builder = match &self.ca {
             Some(ca) => builder.ca_file(ca)?,
             None => builder.ca_file(directory.join("ca.pem"))?,

@@ -95,6 +95,13 @@ impl Ensemble {
         format!("{}{chroot}", servers.join(","))
     }
 
+    /// Where each server takes clients.
+    pub fn servers(&self) -> Vec<SocketAddr> {
+        let address = |server: &Server| format!("{}:{}", self.reached, server.port);
+        let servers = self.servers.iter().map(address);
+        servers.map(|server| server.parse().unwrap()).collect()
+    }
+
     /// Ends one server at once.
     pub fn kill(&mut self, index: usize) {
         if let Some(mut process) = self.servers[index].process.take() {

@@ -85,12 +85,11 @@ impl Fault {
     pub(crate) fn draw(chance: &mut Chance, options: &Options, fleet: &Fleet) -> Self {
         let is_wanted =
             |kind: Kind| options.only.is_empty() || options.only.contains(&kind.to_string());
-        let can_be = |kind: Kind| fleet.network.can_be_cut() || !kind.cuts();
         let drawn: Vec<Kind> = match options.takeovers {
             true => vec![Kind::Kill],
             false => KINDS
                 .iter()
-                .filter(|(kind, _)| is_wanted(*kind) && can_be(*kind))
+                .filter(|(kind, _)| is_wanted(*kind))
                 .flat_map(|(kind, weight)| std::iter::repeat_n(*kind, *weight))
                 .collect(),
         };
@@ -100,7 +99,12 @@ impl Fault {
             *chance.one_of(&drawn)
         };
         let count = fleet.sites.len();
-        let site = chance.below(count);
+        // The death of a host on which nothing runs says nothing.
+        let busy = fleet.busy();
+        let site = match options.takeovers && !busy.is_empty() {
+            true => *chance.one_of(&busy),
+            false => chance.below(count),
+        };
         let other = (site + 1 + chance.below(count - 1)) % count;
         let (from, to) = match options.takeovers {
             true => TAKEOVER_MS,
@@ -200,13 +204,6 @@ impl Fault {
 }
 
 impl Kind {
-    fn cuts(self) -> bool {
-        matches!(
-            self,
-            Self::Isolate | Self::IsolateBriefly | Self::CutPair | Self::CutOneWay | Self::CutStore
-        )
-    }
-
     /// From and to how long it lasts: short ones must pass unnoticed, long ones must not.
     fn lasts_ms(self) -> (u64, u64) {
         match self {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::admin::{self, Admin};
-use crate::network::{Network, Place};
+use crate::network::{Network, OPERATOR_PORT, Place};
 use crate::options::Layout;
 
 /// Looking at a host that answers takes a millisecond.
@@ -23,7 +23,9 @@ pub(crate) struct Site {
     /// From 1.
     pub(crate) number: usize,
     roles: Option<&'static str>,
-    address: String,
+    address: IpAddr,
+    /// Where ZooKeeper is, as this host reaches it.
+    zookeeper: String,
     directory: PathBuf,
     process: Option<Child>,
     /// How often a host had begun here before the present process.
@@ -37,7 +39,6 @@ pub(crate) struct Site {
 pub(crate) struct Fleet {
     pub(crate) sites: Vec<Site>,
     pub(crate) network: Network,
-    zookeeper: String,
     counts: Vec<String>,
 }
 
@@ -57,15 +58,18 @@ impl Fleet {
         Self {
             sites: Vec::new(),
             network,
-            zookeeper: String::new(),
             counts: counts.map(str::to_owned).to_vec(),
         }
     }
 
     /// Starts a host for each place of the layout, instead of those before; everything they leave is below `home`.
-    pub(crate) fn start(&mut self, layout: Layout, zookeeper: String, home: &Path) {
+    pub(crate) fn start(
+        &mut self,
+        layout: Layout,
+        (servers, path): (&[SocketAddr], &str),
+        home: &Path,
+    ) {
         self.sites.clear();
-        self.zookeeper = zookeeper;
         let roles: &[Option<&'static str>] = match layout {
             Layout::Hosts => &[None; 3],
             Layout::Instances => &[
@@ -84,6 +88,7 @@ impl Fleet {
             number: index + 1,
             roles: *roles,
             address: self.network.address(Place::Host(index + 1)),
+            zookeeper: self.network.store(index + 1, servers) + path,
             directory: home.join(format!("host-{}", index + 1)),
             process: None,
             begun_before: 0,
@@ -112,12 +117,14 @@ impl Fleet {
             .env("XDG_DATA_HOME", &site.directory)
             .arg("serve");
         let own = |port: u16| format!("{}:{port}", site.address);
+        let reached = SocketAddr::new(self.network.reached(site.number), OPERATOR_PORT);
+        command.arg("--operator-address").arg(reached.to_string());
         command.args([
             "--json",
             "--log",
             "info,gomera=debug",
             "--zookeeper",
-            &self.zookeeper,
+            &site.zookeeper,
             "--zookeeper-session",
             "2",
         ]);
@@ -179,6 +186,14 @@ impl Fleet {
         urls.collect()
     }
 
+    /// Where hosts are asked.
+    pub(crate) fn admins(&self) -> Vec<String> {
+        let sites = self.sites.iter();
+        sites
+            .map(|site| format!("http://{}", site.admin()))
+            .collect()
+    }
+
     /// The authority that clients believe.
     pub(crate) fn authority(&self) -> PathBuf {
         self.sites[0].files().join("ca.pem")
@@ -198,6 +213,21 @@ impl Fleet {
             first.get_or_insert(topology);
         }
         first
+    }
+
+    /// The places of hosts on which something runs.
+    pub(crate) fn busy(&self) -> Vec<usize> {
+        let topology = self.topology().unwrap_or_default();
+        let hosts = topology["hosts"].as_array();
+        let runs = |host: &&Value| host["instances"].as_u64() > Some(0);
+        let names = hosts
+            .into_iter()
+            .flatten()
+            .filter(runs)
+            .map(|host| host["name"].as_str());
+        let names: BTreeSet<_> = names.collect();
+        let is_busy = |index: &usize| names.contains(&Some(self.sites[*index].name().as_str()));
+        (0..self.sites.len()).filter(is_busy).collect()
     }
 
     /// The place of the host that leads.
@@ -297,9 +327,7 @@ impl Site {
 
     /// Where it is asked.
     pub(crate) fn admin(&self) -> SocketAddr {
-        format!("{}:7455", self.address)
-            .parse()
-            .expect("an address and a port")
+        SocketAddr::new(self.address, 7455)
     }
 
     /// Which host is here, once it has said so.

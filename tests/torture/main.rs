@@ -17,9 +17,11 @@ mod fleet;
 mod load;
 mod network;
 mod options;
+mod proxy;
 mod record;
 mod report;
 mod round;
+mod verifying;
 
 #[path = "../ensemble/mod.rs"]
 mod ensemble;

@@ -34,6 +34,8 @@ pub(crate) struct Report {
     pub(crate) starts: Vec<Duration>,
     pub(crate) published: u64,
     pub(crate) checked: u64,
+    /// Pairs that `gomera verify` has looked at.
+    pub(crate) verified_pairs: u64,
     pub(crate) lost: u64,
     pub(crate) doubled: u64,
     pub(crate) false_ones: u64,
@@ -131,7 +133,8 @@ impl Report {
             "{} faults, {hits} of them in an operation; {} rejoined by themselves\n\
              deliveries went on after {} (median), {} (worst), where anybody fell silent\n\
              a host was ready after {} (median), {} (worst), of {} starts\n\
-             {} notifications, {} pairs checked: {} lost, {} doubled or out of order, {} false, {} sessions lost\n",
+             {} notifications, {} pairs checked: {} lost, {} doubled or out of order, {} false, {} sessions lost; \
+             {} more by gomera verify\n",
             self.rounds.len(),
             self.rounds
                 .iter()
@@ -148,6 +151,7 @@ impl Report {
             self.doubled,
             self.false_ones,
             self.sessions_lost,
+            self.verified_pairs,
         )
     }
 
@@ -160,6 +164,7 @@ impl Report {
             "violations": self.violations(),
             "notifications": self.published,
             "pairs": self.checked,
+            "pairs_verified": self.verified_pairs,
             "checker": {
                 "lost": self.lost,
                 "doubled": self.doubled,

@@ -13,6 +13,7 @@ use crate::load::{Load, lock};
 use crate::network::{Network, Place};
 use crate::options::{Layout, Options};
 use crate::report::{Report, Round};
+use crate::verifying::{Found, Verifying};
 
 /// Everything has settled within this after a fault has ended, on a machine with other work.
 const SETTLE_WITHIN: Duration = Duration::from_secs(40);
@@ -37,6 +38,8 @@ pub(crate) struct Torture {
     store: Ensemble,
     fleet: Fleet,
     load: Option<Load>,
+    verifying: Option<Verifying>,
+    verified: u64,
     home: PathBuf,
     clusters: usize,
     report: Report,
@@ -53,19 +56,20 @@ impl Torture {
             PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("torture-{}", options.seed));
         let _ = fs::remove_dir_all(&home);
         let network = Network::lay(hosts);
-        if !network.can_be_cut() {
-            println!("no namespaces for networks here: nothing is cut");
-        }
         let address = network.address(Place::Store);
-        let store = Ensemble::start_at(&format!("torture-{}", options.seed), 3, &address);
+        let name = format!("torture-{}", options.seed);
+        let store = Ensemble::start_at(&name, 3, &address.to_string());
         let mut fleet = Fleet::new(network);
-        fleet.start(options.layout, store.address("/cluster-1"), &home.join("1"));
+        let at = (store.servers(), "/cluster-1");
+        fleet.start(options.layout, (&at.0, at.1), &home.join("1"));
         let mut torture = Self {
             chance: Chance::new(options.seed),
             options,
             store,
             fleet,
             load: None,
+            verifying: None,
+            verified: 0,
             home,
             clusters: 1,
             report: Report::default(),
@@ -126,6 +130,11 @@ impl Torture {
         thread::sleep(Duration::from_millis(200));
         let (silent, recovered, silence) = self.silences(at);
         self.check(&mut violations);
+        let found = self.verifying.as_mut().and_then(Verifying::found);
+        if let Some(found) = found {
+            self.take(found, &mut violations);
+            self.verify();
+        }
         let rejoined = self
             .beginnings()
             .saturating_sub(beginnings)
@@ -226,6 +235,22 @@ impl Torture {
         (ends.len(), recovered, longest)
     }
 
+    /// Another verification, beside the load.
+    fn verify(&mut self) {
+        self.verified += 1;
+        let files = self
+            .home
+            .join(format!("{}/verify-{}", self.clusters, self.verified));
+        let seed = self.chance.number();
+        self.verifying =
+            (!self.options.takeovers).then(|| Verifying::start(&self.fleet, seed, files));
+    }
+
+    fn take(&mut self, found: Found, violations: &mut Vec<String>) {
+        self.report.verified_pairs += found.pairs;
+        violations.extend(found.violations);
+    }
+
     fn watch(&self) {
         for record in self.load.iter().flat_map(|load| &load.records) {
             lock(record).watch();
@@ -248,13 +273,16 @@ impl Torture {
     /// Whatever was broken is left behind: other hosts, other clients, another path in ZooKeeper.
     fn begin_anew(&mut self) {
         self.empty();
+        // It has nobody to wait for any more.
+        self.verifying = None;
         self.clusters += 1;
         for index in 0..self.fleet.sites.len() {
             self.fleet.kill(index);
         }
         let home = self.home.join(self.clusters.to_string());
-        let zookeeper = self.store.address(&format!("/cluster-{}", self.clusters));
-        self.fleet.start(self.options.layout, zookeeper, &home);
+        let (servers, path) = (self.store.servers(), format!("/cluster-{}", self.clusters));
+        self.fleet
+            .start(self.options.layout, (&servers, &path), &home);
         self.fill();
     }
 
@@ -268,6 +296,7 @@ impl Torture {
             self.options.ballast,
         );
         self.load = Some(load.unwrap_or_else(|error| panic!("the load does not start: {error}")));
+        self.verify();
         thread::sleep(Duration::from_millis(500));
     }
 
@@ -288,6 +317,17 @@ impl Torture {
 
     /// What the hosts of clusters wrote in which nothing went wrong is of no use.
     fn end(mut self) -> Report {
+        if let Some(verifying) = self.verifying.take() {
+            let mut violations = Vec::new();
+            let found = verifying.wait();
+            self.take(found, &mut violations);
+            for violation in &violations {
+                println!("     {violation}");
+            }
+            if let Some(last) = self.report.rounds.last_mut() {
+                last.violations.extend(violations);
+            }
+        }
         self.empty();
         if self
             .report

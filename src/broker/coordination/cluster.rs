@@ -165,9 +165,11 @@ impl Cluster {
         new
     }
 
-    /// The coordinator is another one, and knows nobody.
+    /// The coordinator is another one, and knows nobody. Whoever was asked about before may be asked about at once: that
+    /// was about the office.
     pub(super) fn introduce_again(&mut self) {
         self.introduced.clear();
+        self.asked.clear();
     }
 
     /// Hosts that this leader gives up now, because they are silent. If most are, it may be this one that is cut off: the

@@ -27,7 +27,7 @@ impl Bits {
     pub(super) fn any(&self, span: &std::ops::Range<u32>) -> bool {
         let mut at = span.start;
         while at < span.end {
-            if at % 64 == 0 && span.end - at >= 64 {
+            if at.is_multiple_of(64) && span.end - at >= 64 {
                 if self.0[at as usize / 64] != 0 {
                     return true;
                 }

@@ -81,6 +81,8 @@ pub(super) struct Repeat {
     pub(super) stamp: Stamp,
 }
 
+type Came = (u64, u32, Stamp);
+
 /// The walk.
 struct Walk<'w, 'a> {
     ground: &'w Ground<'a>,
@@ -154,7 +156,8 @@ impl<'a> Witness<'a> {
         ground: &Ground<'_>,
         allowances: &Allowances<'_>,
     ) -> Result<(), TrailError> {
-        let mut before: BTreeMap<(usize, u32), Vec<(u64, u32, Stamp)>> = BTreeMap::new();
+        // Of each notification that came again: when it came, over which connection, with which stamp.
+        let mut before: BTreeMap<(usize, u32), Vec<Came>> = BTreeMap::new();
         for repeat in &self.repeats {
             before.insert((repeat.publisher, repeat.index), Vec::new());
         }

@@ -99,7 +99,7 @@ impl Predicate {
             // Members that are unlike the value never match; only of nothing is it unknown.
             Self::In(place, literals) => match row[*place] {
                 Cell::Missing | Cell::Null => None,
-                cell => {
+                cell @ (Cell::Bool(_) | Cell::Int(_) | Cell::Float(_) | Cell::Text(_)) => {
                     let equal = |literal| Comparison::Equal.truth(cell, literal) == Some(true);
                     Some(literals.iter().any(equal))
                 }
@@ -122,9 +122,16 @@ impl Predicate {
                 }
                 truth
             }
-            Self::Any(parts) => parts
-                .iter()
-                .fold(Some(false), |truth, part| or(truth, part.truth(row))),
+            Self::Any(parts) => {
+                let mut truth = Some(false);
+                for part in parts {
+                    truth = or(truth, part.truth(row));
+                    if truth == Some(true) {
+                        break;
+                    }
+                }
+                truth
+            }
         }
     }
 }

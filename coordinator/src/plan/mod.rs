@@ -138,8 +138,8 @@ fn exit_points(ground: Ground<'_>, wish: Wish<'_>, team: Team) -> Option<Change>
         ..following(ground)
     };
     let mut steps = Vec::new();
-    let hosts = pairs::Hosts::of(&topology.instances, &now.instances);
-    for table in pairs::steps(&topology.exit_points_of, &target, &hosts) {
+    let everybody = now.instances.clone();
+    for table in pairs::steps(&topology.exit_points_of, &target, &everybody) {
         now.exit_points_of = table;
         steps.push(now.clone());
         now.epoch = now.epoch.next();

@@ -75,26 +75,12 @@ pub(super) fn paired(
         .collect()
 }
 
-/// Where everybody is who was or will be there.
-pub(super) struct Hosts(BTreeMap<Incarnation, HostId>);
-
-impl Hosts {
-    pub(super) fn of(before: &[Instance], after: &[Instance]) -> Self {
-        let all = before.iter().chain(after);
-        Self(all.map(|one| (one.incarnation, one.host)).collect())
-    }
-
-    fn are_apart(&self, one: Incarnation, other: Incarnation) -> bool {
-        self.0.get(&one) != self.0.get(&other)
-    }
-}
-
 /// The tables from one to another, one epoch each: by turns somebody is named further and filled, then takes its place.
-/// Nobody gives up a slot before who follows has been filled, and no pair is on one host meanwhile that need not be.
+/// Nobody gives up a slot before who follows has been filled. `instances`: everybody of the tables, and where they are.
 pub(super) fn steps(
     present: &[ExitPoints],
     target: &[ExitPoints],
-    hosts: &Hosts,
+    instances: &[Instance],
 ) -> Vec<Vec<ExitPoints>> {
     let mut steps = Vec::new();
     let mut now = present.to_vec();
@@ -105,7 +91,7 @@ pub(super) fn steps(
             steps.push(named.clone());
         }
         now = (named.iter().zip(target))
-            .map(|(named, target)| swap(*named, *target, hosts))
+            .map(|(named, target)| swap(*named, *target, instances))
             .collect();
         steps.push(now.clone());
     }
@@ -141,21 +127,25 @@ fn name(now: ExitPoints, target: ExitPoints) -> ExitPoints {
 }
 
 /// The roles as near to the target as those who hold the slot allow.
-fn swap(named: ExitPoints, target: ExitPoints, hosts: &Hosts) -> ExitPoints {
+fn swap(named: ExitPoints, target: ExitPoints, instances: &[Instance]) -> ExitPoints {
     if missing(named, target).next().is_none() {
         return target;
     }
-    // Its backup is still to be filled. Until then one of the old pair is, on another host if one of them is there.
+    // Its backup is still to be filled. Until then one of the old pair is: one on another host, if there is one.
     let old = [named.backup, Some(named.primary)].into_iter().flatten();
     let old = old.filter(|old| *old != target.primary);
-    let far = old
-        .clone()
-        .find(|old| hosts.are_apart(*old, target.primary));
+    let host = host_of(target.primary, instances);
     ExitPoints {
         primary: target.primary,
-        backup: far.or_else(|| old.clone().next()),
+        backup: old.min_by_key(|old| host_of(*old, instances) == host),
         further: None,
     }
+}
+
+fn host_of(who: Incarnation, instances: &[Instance]) -> Option<HostId> {
+    let mut instances = instances.iter();
+    let instance = instances.find(|instance| instance.incarnation == who);
+    instance.map(|instance| instance.host)
 }
 
 /// Who backs up which slot. Members of one domain, a zone or else a host, never back each other up.
@@ -277,6 +267,7 @@ impl Backups {
 #[cfg(test)]
 mod tests {
     use alloc::string::ToString;
+    use alloc::vec;
 
     use gomera_model::{InstanceId, Layer, SLOTS};
     use proptest::prelude::*;
@@ -310,8 +301,8 @@ mod tests {
     }
 
     /// Everyone who holds a slot after a step held it before, or was named further in the step before.
-    fn check_steps(present: &[ExitPoints], target: &[ExitPoints]) -> usize {
-        let steps = steps(present, target, &Hosts::of(&[], &[]));
+    fn check_steps(present: &[ExitPoints], target: &[ExitPoints], instances: &[Instance]) -> usize {
+        let steps = steps(present, target, instances);
         let mut before = present.to_vec();
         for step in &steps {
             for (was, is) in before.iter().zip(step) {
@@ -332,7 +323,7 @@ mod tests {
     fn one_host_has_no_backups() {
         let wanted = table(&alone(1), &[member(1, 1, ""), member(2, 1, "")]);
         assert!(wanted.iter().all(|points| points.backup.is_none()));
-        assert_eq!(check_steps(&alone(1), &wanted), 2);
+        assert_eq!(check_steps(&alone(1), &wanted, &[]), 2);
         assert_eq!(moves(&alone(1), &wanted)[0].slots.len(), SLOTS / 2);
     }
 
@@ -343,7 +334,7 @@ mod tests {
             points.all().collect::<Vec<_>>().len() == 2 && points.backup != Some(points.primary)
         };
         assert!(wanted.iter().all(backed));
-        check_steps(&alone(1), &wanted);
+        check_steps(&alone(1), &wanted, &[]);
     }
 
     #[test]
@@ -357,6 +348,28 @@ mod tests {
         let zone = |who: Incarnation| &members.iter().find(|m| m.incarnation == who).unwrap().zone;
         for points in table(&alone(1), &members) {
             assert_ne!(zone(points.primary), zone(points.backup.unwrap()));
+        }
+    }
+
+    #[test]
+    fn a_pair_that_moves_is_never_on_one_host() {
+        let before = [member(1, 1, ""), member(2, 2, "")];
+        let after = [member(3, 2, ""), member(4, 1, "")];
+        let pair = |primary, backup| {
+            vec![
+                ExitPoints {
+                    primary: Incarnation(primary),
+                    backup: Some(Incarnation(backup)),
+                    further: None,
+                };
+                SLOTS
+            ]
+        };
+        let everybody: Vec<_> = before.iter().chain(&after).cloned().collect();
+        for step in steps(&pair(1, 2), &pair(3, 4), &everybody) {
+            let backup = step[0].backup.expect("each step has a pair");
+            let hosts = [step[0].primary, backup].map(|who| host_of(who, &everybody));
+            assert_ne!(hosts[0], hosts[1], "{:?}", step[0]);
         }
     }
 
@@ -378,7 +391,8 @@ mod tests {
         fn any_change_gets_there_step_by_step(before in any_members(), after in any_members()) {
             let present = table(&alone(before[0].incarnation.0), &before);
             let wanted = table(&present, &after);
-            check_steps(&present, &wanted);
+            let everybody: Vec<_> = before.iter().chain(&after).cloned().collect();
+            check_steps(&present, &wanted, &everybody);
             prop_assert_eq!(&table(&wanted, &after), &wanted, "what is as wished stays");
         }
     }

@@ -37,8 +37,7 @@ pub(crate) fn recover(ground: Ground<'_>, dead: &[Instance]) -> Result<Change, N
         )
     };
     let table = pairs::without(&topology.exit_points_of, &lost, follower);
-    let hosts = pairs::Hosts::of(&topology.instances, &next.instances);
-    let steps = exit_point_steps(next, table, &hosts);
+    let steps = exit_point_steps(next, table);
     Ok(Change {
         layer: dead.first().map_or(Layer::Matchers, |dead| dead.layer),
         steps,
@@ -100,14 +99,11 @@ fn matchers_without(
 }
 
 /// The epochs in which the survivors go on and new backups are named, filled and swapped in.
-fn exit_point_steps(
-    mut next: Topology,
-    table: Vec<super::ExitPoints>,
-    hosts: &pairs::Hosts,
-) -> Vec<Topology> {
+fn exit_point_steps(mut next: Topology, table: Vec<super::ExitPoints>) -> Vec<Topology> {
     let members: Vec<_> = next.layer(Layer::ExitPoints).collect();
-    let target = pairs::paired(&table, &pairs::primaries(&table), &members);
-    let tables = pairs::steps(&table, &target, hosts);
+    let primaries: Vec<_> = table.iter().map(|points| points.primary).collect();
+    let target = pairs::paired(&table, &primaries, &members);
+    let tables = pairs::steps(&table, &target, &next.instances);
     if tables.is_empty() {
         next.exit_points_of = table;
         return [next].into();

@@ -127,9 +127,11 @@ impl Cell {
     #[expect(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
-        reason = "the rounding is measured right behind it; a float that was an i64 fits an i128"
+        reason = "the rounding is measured right behind it; a whole float below 2^63 is an i64"
     )]
     pub(crate) fn of_int(value: i64) -> Self {
+        /// The first float beyond an `i64`.
+        const END: f32 = 9_223_372_036_854_775_808.0;
         let near = value as f32;
         if value.unsigned_abs() <= DENSE {
             return Self {
@@ -137,7 +139,13 @@ impl Cell {
                 ..Self::exact(ordered(near))
             };
         }
-        Self::around(near, (near as i128).cmp(&i128::from(value)))
+        // Not through an `i128`: that is a call, which even small numbers would make.
+        let order = if near < END {
+            (near as i64).cmp(&value)
+        } else {
+            core::cmp::Ordering::Greater
+        };
+        Self::around(near, order)
     }
 
     /// A finite number.

@@ -221,9 +221,15 @@ impl<'a> ObjectRef<'a> {
     /// The value of a field, found by a scan.
     #[must_use]
     pub fn value(self, name: &str) -> Option<ValueRef<'a>> {
-        self.iter()
-            .find(|(field, _)| *field == name)
-            .map(|(_, value)| value)
+        // Names and texts were checked when the content was decoded; only what is found becomes text again.
+        let (_, value) = self.raw().find(|(field, _)| *field == name.as_bytes())?;
+        Some(match value {
+            RawValue::Text(text) => {
+                let text = core::str::from_utf8(text);
+                ValueRef::String(text.expect(CHECKED))
+            }
+            RawValue::Other(value) => value,
+        })
     }
 }
 
@@ -232,6 +238,8 @@ impl fmt::Debug for ObjectRef<'_> {
         f.debug_map().entries(self.iter()).finish()
     }
 }
+
+const CHECKED: &str = "checked when decoded";
 
 /// The fields of an object, one after the other.
 #[derive(Clone, Debug)]
@@ -245,8 +253,8 @@ impl<'a> Iterator for Fields<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         self.left = self.left.checked_sub(1)?;
-        let name = take_text(&mut self.rest).expect("checked when decoded");
-        let value = take_value(&mut self.rest).expect("checked when decoded");
+        let name = take_text(&mut self.rest).expect(CHECKED);
+        let value = take_value(&mut self.rest).expect(CHECKED);
         Some((name, value))
     }
 }
@@ -274,13 +282,13 @@ impl<'a> Iterator for RawFields<'a> {
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         self.left = self.left.checked_sub(1)?;
-        let name = take_bytes(&mut self.rest).expect("checked when decoded");
+        let name = take_bytes(&mut self.rest).expect(CHECKED);
         if let [STRING, rest @ ..] = self.rest {
             self.rest = rest;
-            let text = take_bytes(&mut self.rest).expect("checked when decoded");
+            let text = take_bytes(&mut self.rest).expect(CHECKED);
             return Some((name, RawValue::Text(text)));
         }
-        let value = take_value(&mut self.rest).expect("checked when decoded");
+        let value = take_value(&mut self.rest).expect(CHECKED);
         Some((name, RawValue::Other(value)))
     }
 }
@@ -297,7 +305,7 @@ impl<'a> Iterator for Members<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         self.left = self.left.checked_sub(1)?;
-        Some(take_value(&mut self.rest).expect("checked when decoded"))
+        Some(take_value(&mut self.rest).expect(CHECKED))
     }
 }
 

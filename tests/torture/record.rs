@@ -9,6 +9,8 @@ use gomera_client::Attachment;
 pub(crate) const SOURCES: usize = 3;
 /// Notifications are dealt out to so many buckets.
 pub(crate) const BUCKETS: u64 = 16;
+/// A shorter silence is none.
+const SILENCE_MIN: Duration = Duration::from_millis(150);
 /// Stories kept of one subscriber; the first are the ones that count.
 const STORIES_MAX: usize = 5;
 
@@ -100,9 +102,11 @@ pub(crate) struct Record {
     pub(crate) sessions_lost: u64,
     stories: Vec<String>,
     last_at: Instant,
-    /// The longest silence since the watch was started, and when it ended.
-    silence: (Duration, Instant),
+    /// The longest silence since the watch was started, and before.
+    longest: Duration,
     before: Duration,
+    /// Silences since the watch was started that anybody would notice: from when to when.
+    silences: Vec<(Instant, Instant)>,
 }
 
 impl Record {
@@ -122,8 +126,9 @@ impl Record {
             sessions_lost: 0,
             stories: Vec::new(),
             last_at: now,
-            silence: (Duration::ZERO, now),
+            longest: Duration::ZERO,
             before: Duration::ZERO,
+            silences: Vec::new(),
         }
     }
 
@@ -131,8 +136,9 @@ impl Record {
     pub(crate) fn delivered(&mut self, (source, number): (usize, u64), hits: &[u64]) {
         let now = Instant::now();
         let since = now - self.last_at;
-        if since > self.silence.0 {
-            self.silence = (since, now);
+        self.longest = self.longest.max(since);
+        if since > SILENCE_MIN {
+            self.silences.push((self.last_at, now));
         }
         self.last_at = now;
         let wanted: Vec<u64> = (0..)
@@ -192,13 +198,22 @@ impl Record {
 
     /// Begins to watch for silence: what comes before the next call is the quiet that it is compared with.
     pub(crate) fn watch(&mut self) {
-        self.before = self.silence.0;
-        self.silence = (Duration::ZERO, self.last_at);
+        self.before = std::mem::take(&mut self.longest);
+        self.silences.clear();
     }
 
-    /// The longest silence of the quiet, that since the watch began, and when that one ended.
-    pub(crate) fn silence(&self) -> (Duration, Duration, Instant) {
-        (self.before, self.silence.0, self.silence.1)
+    /// The longest silence of the quiet, and that since the watch began.
+    pub(crate) fn longest_silences(&self) -> (Duration, Duration) {
+        (self.before, self.longest)
+    }
+
+    /// When it heard something again, if it fell silent at most so long after a moment: longer than anybody would notice,
+    /// and than three times its quiet.
+    pub(crate) fn heard_again(&self, moment: Instant, within: Duration) -> Option<Instant> {
+        let falls = |(from, to): &&(Instant, Instant)| {
+            *from <= moment + within && *to > moment && *to - *from > 3 * self.before
+        };
+        self.silences.iter().rfind(falls).map(|(_, to)| *to)
     }
 
     pub(crate) fn note(&mut self, story: String) {

@@ -19,8 +19,8 @@ use crate::verifying::{Found, Verifying};
 const SETTLE_WITHIN: Duration = Duration::from_secs(40);
 /// What was published is acknowledged, and what was acknowledged delivered, within this when everything has settled.
 const DELIVER_WITHIN: Duration = Duration::from_secs(20);
-/// A subscriber that was silent for longer, and for longer than three times its quiet, fell silent.
-const SILENT_MIN: Duration = Duration::from_millis(150);
+/// Who falls silent later than this after a fault does so for another reason: suspicion takes no longer.
+const FALLS_SILENT_WITHIN: Duration = Duration::from_millis(2500);
 /// Every layer, with the least and the most of it that is asked for.
 const LAYERS: [(&str, usize, usize); 4] = [
     ("connection_points", 2, 3),
@@ -224,11 +224,11 @@ impl Torture {
         let mut ends = Vec::new();
         let mut longest = (Duration::ZERO, Duration::ZERO);
         for record in self.load.iter().flat_map(|load| &load.records) {
-            let (before, after, end) = lock(record).silence();
+            let record = lock(record);
+            let (before, after) = record.longest_silences();
             longest = (longest.0.max(before), longest.1.max(after));
-            if after > SILENT_MIN.max(3 * before) {
-                ends.push(end.saturating_duration_since(at));
-            }
+            let end = record.heard_again(at, FALLS_SILENT_WITHIN);
+            ends.extend(end.map(|end| end - at));
         }
         ends.sort_unstable();
         let recovered = ends.last().map(|last| (ends[ends.len() / 2], *last));

@@ -298,12 +298,16 @@ fn who_asks_for_it_is_told_what_is_dropped() {
         subscriber.done();
         let mut check = |delivery: Deliver, expected: &[(Option<DropReason>, u32)]| {
             subscriber.receive(1, ServerFrame::Deliver(delivery));
-            let events = subscriber.events().into_iter().map(|event| match event {
-                SubscriberEvent::Delivery(delivery) => (None, delivery.hits[0].number.0),
-                SubscriberEvent::Dropped { delivery, reason } => {
-                    (Some(reason), delivery.hits[0].number.0)
-                }
-                other => panic!("{other:?}"),
+            let events = subscriber.events().into_iter().map(|event| {
+                let (delivery, reason) =
+                    if let SubscriberEvent::Dropped { delivery, reason } = event {
+                        (delivery, Some(reason))
+                    } else if let SubscriberEvent::Delivery(delivery) = event {
+                        (delivery, None)
+                    } else {
+                        panic!("{event:?}");
+                    };
+                (reason, delivery.hits[0].number.0)
             });
             let told = |event: &&(Option<DropReason>, u32)| tells || event.0.is_none();
             let expected: Vec<_> = expected.iter().filter(told).copied().collect();

@@ -15,13 +15,14 @@ impl World {
     /// with its connection is given the time to grow too old.
     pub(super) fn is_at_rest(&self) -> bool {
         let sleepers = self.wishes().count() as u64;
-        // A client that did not hear that its session has ended may have come once more.
+        // A client that did not hear that its session has ended may have come once more; and an exit point that is given a
+        // session counts anew.
         let forgotten_at = match self.load.last_ending {
             Time(0) => Time(0),
             ending => {
-                ending.max(self.connections.changed_at).max(self.healed_at)
-                    + QUEUE_AGE_OFFLINE
-                    + Duration::from_secs(2)
+                let moved = self.connections.changed_at.max(self.strikes.changed_at);
+                let last = ending.max(moved).max(self.healed_at);
+                last + QUEUE_AGE_OFFLINE + Duration::from_secs(2)
             }
         };
         self.is_healing

@@ -156,7 +156,10 @@ fn catch(mutant: &Mutant) -> Option<String> {
         .ok()?;
     let text = String::from_utf8_lossy(&output.stdout);
     let is_caught = output.status.code() == Some(i32::from(BROKEN));
-    is_caught.then(|| text.lines().next().unwrap_or_default().to_owned())
+    is_caught.then(|| {
+        let told = text.lines().find(|line| line.starts_with("seed"));
+        told.unwrap_or_default().to_owned()
+    })
 }
 
 fn print_breaches(verdict: &Verdict, how: How) {

@@ -196,7 +196,8 @@ impl Reach {
     pub fn misses(&self) -> Vec<(Fault, Layer, PhaseName)> {
         let phases = self.phases.keys();
         let all = phases.flat_map(|&(layer, phase)| Fault::ALL.map(|fault| (fault, layer, phase)));
-        all.filter(|which| !self.hits.contains_key(which)).collect()
+        all.filter(|which| can_hit(*which) && !self.hits.contains_key(which))
+            .collect()
     }
 
     fn table(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -249,4 +250,30 @@ fn add<K: Copy + Ord>(sum: &mut BTreeMap<K, u64>, more: &BTreeMap<K, u64>) {
     for (key, count) in more {
         *sum.entry(*key).or_default() += count;
     }
+}
+
+/// A fault of a write hits the phase in which something is written. What leaves these is the commit, which counts as a phase
+/// of its own.
+fn can_hit((fault, layer, phase): (Fault, Layer, PhaseName)) -> bool {
+    let is_left_by_commit = match phase {
+        PhaseName::Fill => true,
+        PhaseName::Prepare => layer != Layer::Matchers,
+        PhaseName::Copy
+        | PhaseName::Close
+        | PhaseName::Commit
+        | PhaseName::Drain
+        | PhaseName::Done
+        | PhaseName::Aborted => false,
+    };
+    let is_of_write = match fault {
+        Fault::UnheardWrite | Fault::LostWrite | Fault::LateWrite | Fault::LateAnswer => true,
+        Fault::LeaseLost
+        | Fault::LeaderDeath
+        | Fault::NoQuorum
+        | Fault::WatchLost
+        | Fault::InstancePause
+        | Fault::HostPause
+        | Fault::Stall => false,
+    };
+    !(is_left_by_commit && is_of_write)
 }

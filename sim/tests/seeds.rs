@@ -7,13 +7,17 @@ use std::ops::RangeInclusive;
 use std::sync::{LazyLock, Mutex};
 
 use gomera_model::Layer;
-use gomera_sim::{Options, Reach, run};
+use gomera_sim::{Options, Promise, Reach, run};
 
 /// Every so many seeds one is run twice, with all that is done taken into a number.
 const COMPARED_EVERY: u64 = 10;
 /// Parts of all the seeds, each a test.
 const PARTS: u64 = 4;
 const SEEDS: u64 = 2000;
+
+/// Seeds that show a fault which is not mended, and the promise that they break. Whoever mends it takes the seed out.
+/// 561: a session that its client ended is never forgotten by its exit point.
+const OPEN: [(u64, Promise); 1] = [(561, Promise::Unconserved)];
 
 /// What the parts that are done have reached, and how many of them there are.
 static TOTAL: LazyLock<Mutex<(Reach, u64)>> = LazyLock::new(Mutex::default);
@@ -31,11 +35,10 @@ fn check(seeds: RangeInclusive<u64>) {
         let options = if is_compared { &digested } else { &plain };
         let verdict = run(seed, options);
         let repeat = format!("cargo run --release -p gomera-sim -- --seed {seed} --trace");
-        assert!(
-            verdict.breaches.is_empty(),
-            "{:#?}\n{repeat}",
-            verdict.breaches
-        );
+        let open = OPEN.iter().find(|(open, _)| *open == seed);
+        let expected = open.map(|(_, promise)| *promise);
+        let first = verdict.breaches.first().map(|breach| breach.promise);
+        assert_eq!(first, expected, "{:#?}\n{repeat}", verdict.breaches);
         if is_compared {
             let again = run(seed, options);
             assert_eq!(verdict.digest, again.digest, "not the same bytes: {repeat}");
@@ -53,7 +56,6 @@ fn check(seeds: RangeInclusive<u64>) {
 
 /// What was never reached was never tested.
 fn assert_reached(total: &Reach, seeds: u64) {
-    println!("{total}");
     assert!(total.void * 4 < seeds, "too many void runs\n{total}");
     assert!(total.commits > seeds, "{total}");
     assert!(total.in_flight > total.commits, "{total}");

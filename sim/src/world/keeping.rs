@@ -49,10 +49,10 @@ impl World {
     }
 
     pub(super) fn feed_keeper(&mut self, host: HostId, cargo: Cargo) {
-        match cargo {
-            Cargo::Look => self.look(host),
-            Cargo::Read(path) => self.read_for(host, path),
-            cargo => unreachable!("{cargo:?} is nothing to be read"),
+        if let Cargo::Read(path) = cargo {
+            self.read_for(host, path);
+        } else {
+            self.look(host);
         }
     }
 
@@ -245,7 +245,7 @@ impl World {
         let fates = [Fate::Unheard, Fate::Lost, Fate::Late];
         match *self.rng.pick(&fates) {
             Fate::Unheard if !has_quorum => Fate::Late,
-            fate => fate,
+            fate @ (Fate::Answered | Fate::Unheard | Fate::Lost | Fate::Late) => fate,
         }
     }
 

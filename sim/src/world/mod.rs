@@ -334,10 +334,13 @@ impl World {
     fn urge(&mut self) -> u64 {
         let (weather, connections, instances) = (&self.weather, &self.connections, &self.instances);
         let is_led = self.cluster.leader().is_some();
-        let urge = self.post.urge(|route| match route {
+        let urge = self.post.urge(|route| {
             // Who is suspected is so until somebody leads who can do something about it.
-            Route::Rumour if !is_led => 0,
-            route => pace(route, weather, connections, instances),
+            if route == Route::Rumour && !is_led {
+                0
+            } else {
+                pace(route, weather, connections, instances)
+            }
         });
         // What is slow for two reasons is slow, but it comes.
         urge.div_ceil(post::BRISK)

@@ -16,12 +16,13 @@ impl World {
     pub(super) fn is_at_rest(&self) -> bool {
         let sleepers = self.wishes().count() as u64;
         // The word that it has gone may have been held up until everything healed; a client that did not hear that its
-        // session has ended may have come once more.
-        let since = self.cluster.told_at.max(self.connections.changed_at);
+        // session has ended may have come once more; and an exit point that is given a session counts anew.
         let forgotten_at = match self.load.last_ending {
             Time(0) => Time(0),
             ending => {
-                ending.max(since).max(self.healed_at) + QUEUE_AGE_OFFLINE + Duration::from_secs(2)
+                let moved = self.connections.changed_at.max(self.strikes.changed_at);
+                let told = self.cluster.told_at.max(self.healed_at);
+                ending.max(moved).max(told) + QUEUE_AGE_OFFLINE + Duration::from_secs(2)
             }
         };
         self.is_healing

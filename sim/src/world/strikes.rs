@@ -25,6 +25,8 @@ pub(super) struct Strikes {
     left: Faults,
     /// The phase that the operation under way was seen in last.
     phase: Option<(OperationId, Layer, PhaseName)>,
+    /// When it entered that, or ended.
+    pub(super) changed_at: Time,
     /// When something strikes, by step.
     due: Option<u64>,
     outage: Option<Outage>,
@@ -78,6 +80,7 @@ impl World {
             return;
         }
         self.strikes.phase = phase;
+        self.strikes.changed_at = self.now;
         if let Some((_, layer, phase)) = phase {
             self.reach.enter(layer, phase);
         }

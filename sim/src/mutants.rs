@@ -4,7 +4,7 @@
 use gomera_model::Layer;
 use gomera_operators::rules::{Rule, Rules};
 
-use crate::scenario::{Forgery, Options};
+use crate::scenario::{Forgery, Mortal, Options};
 
 /// A rule to be taken away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub struct Mutant {
     /// Seeds, from 1, within which it must be caught: so many that, by its share of wrong runs, one of ten thousand
     /// such series misses it.
     pub seeds_max: u64,
+    /// Whose death needs it, if it is a rule for deaths; then on two hosts.
+    pub mortal: Option<Mortal>,
 }
 
 /// Where the rule is.
@@ -50,7 +52,31 @@ pub const MUTANTS: &[Mutant] = &[
     mutant("hand-over-open", Rule::CloseBeforeHandOver, 80).of(Layer::AccessPoints),
     mutant("serve-older-connections", Rule::FenceOlderGeneration, 120).of(Layer::AccessPoints),
     mutant("leave-before-empty", Rule::EmptyBeforeLeaving, 70).of(Layer::AccessPoints),
+    mutant("match-before-restored", Rule::RestoreBeforeMatching, 100).dying(MATCHERS),
+    mutant("keep-partials", Rule::ThrowPartialsAway, 100).dying(MATCHERS),
+    mutant("keep-what-comes-again", Rule::TakeBackAtRestart, 100).dying(MATCHERS),
+    mutant("stamp-nothing-again", Rule::StampAgain, 100).dying(MATCHERS),
+    mutant(
+        "progress-from-before-the-cut",
+        Rule::RefuseProgressBeforeCut,
+        100,
+    )
+    .dying(MATCHERS),
+    mutant(
+        "operations-from-before-the-cut",
+        Rule::RefuseOperationsBeforeCut,
+        100,
+    )
+    .dying(MATCHERS),
+    mutant("listen-to-the-retired", Rule::RefuseRetired, 100).dying(ACCESS_POINTS),
+    mutant("remove-once", Rule::RemoveAgain, 100).dying(ACCESS_POINTS),
+    mutant("keep-beyond-the-primary", Rule::DropBeyondPrimary, 100).dying(ACCESS_POINTS),
+    mutant("answer-unconfirmed", Rule::ConfirmBeforeAnswer, 100).dying(Mortal::Hosts),
+    mutant("send-unconfirmed", Rule::HoldUntilConfirmed, 100).dying(Mortal::Hosts),
 ];
+
+const MATCHERS: Mortal = Mortal::Layer(Layer::Matchers);
+const ACCESS_POINTS: Mortal = Mortal::Layer(Layer::AccessPoints);
 
 /// Those that are too rare for the suite; their names work on the command line. Seed 1113 catches `register-early`, and
 /// `release-at-first-flip` was caught by one seed in about three thousand. `take-up-at-first-flip` was caught by three
@@ -70,6 +96,14 @@ impl Mutant {
         Self { layer, ..self }
     }
 
+    /// The same where somebody dies.
+    const fn dying(self, mortal: Mortal) -> Self {
+        Self {
+            mortal: Some(mortal),
+            ..self
+        }
+    }
+
     /// The mutant of this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
@@ -80,17 +114,22 @@ impl Mutant {
     /// Options for a run with this rule taken away.
     #[must_use]
     pub fn options(self) -> Options {
-        match self.broken {
+        let options = match self.broken {
             Broken::Operators(rule) => Options {
                 rules: Rules::without(rule),
-                focus: Some(self.layer),
                 ..Options::default()
             },
             Broken::Coordinator(forgery) => Options {
                 forgery: Some(forgery),
-                focus: Some(self.layer),
                 ..Options::default()
             },
+        };
+        Options {
+            focus: Some(self.layer),
+            hosts: self.mortal.map(|_| 2),
+            deaths: self.mortal.map(|_| 2),
+            mortal: self.mortal,
+            ..options
         }
     }
 }
@@ -101,6 +140,7 @@ const fn mutant(name: &'static str, rule: Rule, seeds_max: u64) -> Mutant {
         broken: Broken::Operators(rule),
         layer: Layer::Matchers,
         seeds_max,
+        mortal: None,
     }
 }
 
@@ -110,5 +150,6 @@ const fn lie(name: &'static str, forgery: Forgery, seeds_max: u64) -> Mutant {
         broken: Broken::Coordinator(forgery),
         layer: Layer::Matchers,
         seeds_max,
+        mortal: None,
     }
 }

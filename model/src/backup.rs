@@ -52,6 +52,8 @@ pub enum BackupFrame {
         /// Each access point with the last that was released.
         marks: Vec<Cursor>,
     },
+    /// From the others: they know of the session.
+    Known(SessionId),
     /// From the backup: it has taken these operations.
     Confirm(Vec<(SubscriptionId, OperationNumber)>),
 }

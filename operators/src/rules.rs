@@ -73,11 +73,21 @@ pub enum Rule {
     RefuseRetired,
     /// What an exit point takes away itself it asks for again where an access point or a matcher was lost.
     RemoveAgain,
+    /// An access point refuses what exit points say of their progress from before the last cut.
+    RefuseProgressBeforeCut,
+    /// An exit point throws away at a cut what is not released.
+    ThrowPartialsAway,
+    /// At RESTART(k) an exit point takes back what its windows have from `k` on.
+    TakeBackAtRestart,
+    /// An access point sends again what not all exit points have released, where a matcher was lost.
+    StampAgain,
+    /// A primary holds the deliveries of a session until the backup has confirmed its operations.
+    HoldUntilConfirmed,
 }
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 37] = [
         Self::VisibilityFilter,
         Self::JoinUnderStamp,
         Self::ReleaseAfterEveryFlip,
@@ -110,6 +120,11 @@ impl Rule {
         Self::RefuseOperationsBeforeCut,
         Self::RefuseRetired,
         Self::RemoveAgain,
+        Self::RefuseProgressBeforeCut,
+        Self::ThrowPartialsAway,
+        Self::TakeBackAtRestart,
+        Self::StampAgain,
+        Self::HoldUntilConfirmed,
     ];
 }
 

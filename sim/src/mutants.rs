@@ -5,7 +5,7 @@ use gomera_coordinator::rules::{Rule as Office, Rules as Offices};
 use gomera_model::Layer;
 use gomera_operators::rules::{Rule, Rules};
 
-use crate::scenario::{Forgery, Options};
+use crate::scenario::{Forgery, Mortal, Options};
 
 /// A rule to be taken away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub struct Mutant {
     pub seeds_max: u64,
     /// Whether it is caught only where hosts and store fail.
     pub needs_faults: bool,
+    /// Whose death needs it, if it is a rule for deaths; then on two hosts.
+    pub mortal: Option<Mortal>,
 }
 
 /// Where the rule is.
@@ -63,7 +65,31 @@ pub const MUTANTS: &[Mutant] = &[
     office("tell-before-writing", Office::WriteBeforeTelling, 300),
     office("stop-nobody", Office::StopTheSuperfluous, 100),
     lie("write-without-versions", Forgery::Unversioned, 1000).in_faults(),
+    mutant("match-before-restored", Rule::RestoreBeforeMatching, 100).dying(MATCHERS),
+    mutant("keep-partials", Rule::ThrowPartialsAway, 100).dying(MATCHERS),
+    mutant("keep-what-comes-again", Rule::TakeBackAtRestart, 100).dying(MATCHERS),
+    mutant("stamp-nothing-again", Rule::StampAgain, 100).dying(MATCHERS),
+    mutant(
+        "progress-from-before-the-cut",
+        Rule::RefuseProgressBeforeCut,
+        100,
+    )
+    .dying(MATCHERS),
+    mutant(
+        "operations-from-before-the-cut",
+        Rule::RefuseOperationsBeforeCut,
+        100,
+    )
+    .dying(MATCHERS),
+    mutant("listen-to-the-retired", Rule::RefuseRetired, 100).dying(ACCESS_POINTS),
+    mutant("remove-once", Rule::RemoveAgain, 100).dying(ACCESS_POINTS),
+    mutant("keep-beyond-the-primary", Rule::DropBeyondPrimary, 100).dying(ACCESS_POINTS),
+    mutant("answer-unconfirmed", Rule::ConfirmBeforeAnswer, 100).dying(Mortal::Hosts),
+    mutant("send-unconfirmed", Rule::HoldUntilConfirmed, 100).dying(Mortal::Hosts),
 ];
+
+const MATCHERS: Mortal = Mortal::Layer(Layer::Matchers);
+const ACCESS_POINTS: Mortal = Mortal::Layer(Layer::AccessPoints);
 
 /// Those that are too rare for the suite; their names work on the command line. Before hosts and store were part of the
 /// model, each but `take-up-at-first-flip` was caught by a seed among the first three thousand; they have not been sought
@@ -95,6 +121,14 @@ impl Mutant {
         }
     }
 
+    /// The same where somebody dies.
+    const fn dying(self, mortal: Mortal) -> Self {
+        Self {
+            mortal: Some(mortal),
+            ..self
+        }
+    }
+
     /// The mutant of this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
@@ -105,16 +139,14 @@ impl Mutant {
     /// Options for a run with this rule taken away.
     #[must_use]
     pub fn options(self) -> Options {
-        match self.broken {
+        let options = match self.broken {
             Broken::Operators(rule) => Options {
                 rules: Rules::without(rule),
-                focus: Some(self.layer),
                 is_calm: true,
                 ..Options::default()
             },
             Broken::Forged(forgery) => Options {
                 forgery: Some(forgery),
-                focus: Some(self.layer),
                 is_calm: !self.needs_faults,
                 ..Options::default()
             },
@@ -122,6 +154,13 @@ impl Mutant {
                 offices: Offices::without(rule),
                 ..Options::default()
             },
+        };
+        Options {
+            focus: Some(self.layer),
+            hosts: self.mortal.map(|_| 2),
+            deaths: self.mortal.map(|_| 2),
+            mortal: self.mortal,
+            ..options
         }
     }
 }
@@ -133,6 +172,7 @@ const fn mutant(name: &'static str, rule: Rule, seeds_max: u64) -> Mutant {
         layer: Layer::Matchers,
         seeds_max,
         needs_faults: false,
+        mortal: None,
     }
 }
 
@@ -143,6 +183,7 @@ const fn lie(name: &'static str, forgery: Forgery, seeds_max: u64) -> Mutant {
         layer: Layer::Matchers,
         seeds_max,
         needs_faults: false,
+        mortal: None,
     }
 }
 
@@ -153,5 +194,6 @@ const fn office(name: &'static str, rule: Office, seeds_max: u64) -> Mutant {
         layer: Layer::Matchers,
         seeds_max,
         needs_faults: false,
+        mortal: None,
     }
 }

@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use std::sync::{LazyLock, Mutex};
 
 use gomera_model::Layer;
-use gomera_sim::{Options, Promise, Reach, run};
+use gomera_sim::{Mortal, Options, Promise, Reach, run};
 
 /// Every so many seeds one is run twice, with all that is done taken into a number.
 const COMPARED_EVERY: u64 = 10;
@@ -102,4 +102,91 @@ fn seeds_1001_to_1500() {
 #[test]
 fn seeds_1501_to_2000() {
     check(1501..=SEEDS);
+}
+
+/// Whoever can die.
+const MORTALS: [Mortal; 5] = [
+    Mortal::Layer(Layer::ConnectionPoints),
+    Mortal::Layer(Layer::AccessPoints),
+    Mortal::Layer(Layer::Matchers),
+    Mortal::Layer(Layer::ExitPoints),
+    Mortal::Hosts,
+];
+
+/// Two deaths a run, the second when everything is whole again, while this layer is scaled.
+fn check_deaths(scaled: Layer) {
+    let mut total = Reach::default();
+    for (hosts, seeds) in [(2, 1..=25), (3, 26..=35)] {
+        for mortal in MORTALS {
+            for seed in seeds.clone() {
+                total += &check_death(seed, scaled, mortal, hosts);
+            }
+        }
+    }
+    assert!(total.deaths > 100, "{total}");
+    assert!(total.hosts_lost > 10, "{total}");
+    assert!(total.zombies > 10, "{total}");
+    assert!(total.deaths_before_commit > 0, "{total}");
+    assert!(total.deaths_after_commit > 0, "{total}");
+}
+
+fn check_death(seed: u64, scaled: Layer, mortal: Mortal, hosts: u64) -> Reach {
+    let options = Options {
+        focus: Some(scaled),
+        hosts: Some(hosts),
+        deaths: Some(2),
+        mortal: Some(mortal),
+        is_calm: true,
+        ..Options::default()
+    };
+    let verdict = run(seed, &options);
+    let repeat = format!("seed {seed}, {hosts} hosts, {scaled:?} scaled, {mortal:?} mortal");
+    assert!(
+        verdict.breaches.is_empty(),
+        "{repeat}: {:#?}",
+        verdict.breaches
+    );
+    verdict.reach
+}
+
+#[test]
+fn somebody_dies_while_matchers_are_scaled() {
+    check_deaths(Layer::Matchers);
+}
+
+#[test]
+fn somebody_dies_while_connection_points_are_scaled() {
+    check_deaths(Layer::ConnectionPoints);
+}
+
+#[test]
+fn somebody_dies_while_access_points_are_scaled() {
+    check_deaths(Layer::AccessPoints);
+}
+
+#[test]
+fn somebody_dies_while_exit_points_are_scaled() {
+    check_deaths(Layer::ExitPoints);
+}
+
+/// Seeds in which a fault was found, two hosts, two deaths each.
+#[test]
+fn faults_of_recovery_that_were_mended() {
+    use Layer::{AccessPoints, ConnectionPoints, ExitPoints, Matchers};
+    let seeds = [
+        (3, Matchers, Mortal::Layer(Matchers)),
+        (7, Matchers, Mortal::Layer(ExitPoints)),
+        (47, Matchers, Mortal::Layer(AccessPoints)),
+        (56, Matchers, Mortal::Layer(AccessPoints)),
+        (75, Matchers, Mortal::Hosts),
+        (47, ConnectionPoints, Mortal::Layer(ExitPoints)),
+        (63, ConnectionPoints, Mortal::Layer(AccessPoints)),
+        (1, ExitPoints, Mortal::Layer(Matchers)),
+        (1, ExitPoints, Mortal::Layer(AccessPoints)),
+        (20, ExitPoints, Mortal::Layer(ConnectionPoints)),
+        (66, ExitPoints, Mortal::Layer(Matchers)),
+    ];
+    for (seed, scaled, mortal) in seeds {
+        check_death(seed, scaled, mortal, 2);
+    }
 }

@@ -409,8 +409,13 @@ impl AccessPoint {
         self.batch.clear();
     }
 
-    fn released(&mut self, exit_point: (Incarnation, Epoch), seq: Seq, matched: &[(Seq, u32)]) {
-        self.retained.released(exit_point, seq, matched);
+    fn released(&mut self, (point, epoch): (Incarnation, Epoch), seq: Seq, matched: &[(Seq, u32)]) {
+        let said = if self.rules.broken(Rule::RefuseProgressBeforeCut) {
+            self.epoch()
+        } else {
+            epoch
+        };
+        self.retained.released((point, said), seq, matched);
         self.forget_released();
     }
 

@@ -344,6 +344,9 @@ impl AccessPoint {
         }
         if is_cut(&present, next) {
             self.batch = self.retained.restart(next);
+            if self.rules.broken(Rule::StampAgain) {
+                self.batch.clear();
+            }
             self.stats.restamped += self.batch.len() as u64;
         }
         let held = self.take_held();

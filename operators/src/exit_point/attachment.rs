@@ -221,6 +221,11 @@ impl ExitPoint {
             };
             self.send_behind_deliveries(connection_point, detached, effects);
         }
+        self.tell_identity(session, effects);
+        if !attached.resumed && self.asks_backup(session.slot()) {
+            self.unannounced.insert(session, attach.epoch);
+            return;
+        }
         let frame = ConnectionPointFrame::Attached {
             session,
             generation,
@@ -229,7 +234,6 @@ impl ExitPoint {
         };
         self.send_behind_deliveries(from, frame, effects);
         self.answer_taken(attach, effects);
-        self.tell_identity(session, effects);
         self.note_progress(session);
         self.pump(now, session);
         self.ask_for_sweep(now, effects);

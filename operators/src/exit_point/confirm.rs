@@ -1,5 +1,5 @@
 //! Operations are taken by both of a pair before a client can know of them: the backup confirms each to the primary, which
-//! until then answers nothing, and sends nothing by which the client could tell that it was taken.
+//! until then answers nothing, and sends nothing by which the client could tell that it was taken. So is a new session.
 //!
 //! ```text
 //!                Registration                          Confirm
@@ -147,6 +147,39 @@ impl ExitPoint {
         }
     }
 
+    /// Another exit point knows of a session. If it is the backup that was waited for, the client hears that it has one.
+    pub(super) fn session_known(
+        &mut self,
+        now: Time,
+        from: Incarnation,
+        session: SessionId,
+        effects: &mut Effects,
+    ) {
+        let points = self.epochs.newest().exit_points(session.slot());
+        if points.backup == Some(from) {
+            self.announce(now, session, effects);
+        }
+    }
+
+    /// Tells a client that its new session is there.
+    fn announce(&mut self, now: Time, session: SessionId, effects: &mut Effects) {
+        let Some(epoch) = self.unannounced.remove(&session) else {
+            return;
+        };
+        let attachment = self.sessions.get(session).and_then(|s| s.attachment());
+        if let Some((connection_point, generation)) = attachment {
+            let frame = ConnectionPointFrame::Attached {
+                session,
+                generation,
+                resumed: false,
+                epoch,
+            };
+            self.send_behind_deliveries(connection_point, frame, effects);
+        }
+        self.pump(now, session);
+        self.ask_for_sweep(now, effects);
+    }
+
     /// The pair of these slots is another one: what its backup had not confirmed counts as taken by both.
     pub(super) fn give_up_confirmations(
         &mut self,
@@ -154,6 +187,11 @@ impl ExitPoint {
         is_changed: impl Fn(SlotId) -> bool,
         effects: &mut Effects,
     ) {
+        let unannounced = self.unannounced.keys().copied();
+        let changed: Vec<SessionId> = unannounced.filter(|id| is_changed(id.slot())).collect();
+        for id in changed {
+            self.announce(now, id, effects);
+        }
         let unconfirmed = self.unconfirmed.iter().copied();
         let changed: Vec<SessionId> = unconfirmed.filter(|id| is_changed(id.slot())).collect();
         for id in changed {
@@ -197,7 +235,7 @@ impl ExitPoint {
     }
 
     /// Whether the slot has a backup whose word is waited for.
-    fn asks_backup(&self, slot: SlotId) -> bool {
+    pub(super) fn asks_backup(&self, slot: SlotId) -> bool {
         let newest = self.epochs.newest().exit_points(slot);
         let mut kept = self.epochs.iter().map(|kept| kept.exit_points(slot));
         let is_same = |backup: Incarnation| {

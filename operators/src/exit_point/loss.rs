@@ -29,7 +29,7 @@ impl ExitPoint {
         }
         self.early.retain(|(from, _)| !next.is_retired(*from));
         self.stalled.retain(|from, _| !next.is_retired(*from));
-        if next.cut > present.epoch {
+        if next.cut > present.epoch && !self.rules.broken(Rule::ThrowPartialsAway) {
             for join in self.joins.values_mut() {
                 join.cut(next.cut);
             }
@@ -105,6 +105,7 @@ impl ExitPoint {
     ) {
         if let Some(join) = self.joins.get_mut(&access_point)
             && join.restarted(matcher, epoch, first)
+            && !self.rules.broken(Rule::TakeBackAtRestart)
         {
             self.sessions.take_back(access_point, first);
         }

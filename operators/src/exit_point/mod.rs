@@ -82,6 +82,8 @@ pub struct ExitPoint {
     progressed: BTreeSet<SessionId>,
     /// Sessions with operations that the backup has not confirmed.
     unconfirmed: BTreeSet<SessionId>,
+    /// New sessions that the backup does not know yet, with the epochs of their attachments.
+    unannounced: BTreeMap<SessionId, Epoch>,
     /// What was taken in this turn as a backup, by primary.
     confirmations: BTreeMap<Incarnation, Vec<(SubscriptionId, OperationNumber)>>,
     /// Registrations of new owners, in order, until the old ones have passed every FLIP.
@@ -115,6 +117,7 @@ impl ExitPoint {
             byes: Vec::new(),
             progressed: BTreeSet::new(),
             unconfirmed: BTreeSet::new(),
+            unannounced: BTreeMap::new(),
             confirmations: BTreeMap::new(),
             early: Vec::new(),
             removing: BTreeMap::new(),

@@ -31,7 +31,11 @@ impl ExitPoint {
         effects: &mut Effects,
     ) {
         match frame {
-            BackupFrame::Session { session, identity } => self.identified(now, session, identity),
+            BackupFrame::Session { session, identity } => {
+                self.identified(now, session, identity);
+                to_exit_point(from, BackupFrame::Known(session), effects);
+            }
+            BackupFrame::Known(session) => self.session_known(now, from, session, effects),
             BackupFrame::Safe(progress) => {
                 for (session, cursors) in progress {
                     if let Some(session) = self.sessions.get_mut(session) {

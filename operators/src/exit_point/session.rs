@@ -23,7 +23,7 @@ use super::list::SubscriptionList;
 use super::stats::ExitPointStats;
 use super::window::{Filled, Seen, Window};
 use crate::limits::{QUEUE_AGE_CONNECTED, QUEUE_AGE_OFFLINE};
-use crate::rules::Rules;
+use crate::rules::{Rule, Rules};
 
 /// A session.
 #[derive(Clone, Debug)]
@@ -259,7 +259,8 @@ impl Session {
     pub(super) fn next_to_send(&mut self, now: Time) -> Option<DeliveryItem> {
         let seen = self.seen();
         let list = &self.list;
-        let bound = self.confirmation.bound();
+        let holds = !self.window.rules().broken(Rule::HoldUntilConfirmed);
+        let bound = self.confirmation.bound().filter(|_| holds);
         self.window
             .next_to_send(now, (seen, bound), |hit| list.wants(hit))
     }

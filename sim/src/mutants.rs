@@ -52,42 +52,46 @@ pub const MUTANTS: &[Mutant] = &[
     mutant("hand-over-open", Rule::CloseBeforeHandOver, 80).of(Layer::AccessPoints),
     mutant("serve-older-connections", Rule::FenceOlderGeneration, 120).of(Layer::AccessPoints),
     mutant("leave-before-empty", Rule::EmptyBeforeLeaving, 70).of(Layer::AccessPoints),
-    mutant("match-before-restored", Rule::RestoreBeforeMatching, 100).dying(MATCHERS),
-    mutant("keep-partials", Rule::ThrowPartialsAway, 100).dying(MATCHERS),
-    mutant("keep-what-comes-again", Rule::TakeBackAtRestart, 100).dying(MATCHERS),
-    mutant("stamp-nothing-again", Rule::StampAgain, 100).dying(MATCHERS),
-    mutant(
-        "progress-from-before-the-cut",
-        Rule::RefuseProgressBeforeCut,
-        100,
-    )
-    .dying(MATCHERS),
+    mutant("match-before-restored", Rule::RestoreBeforeMatching, 20).dying(MATCHERS),
+    mutant("keep-partials", Rule::ThrowPartialsAway, 20).dying(MATCHERS),
+    mutant("stamp-nothing-again", Rule::StampAgain, 20).dying(MATCHERS),
     mutant(
         "operations-from-before-the-cut",
         Rule::RefuseOperationsBeforeCut,
-        100,
+        120,
     )
     .dying(MATCHERS),
-    mutant("listen-to-the-retired", Rule::RefuseRetired, 100).dying(ACCESS_POINTS),
+    mutant("listen-to-the-retired", Rule::RefuseRetired, 100)
+        .of(Layer::ExitPoints)
+        .dying(EXIT_POINTS),
     mutant("remove-once", Rule::RemoveAgain, 100).dying(ACCESS_POINTS),
-    mutant("keep-beyond-the-primary", Rule::DropBeyondPrimary, 100).dying(ACCESS_POINTS),
     mutant("answer-unconfirmed", Rule::ConfirmBeforeAnswer, 100).dying(Mortal::Hosts),
     mutant("send-unconfirmed", Rule::HoldUntilConfirmed, 100).dying(Mortal::Hosts),
 ];
 
 const MATCHERS: Mortal = Mortal::Layer(Layer::Matchers);
 const ACCESS_POINTS: Mortal = Mortal::Layer(Layer::AccessPoints);
+const EXIT_POINTS: Mortal = Mortal::Layer(Layer::ExitPoints);
 
 /// Those that are too rare for the suite; their names work on the command line. Seed 1113 catches `register-early`, and
 /// `release-at-first-flip` was caught by one seed in about three thousand. `take-up-at-first-flip` was caught by three
 /// seeds in a hundred until registrations were put in order; which schedules still show it is open. Seed 1173 catches
-/// `stamp-unlisted`, and seed 2942 `forget-the-successor`.
+/// `stamp-unlisted`, and seed 2942 `forget-the-successor`. Of the last three, which are rules for deaths, none was caught by
+/// the first hundred seeds; how rare they are is not measured yet.
 pub const RARE_MUTANTS: &[Mutant] = &[
     mutant("register-early", Rule::RegisterInOrder, 2000),
     mutant("take-up-at-first-flip", Rule::TakeUpAfterEveryFlip, 20_000),
     mutant("release-at-first-flip", Rule::ReleaseAfterEveryFlip, 20_000),
     mutant("stamp-unlisted", Rule::StallUntilListed, 20_000).of(Layer::AccessPoints),
     mutant("forget-the-successor", Rule::KnowWhoHasIt, 20_000).of(Layer::AccessPoints),
+    mutant("keep-what-comes-again", Rule::TakeBackAtRestart, 20_000).dying(MATCHERS),
+    mutant(
+        "progress-from-before-the-cut",
+        Rule::RefuseProgressBeforeCut,
+        20_000,
+    )
+    .dying(MATCHERS),
+    mutant("keep-beyond-the-primary", Rule::DropBeyondPrimary, 20_000).dying(ACCESS_POINTS),
 ];
 
 impl Mutant {

@@ -65,31 +65,26 @@ pub const MUTANTS: &[Mutant] = &[
     office("tell-before-writing", Office::WriteBeforeTelling, 300),
     office("stop-nobody", Office::StopTheSuperfluous, 100),
     lie("write-without-versions", Forgery::Unversioned, 1000).in_faults(),
-    mutant("match-before-restored", Rule::RestoreBeforeMatching, 100).dying(MATCHERS),
-    mutant("keep-partials", Rule::ThrowPartialsAway, 100).dying(MATCHERS),
-    mutant("keep-what-comes-again", Rule::TakeBackAtRestart, 100).dying(MATCHERS),
-    mutant("stamp-nothing-again", Rule::StampAgain, 100).dying(MATCHERS),
-    mutant(
-        "progress-from-before-the-cut",
-        Rule::RefuseProgressBeforeCut,
-        100,
-    )
-    .dying(MATCHERS),
+    mutant("match-before-restored", Rule::RestoreBeforeMatching, 20).dying(MATCHERS),
+    mutant("keep-partials", Rule::ThrowPartialsAway, 20).dying(MATCHERS),
+    mutant("stamp-nothing-again", Rule::StampAgain, 20).dying(MATCHERS),
     mutant(
         "operations-from-before-the-cut",
         Rule::RefuseOperationsBeforeCut,
-        100,
+        120,
     )
     .dying(MATCHERS),
-    mutant("listen-to-the-retired", Rule::RefuseRetired, 100).dying(ACCESS_POINTS),
+    mutant("listen-to-the-retired", Rule::RefuseRetired, 100)
+        .of(Layer::ExitPoints)
+        .dying(EXIT_POINTS),
     mutant("remove-once", Rule::RemoveAgain, 100).dying(ACCESS_POINTS),
-    mutant("keep-beyond-the-primary", Rule::DropBeyondPrimary, 100).dying(ACCESS_POINTS),
     mutant("answer-unconfirmed", Rule::ConfirmBeforeAnswer, 100).dying(Mortal::Hosts),
     mutant("send-unconfirmed", Rule::HoldUntilConfirmed, 100).dying(Mortal::Hosts),
 ];
 
 const MATCHERS: Mortal = Mortal::Layer(Layer::Matchers);
 const ACCESS_POINTS: Mortal = Mortal::Layer(Layer::AccessPoints);
+const EXIT_POINTS: Mortal = Mortal::Layer(Layer::ExitPoints);
 
 /// Those that are too rare for the suite; their names work on the command line. Before hosts and store were part of the
 /// model, each but `take-up-at-first-flip` was caught by a seed among the first three thousand; they have not been sought
@@ -97,6 +92,8 @@ const ACCESS_POINTS: Mortal = Mortal::Layer(Layer::AccessPoints);
 /// which schedules still show it is open. Neither `ignore-conflicts` nor `obey-stale-leaders` is caught among the first few
 /// hundred: a leader whose lease is lost cannot write, so conflicts are rare, and instances know by number which plan and
 /// which epoch an order speaks of.
+/// Of the last three, which are rules for deaths, none was caught by the first hundred seeds; how rare they are is not
+/// measured yet.
 pub const RARE_MUTANTS: &[Mutant] = &[
     mutant("register-early", Rule::RegisterInOrder, 2000),
     mutant("take-up-at-first-flip", Rule::TakeUpAfterEveryFlip, 20_000),
@@ -105,6 +102,14 @@ pub const RARE_MUTANTS: &[Mutant] = &[
     office("ignore-conflicts", Office::HeedConflicts, 20_000),
     lie("obey-stale-leaders", Forgery::StaleLeader, 20_000).in_faults(),
     mutant("forget-the-successor", Rule::KnowWhoHasIt, 20_000).of(Layer::AccessPoints),
+    mutant("keep-what-comes-again", Rule::TakeBackAtRestart, 20_000).dying(MATCHERS),
+    mutant(
+        "progress-from-before-the-cut",
+        Rule::RefuseProgressBeforeCut,
+        20_000,
+    )
+    .dying(MATCHERS),
+    mutant("keep-beyond-the-primary", Rule::DropBeyondPrimary, 20_000).dying(ACCESS_POINTS),
 ];
 
 impl Mutant {

@@ -45,8 +45,7 @@ pub struct Scenario {
     pub weights_per_mille: u64,
     /// How often of a thousand an operation is asked to abort at a random moment.
     pub aborts_per_mille: u64,
-    /// Instances that die, one after the other: none but where that is asked for, since not every death is survived in
-    /// every seed yet.
+    /// Instances or hosts that die, one after the other: none but where that is asked for.
     pub deaths: u32,
     /// How often of a thousand one that is taken for dead runs on.
     pub zombies_per_mille: u64,

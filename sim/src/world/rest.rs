@@ -73,11 +73,12 @@ impl World {
         Leftovers { unfinished }
     }
 
-    /// What the instances hold.
+    /// What the instances hold. What runs on, on a host that was taken for dead and has not noticed, is nobody's any more.
     pub(super) fn census(&self) -> Census {
         let topology = self.cluster.topology();
         let sessions: Vec<_> = self.history.sessions().filter_map(|(_, s)| s.id).collect();
         let running = self.instances.all();
+        let running = running.filter(|r| !self.dead.hosts.contains(&r.instance.host));
         let running = running.map(|r| (r.instance.incarnation, &r.operator));
         census(topology, &sessions, running)
     }

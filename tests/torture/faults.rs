@@ -101,7 +101,8 @@ impl Fault {
         let count = fleet.sites.len();
         // The death of a host on which nothing runs says nothing.
         let busy = fleet.busy();
-        let site = match options.takeovers && !busy.is_empty() {
+        let wants_busy = options.takeovers || chance.below(5) > 0;
+        let site = match wants_busy && !busy.is_empty() {
             true => *chance.one_of(&busy),
             false => chance.below(count),
         };

@@ -45,7 +45,8 @@ impl World {
             running.operator.holdings(&mut holdings);
             left.extend(bounded::left(&who, &holdings));
         }
-        for (id, host) in &self.cluster.hosts {
+        let there = self.cluster.hosts.iter();
+        for (id, host) in there.filter(|(id, _)| !self.dead.hosts.contains(id)) {
             let strangers = host.reports.keys().filter(|from| !listed.contains(from));
             let count = strangers.count();
             if count > 0 {

@@ -62,6 +62,10 @@ pub const FILL_BYTES: usize = 64 << 10;
 /// [`CHUNKS_PER_SECOND`]: 64,000 pieces a second.
 pub const FILL_PAUSE: Duration = Duration::from_millis(1);
 
+/// Tombstones of a session that stay although its client has all answers: as many as operations may be in flight, for so
+/// many may have been repeated and be on their way behind their answers.
+pub const TOMBSTONES_MIN: usize = gomera_model::limits::OPERATIONS_IN_FLIGHT_MAX;
+
 /// Deliveries sent to a client and not acknowledged by it.
 pub const IN_FLIGHT_DELIVERIES: usize = 4_096;
 /// The same in bytes; bounds what a connection point keeps for a client that does not read.

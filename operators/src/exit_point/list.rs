@@ -8,6 +8,8 @@ use gomera_model::operation::{
 };
 use gomera_model::{OperationNumber, SessionId, SubscriptionId, SubscriptionNumber};
 
+use crate::limits::TOMBSTONES_MIN;
+
 /// Subscriptions of one session, with tombstones of those that ended.
 #[derive(Clone, Debug, Default)]
 pub(super) struct SubscriptionList {
@@ -215,12 +217,17 @@ impl SubscriptionList {
         self.removals
     }
 
-    /// The client has the answers to everything below: nobody repeats it any more.
+    /// The client has the answers to everything below and repeats it no more. What a connection point has repeated may be
+    /// on its way still, no more than may be in flight at once: so many tombstones stay.
     fn prune(&mut self, unanswered_from: OperationNumber) {
-        while let Some(entry) = self.tombstones.first_entry() {
+        let mut surplus = self.tombstones.len().saturating_sub(TOMBSTONES_MIN);
+        while surplus > 0
+            && let Some(entry) = self.tombstones.first_entry()
+        {
             if *entry.key() >= unanswered_from {
                 return;
             }
+            surplus -= 1;
             let number = entry.remove();
             self.entries.remove(&number);
         }
@@ -322,10 +329,16 @@ mod tests {
 
     #[test]
     fn tombstones_go_when_the_client_has_all_answers_below() {
-        let list = list(&[(1, 7, true), (2, 7, false), (3, 8, true)], 3);
-        assert!(list.tombstones.is_empty());
-        assert_eq!(list.entries.len(), 1);
-        assert_eq!(list.removals(), 1);
+        let count = TOMBSTONES_MIN as u64 + 9;
+        let ends: alloc::vec::Vec<_> = (1..=count)
+            .map(|operation| (operation, u32::try_from(operation).unwrap(), false))
+            .collect();
+        let kept = list(&ends, 0);
+        assert_eq!(kept.tombstones.len() as u64, count);
+        let pruned = list(&ends, count + 1);
+        assert_eq!(pruned.tombstones.len(), TOMBSTONES_MIN);
+        assert_eq!(pruned.entries.len(), TOMBSTONES_MIN);
+        assert_eq!(pruned.removals(), count);
     }
 
     #[test]

@@ -52,6 +52,11 @@ impl World {
         self.dead.missed.is_empty() && !self.victims().is_empty()
     }
 
+    /// Whether somebody has died behind whom not everything is whole again, as far as that was looked at.
+    pub(super) fn is_somebody_missed(&self) -> bool {
+        !self.dead.missed.is_empty() && !self.is_whole_again()
+    }
+
     /// Somebody dies. The coordinator learns it, sooner or later.
     pub(super) fn kill(&mut self) {
         let mut victims = self.victims();

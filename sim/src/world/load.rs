@@ -298,6 +298,12 @@ impl World {
             let layer = *self.rng.pick(&self.scenario.layers);
             let most = if layer == Layer::Matchers { 5 } else { 3 };
             let count = u32::try_from(self.rng.between(1, most)).expect("a small number");
+            // Nobody gives up the second copy of what has just lost the first.
+            let count = if layer == Layer::ExitPoints && self.is_somebody_missed() {
+                count.max(2)
+            } else {
+                count
+            };
             wishes.layers.insert(layer, count);
             wishes.weights.remove(&layer);
             let owns_slots = matches!(layer, Layer::Matchers | Layer::ExitPoints);

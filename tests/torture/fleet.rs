@@ -14,6 +14,9 @@ use crate::admin::{self, Admin};
 use crate::network::{Network, OPERATOR_PORT, Place};
 use crate::options::Layout;
 
+/// The phases of an operation, in order. The buffered strategy closes before it copies; who waits for the one is content
+/// with the other.
+const PHASES: [&str; 6] = ["prepare", "copy", "close", "commit", "fill", "drain"];
 /// Looking at a host that answers takes a millisecond.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
@@ -236,8 +239,8 @@ impl Fleet {
         self.sites.iter().position(|site| site.name() == name)
     }
 
-    /// Asks for another number of instances, and waits until the operation is in a phase, or over; the phase that it was
-    /// last seen in, if it was not over then. What was answered, if it did not begin.
+    /// Asks for another number of instances, and waits until the operation is in a phase or behind it; the phase that it
+    /// is in then, unless it is over. What was answered, if it did not begin.
     pub(crate) fn scale_until(
         &self,
         layer: &str,
@@ -256,7 +259,8 @@ impl Fleet {
                 .show("/v1/topology")
                 .map_err(|error| error.to_string())?;
             let present = topology["operation"]["phase"].as_str();
-            if present == Some(phase) {
+            let is_at = |name: &str| PHASES.iter().position(|phase| *phase == name);
+            if present.is_some_and(|present| is_at(present) >= is_at(phase)) {
                 return Ok(present.map(str::to_owned));
             }
             if present.is_none() && (last.is_some() || is_answered) {

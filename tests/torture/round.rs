@@ -21,14 +21,18 @@ const SETTLE_WITHIN: Duration = Duration::from_secs(40);
 const DELIVER_WITHIN: Duration = Duration::from_secs(20);
 /// Who falls silent later than this after a fault does so for another reason: suspicion takes no longer.
 const FALLS_SILENT_WITHIN: Duration = Duration::from_millis(2500);
-/// Every layer, with the least and the most of it that is asked for.
-const LAYERS: [(&str, usize, usize); 4] = [
-    ("connection_points", 2, 3),
-    ("access_points", 1, 3),
-    ("matchers", 1, 3),
-    ("exit_points", 2, 3),
+/// Every layer, with the least and the most of it that is asked for, and the phases that its operations have.
+const LAYERS: [(&str, usize, usize, &[&str]); 4] = [
+    ("connection_points", 2, 3, &["prepare", "commit", "drain"]),
+    ("access_points", 1, 3, &["prepare", "commit", "drain"]),
+    (
+        "matchers",
+        1,
+        3,
+        &["prepare", "copy", "close", "commit", "drain"],
+    ),
+    ("exit_points", 2, 3, &["prepare", "commit", "fill", "drain"]),
 ];
-const PHASES: [&str; 6] = ["prepare", "copy", "close", "commit", "fill", "drain"];
 
 /// Everything that runs.
 #[derive(Debug)]
@@ -158,8 +162,8 @@ impl Torture {
         if self.options.takeovers || self.chance.below(4) == 0 {
             return None;
         }
-        let (layer, least, most) = *self.chance.one_of(&LAYERS);
-        let phase = *self.chance.one_of(&PHASES);
+        let (layer, least, most, phases) = *self.chance.one_of(&LAYERS);
+        let phase = *self.chance.one_of(phases);
         let topology = self.fleet.topology()?;
         let present = topology["layers"][layer].as_array().map_or(0, Vec::len);
         let other: Vec<usize> = (least..=most).filter(|count| *count != present).collect();

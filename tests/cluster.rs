@@ -1,9 +1,10 @@
 //! Several `gomera serve` on one ZooKeeper: across hosts, without their leader, without their store.
 
 #![allow(
+    clippy::print_stdout,
     clippy::unwrap_used,
     clippy::wildcard_enum_match_arm,
-    reason = "a test may fail where it stands"
+    reason = "a test may fail where it stands, and says what it measured"
 )]
 
 mod ensemble;

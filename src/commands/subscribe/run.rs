@@ -126,7 +126,10 @@ impl Run {
                 console.error(&format!("filter {number}: {}", refusal.reason));
             }
             Event::Ended(refusal) => return Some(console.fail(&refusal.reason)),
-            event => console.progress(format!("not known to this command: {event:?}")),
+            // Told only to who watches; this command does not.
+            event @ (Event::Dropped { .. } | Event::Answered { .. } | _) => {
+                console.progress(format!("not known to this command: {event:?}"));
+            }
         }
         None
     }

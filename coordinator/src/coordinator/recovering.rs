@@ -88,8 +88,20 @@ impl Coordinator {
             | Phase::CopyingClosed(_)
             | Phase::Draining(_) => BTreeMap::new(),
         };
-        if let Some(operation) = interrupted {
-            let left = operation.leaving.iter();
+        // A recovery that was given up had still to stop whom the operation before it had.
+        let given_up = match &settled.phase {
+            Phase::Rest(Some(last)) => last.unstopped(),
+            Phase::Rest(None)
+            | Phase::Preparing(_)
+            | Phase::Copying(_)
+            | Phase::Closing(_)
+            | Phase::ClosingFirst(_)
+            | Phase::CopyingClosed(_)
+            | Phase::Draining(_) => &[],
+        };
+        let left = interrupted.map_or(given_up, |operation| &operation.leaving);
+        if !left.is_empty() {
+            let left = left.iter();
             // Who was only about to go is needed until the row goes on.
             let stays = |who: &Instance| change.outcome().instance(who.incarnation).is_some();
             let unstopped: Vec<_> = left
@@ -97,6 +109,8 @@ impl Coordinator {
                 .collect();
             change.leaving.extend(unstopped.into_iter().cloned());
             change.leaving.sort_by_key(|instance| instance.incarnation);
+        }
+        if let Some(operation) = interrupted {
             then = operation.record.left_of_row();
         }
         Next {

@@ -218,6 +218,17 @@ impl Ended {
         }
     }
 
+    /// Who was to be stopped by a recovery that was given up, and was not.
+    pub(crate) fn unstopped(&self) -> &[Instance] {
+        match self.0.record.outcome {
+            Outcome::Aborted { .. } if !self.0.record.lost.is_empty() => &self.0.leaving,
+            Outcome::Aborted { .. }
+            | Outcome::Done
+            | Outcome::Running
+            | Outcome::Interrupted { .. } => &[],
+        }
+    }
+
     /// The same without what was still to come after it, for this reason.
     pub(crate) fn without_rest(mut self, why: String) -> Self {
         self.0.record.then = BTreeMap::new();

@@ -206,7 +206,7 @@ impl World {
     fn gives_up_pairs(&self) -> bool {
         let under_way = self.cluster.under_way();
         let resize = under_way.and_then(|record| record.layers.get(&Layer::ExitPoints));
-        resize.is_some_and(|resize| resize.to == 1)
+        self.load.asks_for_one || resize.is_some_and(|resize| resize.to == 1)
     }
 
     fn is_whole_again(&self) -> bool {

@@ -37,6 +37,8 @@ pub(super) struct Load {
     trickle: u32,
     /// When a session was ended last.
     pub(super) last_ending: Time,
+    /// Whether an exit point is asked to stay alone, and that was not answered yet.
+    pub(super) asks_for_one: bool,
     /// An operation that shall be aborted.
     abort: Option<OperationId>,
     last_accepted: Option<OperationId>,
@@ -66,6 +68,7 @@ impl Load {
             endings: scenario.endings,
             trickle: TRICKLE_MAX,
             last_ending: Time(0),
+            asks_for_one: false,
             abort: None,
             last_accepted: None,
         }
@@ -279,6 +282,7 @@ impl World {
         } else {
             Strategy::Live
         };
+        self.load.asks_for_one = wishes.layers.get(&Layer::ExitPoints) == Some(&1);
         let request = ScaleRequest {
             wishes,
             strategy,

@@ -204,6 +204,14 @@ impl Cluster {
         (is_due && self.may_ask(now, leader.host)).then_some(leader)
     }
 
+    /// Whether this host hears nobody at all, neither another host nor the store: the others have replaced it by now, or
+    /// will, and it cannot learn so.
+    pub(super) fn is_cut_off(&self) -> bool {
+        let mut others = self.documents.keys().filter(|host| **host != self.own);
+        let is_silent = |host: &HostId| self.watch.is_suspected(*host, CLAIM_LATER);
+        !self.is_connected && self.documents.len() > 1 && others.all(is_silent)
+    }
+
     fn suspects(&mut self, now: Time, for_long: Duration) -> Vec<HostId> {
         if !self.is_connected {
             // Nobody could decide anything now; who is silent because of the same fault speaks again meanwhile.

@@ -107,6 +107,16 @@ impl Hands {
         Ok(())
     }
 
+    /// Sends the clients of this host elsewhere and lets no others in; or lets them in again.
+    pub(super) fn turn_clients_away(&self, turns_away: bool) {
+        self.doors.shut(turns_away);
+        for (_, inbox) in self.surroundings.router.all() {
+            if turns_away {
+                inbox.push(Input::GoAway);
+            }
+        }
+    }
+
     /// Remembers what an instance reports, as long as it runs: its last words may come when it has been stopped.
     pub(super) fn remember(&mut self, from: Incarnation, report: Report) {
         if !self.threads.contains_key(&from) {

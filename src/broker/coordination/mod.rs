@@ -93,6 +93,7 @@ pub(crate) fn start(office: Office) -> std::io::Result<JoinHandle<()>> {
         surroundings: office.surroundings,
         window: office.window,
         is_shown: true,
+        is_cut_off: false,
     };
     let name = "coordination".to_owned();
     thread::Builder::new().name(name).spawn(move || {
@@ -115,6 +116,8 @@ struct Working {
     window: Arc<Window>,
     /// Whether the other hosts have seen everything.
     is_shown: bool,
+    /// Whether nobody is heard any more, so that its clients are sent elsewhere.
+    is_cut_off: bool,
 }
 
 impl Working {
@@ -322,6 +325,11 @@ impl Working {
         if let Some(cluster) = &mut self.cluster {
             cluster.expire(now);
             cluster.listen(now);
+            let is_cut_off = cluster.is_cut_off();
+            if is_cut_off != std::mem::replace(&mut self.is_cut_off, is_cut_off) {
+                tracing::warn!(is_cut_off, "whether this host hears nobody has changed");
+                self.hands.turn_clients_away(is_cut_off);
+            }
             self.introduce(now);
             self.suspect(now);
         }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -27,6 +27,8 @@ use crate::limits::{
 pub(crate) struct Doors {
     open: RwLock<Vec<(Incarnation, Arc<Inbox<Input>>)>>,
     next: AtomicUsize,
+    /// Nobody is let in for a while, whoever is open.
+    is_shut: AtomicBool,
 }
 
 impl Doors {
@@ -51,7 +53,15 @@ impl Doors {
             .clear();
     }
 
+    /// Lets nobody in, or again whoever comes.
+    pub(crate) fn shut(&self, is_shut: bool) {
+        self.is_shut.store(is_shut, Ordering::Relaxed);
+    }
+
     fn next(&self) -> Option<Arc<Inbox<Input>>> {
+        if self.is_shut.load(Ordering::Relaxed) {
+            return None;
+        }
         let open = self.open.read().unwrap_or_else(PoisonError::into_inner);
         let turn = self
             .next

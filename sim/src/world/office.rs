@@ -58,10 +58,14 @@ impl World {
     pub(super) fn feed_leader(&mut self, cargo: Cargo) {
         let (now, leader) = (self.now, self.cluster.leader());
         let leader = leader.expect("nothing is heard while nobody leads");
-        self.with_coordinator(leader, |c, effects| match cargo {
-            Cargo::Failed(instance) => c.failed(now, instance, effects),
-            Cargo::HostGone(host) => c.host_gone(now, host, effects),
-            cargo => unreachable!("only suspicions go to whoever leads, not {cargo:?}"),
+        self.with_coordinator(leader, |c, effects| {
+            if let Cargo::Failed(instance) = cargo {
+                c.failed(now, instance, effects);
+            } else if let Cargo::HostGone(host) = cargo {
+                c.host_gone(now, host, effects);
+            } else {
+                unreachable!("only suspicions go to whoever leads, not {cargo:?}");
+            }
         });
         self.carry_host(leader);
     }

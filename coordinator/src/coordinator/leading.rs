@@ -452,7 +452,15 @@ impl Coordinator {
     fn forget_strangers(&mut self) {
         let known: BTreeSet<_> = self.known().map(|instance| instance.incarnation).collect();
         self.running.retain(|running| known.contains(running));
-        self.failed.retain(|failed| known.contains(failed));
+        // A recovery that is tried again has to know who of them is dead.
+        let unstopped: BTreeSet<_> = match &self.state {
+            State::Settled(settled) => settled.phase.unstopped().iter(),
+            State::Waiting | State::Reading(_) | State::Writing(_) => [].iter(),
+        }
+        .map(|instance| instance.incarnation)
+        .collect();
+        self.failed
+            .retain(|failed| known.contains(failed) || unstopped.contains(failed));
         self.loads.retain(|of, _| known.contains(of));
         self.reports.keep(|from| known.contains(&from));
     }

@@ -57,12 +57,19 @@ impl Coordinator {
 
     /// Who is known to be dead and is missed: by the topology, or by the operation that had something left to do for it.
     fn dead(&self, settled: &Settled, interrupted: Option<&Operation>) -> Vec<Instance> {
+        let topology = &settled.held.topology;
         let leaving = interrupted.into_iter().flat_map(|operation| {
             let lost = &operation.plan.lost;
             let leaving = operation.leaving.iter();
-            leaving.filter(|i| i.layer == Layer::Matchers && !lost.contains(&i.incarnation))
+            leaving.filter(|leaving| !lost.contains(&leaving.incarnation))
         });
-        let instances = settled.held.topology.instances.iter().chain(leaving);
+        let leaving = leaving.chain(settled.phase.unstopped());
+        // What is listed no more has something to finish only where notifications stamped before pass it.
+        let unlisted = leaving.filter(|leaving| {
+            matches!(leaving.layer, Layer::Matchers | Layer::ExitPoints)
+                && topology.instance(leaving.incarnation).is_none()
+        });
+        let instances = topology.instances.iter().chain(unlisted);
         instances
             .filter(|instance| self.failed.contains(&instance.incarnation))
             .cloned()
@@ -89,16 +96,7 @@ impl Coordinator {
             | Phase::Draining(_) => BTreeMap::new(),
         };
         // A recovery that was given up had still to stop whom the operation before it had.
-        let given_up = match &settled.phase {
-            Phase::Rest(Some(last)) => last.unstopped(),
-            Phase::Rest(None)
-            | Phase::Preparing(_)
-            | Phase::Copying(_)
-            | Phase::Closing(_)
-            | Phase::ClosingFirst(_)
-            | Phase::CopyingClosed(_)
-            | Phase::Draining(_) => &[],
-        };
+        let given_up = settled.phase.unstopped();
         let left = interrupted.map_or(given_up, |operation| &operation.leaving);
         if !left.is_empty() {
             let left = left.iter();

@@ -6,7 +6,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use gomera_model::control::Strategy;
-use gomera_model::{Incarnation, Time};
+use gomera_model::{Incarnation, Instance, Time};
 
 use super::{
     Closing, ClosingFirst, Committing, Confirmed, Copying, CopyingClosed, Drained, Draining, Ended,
@@ -157,6 +157,19 @@ impl Phase {
             | Self::Closing(_)
             | Self::ClosingFirst(_)
             | Self::CopyingClosed(_) => self.operation(),
+        }
+    }
+
+    /// Who was to be stopped by a recovery that was given up, and was not.
+    pub(crate) fn unstopped(&self) -> &[Instance] {
+        match self {
+            Self::Rest(last) => last.as_ref().map_or(&[], Ended::unstopped),
+            Self::Preparing(_)
+            | Self::Copying(_)
+            | Self::Closing(_)
+            | Self::ClosingFirst(_)
+            | Self::CopyingClosed(_)
+            | Self::Draining(_) => &[],
         }
     }
 

@@ -94,28 +94,20 @@ impl Coordinator {
             | Phase::CopyingClosed(_)
             | Phase::Draining(_) => BTreeMap::new(),
         };
-        // A recovery that was given up had still to stop whom the operation before it had.
-        let given_up = match &settled.phase {
-            Phase::Rest(Some(last)) => last.unstopped(),
-            Phase::Rest(None)
-            | Phase::Preparing(_)
-            | Phase::Copying(_)
-            | Phase::Closing(_)
-            | Phase::ClosingFirst(_)
-            | Phase::CopyingClosed(_)
-            | Phase::Draining(_) => &[],
-        };
-        let left = interrupted.map_or(given_up, |operation| &operation.leaving);
-        if !left.is_empty() {
-            let left = left.iter();
-            // Who was only about to go is needed until the row goes on.
-            let stays = |who: &Instance| change.outcome().instance(who.incarnation).is_some();
-            let unstopped: Vec<_> = left
-                .filter(|left| !dead.contains(left) && !stays(left))
-                .collect();
-            change.leaving.extend(unstopped.into_iter().cloned());
-            change.leaving.sort_by_key(|instance| instance.incarnation);
-        }
+        // Who was only about to go is needed until the row goes on.
+        let stays = |who: &Instance| change.outcome().instance(who.incarnation).is_some();
+        let unstopped = unstopped(settled, interrupted).iter();
+        let unstopped: Vec<_> = unstopped
+            .filter(|left| !dead.contains(left) && !stays(left))
+            .cloned()
+            .collect();
+        // Some of them may be lost as well: nothing of theirs is missed.
+        let failed = unstopped.iter().map(|left| left.incarnation);
+        let failed = failed.filter(|left| self.failed.contains(left));
+        let lost = dead.iter().map(|dead| dead.incarnation);
+        let lost = lost.chain(failed).collect();
+        change.leaving.extend(unstopped);
+        change.leaving.sort_by_key(|instance| instance.incarnation);
         if let Some(operation) = interrupted {
             then = operation.record.left_of_row();
         }
@@ -123,8 +115,25 @@ impl Coordinator {
             change,
             from: topology.clone(),
             then,
-            lost: dead.iter().map(|dead| dead.incarnation).collect(),
+            lost,
         }
+    }
+}
+
+/// Whom the interrupted operation had still to stop; or a recovery that was given up, which had them from the one before.
+fn unstopped<'a>(settled: &'a Settled, interrupted: Option<&'a Operation>) -> &'a [Instance] {
+    if let Some(operation) = interrupted {
+        return &operation.leaving;
+    }
+    match &settled.phase {
+        Phase::Rest(Some(last)) => last.unstopped(),
+        Phase::Rest(None)
+        | Phase::Preparing(_)
+        | Phase::Copying(_)
+        | Phase::Closing(_)
+        | Phase::ClosingFirst(_)
+        | Phase::CopyingClosed(_)
+        | Phase::Draining(_) => &[],
     }
 }
 

@@ -305,7 +305,6 @@ impl World {
     }
 
     fn answered(&mut self, answer: Answer) {
-        self.load.asks_for_one = false;
         match answer {
             Answer::Accepted(record) => self.accepted(&record),
             Answer::Unchanged => {}

@@ -37,7 +37,7 @@ pub(super) struct Load {
     trickle: u32,
     /// When a session was ended last.
     pub(super) last_ending: Time,
-    /// Whether an exit point is asked to stay alone, and that was not answered yet.
+    /// Whether it was asked last that one exit point stay alone: that may be done at any time, also behind a recovery.
     pub(super) asks_for_one: bool,
     /// An operation that shall be aborted.
     abort: Option<OperationId>,

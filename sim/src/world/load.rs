@@ -275,7 +275,7 @@ impl World {
         } else {
             Strategy::Live
         };
-        self.load.asks_for_one = wishes.layers.get(&Layer::ExitPoints) == Some(&1);
+        self.load.asks_for_one |= wishes.layers.get(&Layer::ExitPoints) == Some(&1);
         let request = ScaleRequest {
             wishes,
             strategy,
@@ -317,6 +317,7 @@ impl World {
     /// An operation is under way; perhaps somebody will want it aborted.
     pub(super) fn accepted(&mut self, record: &OperationRecord) {
         let is_new = self.load.accepted(record);
+        self.load.asks_for_one = record.asked.layers.get(&Layer::ExitPoints) == Some(&1);
         if is_new && record.strategy == Strategy::Buffered {
             self.reach.buffered += 1;
         }

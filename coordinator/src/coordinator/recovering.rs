@@ -98,16 +98,19 @@ impl Coordinator {
         // A recovery that was given up had still to stop whom the operation before it had.
         let given_up = settled.phase.unstopped();
         let left = interrupted.map_or(given_up, |operation| &operation.leaving);
-        if !left.is_empty() {
-            let left = left.iter();
-            // Who was only about to go is needed until the row goes on.
-            let stays = |who: &Instance| change.outcome().instance(who.incarnation).is_some();
-            let unstopped: Vec<_> = left
-                .filter(|left| !dead.contains(left) && !stays(left))
-                .collect();
-            change.leaving.extend(unstopped.into_iter().cloned());
-            change.leaving.sort_by_key(|instance| instance.incarnation);
-        }
+        // Who was only about to go is needed until the row goes on.
+        let stays = |who: &Instance| change.outcome().instance(who.incarnation).is_some();
+        let unstopped: Vec<_> = (left.iter())
+            .filter(|left| !dead.contains(left) && !stays(left))
+            .cloned()
+            .collect();
+        // Some of them may be lost as well: nothing of theirs is missed.
+        let failed = unstopped.iter().map(|left| left.incarnation);
+        let failed = failed.filter(|left| self.failed.contains(left));
+        let lost = dead.iter().map(|dead| dead.incarnation);
+        let lost = lost.chain(failed).collect();
+        change.leaving.extend(unstopped);
+        change.leaving.sort_by_key(|instance| instance.incarnation);
         if let Some(operation) = interrupted {
             then = operation.record.left_of_row();
         }
@@ -115,7 +118,7 @@ impl Coordinator {
             change,
             from: topology.clone(),
             then,
-            lost: dead.iter().map(|dead| dead.incarnation).collect(),
+            lost,
             drains: None,
         }
     }

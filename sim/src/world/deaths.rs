@@ -201,8 +201,8 @@ impl World {
             .collect()
     }
 
-    /// Whether the operation under way leaves one exit point alone: from its last commit on, whenever that is, nobody has
-    /// promised anything.
+    /// Whether the operation under way, or one asked for, leaves one exit point alone: from its last commit on, whenever that
+    /// is, nobody has promised anything.
     fn gives_up_pairs(&self) -> bool {
         let under_way = self.cluster.under_way();
         let resize = under_way.and_then(|record| record.layers.get(&Layer::ExitPoints));

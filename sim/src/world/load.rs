@@ -37,7 +37,7 @@ pub(super) struct Load {
     trickle: u32,
     /// When a session was ended last.
     pub(super) last_ending: Time,
-    /// Whether an exit point is asked to stay alone, and that was not answered yet.
+    /// Whether it was asked last that one exit point stay alone: that may be done at any time, also behind a recovery.
     pub(super) asks_for_one: bool,
     /// An operation that shall be aborted.
     abort: Option<OperationId>,
@@ -282,7 +282,7 @@ impl World {
         } else {
             Strategy::Live
         };
-        self.load.asks_for_one = wishes.layers.get(&Layer::ExitPoints) == Some(&1);
+        self.load.asks_for_one |= wishes.layers.get(&Layer::ExitPoints) == Some(&1);
         let request = ScaleRequest {
             wishes,
             strategy,
@@ -324,6 +324,7 @@ impl World {
     /// An operation is under way; perhaps somebody will want it aborted.
     pub(super) fn accepted(&mut self, record: &OperationRecord) {
         let is_new = self.load.accepted(record);
+        self.load.asks_for_one = record.asked.layers.get(&Layer::ExitPoints) == Some(&1);
         if is_new && record.strategy == Strategy::Buffered {
             self.reach.buffered += 1;
         }

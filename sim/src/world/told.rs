@@ -66,7 +66,6 @@ impl World {
     }
 
     pub(super) fn answered(&mut self, answer: Answer) {
-        self.load.asks_for_one = false;
         match answer {
             Answer::Accepted(record) => self.accepted(&record),
             Answer::Unchanged => {}

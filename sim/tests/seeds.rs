@@ -16,8 +16,8 @@ const PARTS: u64 = 4;
 const SEEDS: u64 = 2000;
 
 /// Seeds that show a fault which is not mended, and the promise that they break. Whoever mends it takes the seed out.
-/// 561: a session that its client ended is never forgotten by its exit point.
-const OPEN: [(u64, Promise); 1] = [(561, Promise::Unconserved)];
+/// 1572 and 1626: an instance whose operation is over runs on, unlisted and idle; the word to stop it was never heard.
+const OPEN: [(u64, Promise); 2] = [(1572, Promise::Stuck), (1626, Promise::Stuck)];
 
 /// What the parts that are done have reached, and how many of them there are.
 static TOTAL: LazyLock<Mutex<(Reach, u64)>> = LazyLock::new(Mutex::default);

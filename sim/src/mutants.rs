@@ -68,15 +68,8 @@ pub const MUTANTS: &[Mutant] = &[
     mutant("match-before-restored", Rule::RestoreBeforeMatching, 20).dying(MATCHERS),
     mutant("keep-partials", Rule::ThrowPartialsAway, 20).dying(MATCHERS),
     mutant("stamp-nothing-again", Rule::StampAgain, 20).dying(MATCHERS),
-    mutant(
-        "operations-from-before-the-cut",
-        Rule::RefuseOperationsBeforeCut,
-        120,
-    )
-    .dying(MATCHERS),
     mutant("remove-once", Rule::RemoveAgain, 100).dying(ACCESS_POINTS),
     mutant("answer-unconfirmed", Rule::ConfirmBeforeAnswer, 100).dying(Mortal::Hosts),
-    mutant("send-unconfirmed", Rule::HoldUntilConfirmed, 100).dying(Mortal::Hosts),
 ];
 
 const MATCHERS: Mortal = Mortal::Layer(Layer::Matchers);
@@ -88,8 +81,8 @@ const ACCESS_POINTS: Mortal = Mortal::Layer(Layer::AccessPoints);
 /// which schedules still show it is open. Neither `ignore-conflicts` nor `obey-stale-leaders` is caught among the first few
 /// hundred: a leader whose lease is lost cannot write, so conflicts are rare, and instances know by number which plan and
 /// which epoch an order speaks of.
-/// Of the last four, which are rules for deaths, none was caught by the first hundred seeds; how rare they are is not
-/// measured yet.
+/// Of the last six, which are rules for deaths, four were not caught by the first hundred seeds; `send-unconfirmed` breaks 18
+/// of 4,000 runs and `operations-from-before-the-cut` 3 of 300, no more than runs break in which every rule holds.
 pub const RARE_MUTANTS: &[Mutant] = &[
     mutant("register-early", Rule::RegisterInOrder, 2000),
     mutant("take-up-at-first-flip", Rule::TakeUpAfterEveryFlip, 20_000),
@@ -107,6 +100,13 @@ pub const RARE_MUTANTS: &[Mutant] = &[
     .dying(MATCHERS),
     mutant("listen-to-the-retired", Rule::RefuseRetired, 20_000).dying(ACCESS_POINTS),
     mutant("keep-beyond-the-primary", Rule::DropBeyondPrimary, 20_000).dying(ACCESS_POINTS),
+    mutant(
+        "operations-from-before-the-cut",
+        Rule::RefuseOperationsBeforeCut,
+        20_000,
+    )
+    .dying(MATCHERS),
+    mutant("send-unconfirmed", Rule::HoldUntilConfirmed, 20_000).dying(Mortal::Hosts),
 ];
 
 impl Mutant {

@@ -2,7 +2,7 @@
 //!
 //! [`clients`] publish and subscribe, and each writes down what it did and what came to it ([`record`]). [`judge`] reads
 //! that again ([`trail`]) and says what of it breaks the contract, with an evaluation of filters that shares no code
-//! with the broker's ([`predicate`]); [`story`] tells it.
+//! with the broker's (`predicate`); [`story`] tells it.
 
 pub mod clients;
 pub(crate) mod content;

@@ -1,8 +1,8 @@
 //! The verdict on a run, from its records alone.
 //!
 //! First every subscriber's file is walked through: what came, in which order, and what is wrong by itself. Then every
-//! notification is held against every subscription ([`pairs`]), with filters evaluated by verify's own evaluator and
-//! with bounds for when a filter was in force ([`lives`]). What is missing and covered by a signalled gap or by the loss
+//! notification is held against every subscription (`pairs`), with filters evaluated by verify's own evaluator and
+//! with bounds for when a filter was in force (`lives`). What is missing and covered by a signalled gap or by the loss
 //! of a session is excused, as far as that goes.
 
 mod bits;

@@ -130,6 +130,6 @@ mod tests {
         assert_eq!(words(concat!("see /ho", "me/anna/notes")), 1);
         assert_eq!(words(concat!("cd ", "/wo", "rk/here")), 1);
         assert_eq!(words(concat!("https://example.org/ho", "me/page")), 0);
-        assert_eq!(words("tests/work/here"), 0);
+        assert_eq!(words(concat!("tests/wo", "rk/here")), 0);
     }
 }

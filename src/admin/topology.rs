@@ -98,11 +98,27 @@ pub(super) fn show(State(broker): State<Broker>) -> Ready<Result<Json<TopologyRe
     let view = broker.view();
     let unknown = || {
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, "no_topology")
-            .detail("the topology has not been read yet")
+            .detail(unknown_because(&view))
             .retry_after(gomera_coordinator::limits::RETRY_AFTER)
     };
     let topology = view.topology.as_ref().ok_or_else(unknown);
     future::ready(topology.map(|topology| Json(report(&broker, &view, topology))))
+}
+
+/// Why there is no topology to show, and what to do about it.
+fn unknown_because(view: &View) -> String {
+    if !view.is_available {
+        return "the topology has not been read yet: the store does not answer".to_owned();
+    }
+    let hosts = view.hosts.len();
+    let known = match hosts {
+        1 => "1 host is known".to_owned(),
+        _ => format!("{hosts} hosts are known"),
+    };
+    format!(
+        "nothing is laid out yet, and {known}: the first layout waits for as many as `--hosts` says, which reach \
+         each other and may run every layer; see the log of a host where it takes long"
+    )
 }
 
 fn report(broker: &Broker, view: &View, topology: &Topology) -> TopologyReport {

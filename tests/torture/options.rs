@@ -21,6 +21,8 @@ pub(crate) struct Options {
     pub(crate) keep: bool,
     /// Only these faults, if there are any.
     pub(crate) only: Vec<String>,
+    /// Takeovers of hosts with this role only.
+    pub(crate) role: Option<String>,
 }
 
 /// What runs where.
@@ -34,7 +36,7 @@ pub(crate) enum Layout {
 
 const USAGE: &str = "\
 scripts/torture [--seed N] [--faults N] [--minutes N] [--short] [--layout hosts|instances] [--ballast N]
-                [--takeovers] [--only FAULT,…] [--keep]
+                [--takeovers] [--role ROLE] [--only FAULT,…] [--keep]
 
   --seed N       what chance decides comes from it; another one each time if not given
   --faults N     ends after so many faults (30)
@@ -43,6 +45,7 @@ scripts/torture [--seed N] [--faults N] [--minutes N] [--short] [--layout hosts|
   --layout WHAT  three hosts with all layers, or a host for each instance (hosts)
   --ballast N    subscriptions that match nothing besides (2000)
   --takeovers    kills hosts at rest, and measures how long deliveries take to go on
+  --role ROLE    takeovers of hosts with this role only, as in `gomera serve --roles`
   --only FAULTS  these faults only, with commas between them
   --keep         ends at the first violation";
 
@@ -57,6 +60,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Options, 
         takeovers: false,
         keep: false,
         only: Vec::new(),
+        role: None,
     };
     let mut arguments = arguments;
     while let Some(name) = arguments.next() {
@@ -82,6 +86,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Options, 
                 options.ballast = usize::try_from(number(&value()?)?).unwrap_or(usize::MAX)
             }
             "--takeovers" => options.takeovers = true,
+            "--role" => options.role = Some(value()?),
             "--keep" => options.keep = true,
             "--only" => options.only = value()?.split(',').map(str::to_owned).collect(),
             _ => return Err(USAGE.to_owned()),

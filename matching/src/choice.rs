@@ -88,12 +88,8 @@ impl Chooser<'_> {
             return None;
         };
         let values = test.wanted(self.values);
-        let demand = self.vocabulary.demand(facet);
-        let share = values.iter().map(|&value| {
-            let prior = demand.popularity(value);
-            self.statistics.share(facet, value, prior)
-        });
-        let share = share.sum::<f32>();
+        let prior = self.vocabulary.demand(facet).popularity_of_all(values);
+        let share = self.statistics.share_of_all(facet, values, prior);
         Some(Candidate {
             test: index,
             facet,

@@ -211,6 +211,19 @@ pub(crate) fn put_members(out: &mut Vec<u8>, name: (u32, Unlike), members: &[Sca
     }
 }
 
+/// A list of whole numbers.
+pub(crate) fn put_ints(
+    out: &mut Vec<u8>,
+    name: (u32, Unlike),
+    members: impl Iterator<Item = i64> + Clone,
+) {
+    put_test(out, name, IN + kind_of(Scalar::Int(0)));
+    varint::put(out, members.clone().count() as u64);
+    for member in members {
+        varint::put(out, varint::zigzag(member));
+    }
+}
+
 pub(crate) fn put_text(out: &mut Vec<u8>, name: (u32, Unlike), affix: Affix, text: u32) {
     put_test(out, name, TEXT + number_of(&AFFIXES, &affix));
     varint::put(out, text.into());

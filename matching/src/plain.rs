@@ -1,9 +1,9 @@
 //! What the index makes of plain tests: which of them it answers alone, and by which facet and values.
 
-use gomera_filter::pieces::{self, Affix, Plain as Piece, PlainTest as PieceTest, Value};
+use gomera_filter::pieces::{self, Affix, Joint, Plain as Piece, PlainTest as PieceTest, Value};
 use gomera_filter::tree::{Comparison, Unlike};
 
-use crate::cell::{Cell, Interval, identity_of_float, identity_of_int, identity_of_time};
+use crate::cell::{Cell, DENSE, Interval, identity_of_float, identity_of_int, identity_of_time};
 use crate::compact::{Exact, Members, Plain, PlainTest, Scalar};
 use crate::facets::FacetKind;
 use crate::frame::{FALSE, TRUE};
@@ -39,6 +39,14 @@ impl Polarity {
             Self::Truth => Self::Falsehood,
             Self::Falsehood => Self::Truth,
             Self::Both => Self::Both,
+        }
+    }
+
+    /// Which answers matter of what is joined.
+    pub(crate) fn within(self, joint: Joint) -> Self {
+        match joint {
+            Joint::And | Joint::Or => self,
+            Joint::AndThen | Joint::OrElse => Self::Both,
         }
     }
 
@@ -108,6 +116,9 @@ pub(crate) fn form(plain: &Piece<'_>, polarity: Polarity) -> Option<Form> {
 
 /// How the members of a list are kept, if they are of one class. What is not in a list is asked for among texts only.
 fn form_of(members: pieces::Members<'_>, negated: bool) -> Option<Form> {
+    if members.are_texts() || (!negated && members.ints(DENSE).is_some()) {
+        return Some(Form::Plain);
+    }
     let (mut class, mut form) = (None, Form::Plain);
     for member in members.iter() {
         match class_of(member) {
@@ -227,15 +238,7 @@ pub(crate) fn wanted<'a>(
             if negated {
                 return (FacetKind::Member, Want::NoneOf(members));
             }
-            let known = members.iter().find(|member| *member != Scalar::Null);
-            let kind = match known {
-                Some(Scalar::Identity(..)) => FacetKind::Identity,
-                Some(Scalar::Bool(_)) => FacetKind::Flag,
-                Some(Scalar::Int(_) | Scalar::Float(_)) => FacetKind::Number,
-                Some(Scalar::Time(_)) => FacetKind::Time,
-                Some(Scalar::Text(_) | Scalar::Null) | None => FacetKind::Text,
-            };
-            (kind, Want::OneOf(members))
+            (kind_of_list(members.iter()), Want::OneOf(members))
         }
         PlainTest::Text(affix, text) => {
             let length = || u16::try_from(symbols.text(text).len()).unwrap_or(u16::MAX);
@@ -250,6 +253,17 @@ pub(crate) fn wanted<'a>(
             let wanted = if negated { FALSE } else { TRUE };
             (FacetKind::Flag, Want::One(wanted))
         }
+    }
+}
+
+/// The kind of facet that shows whether a value is one of the members of a list.
+pub(crate) fn kind_of_list(mut members: impl Iterator<Item = Scalar>) -> FacetKind {
+    match members.find(|member| *member != Scalar::Null) {
+        Some(Scalar::Identity(..)) => FacetKind::Identity,
+        Some(Scalar::Bool(_)) => FacetKind::Flag,
+        Some(Scalar::Int(_) | Scalar::Float(_)) => FacetKind::Number,
+        Some(Scalar::Time(_)) => FacetKind::Time,
+        Some(Scalar::Text(_) | Scalar::Null) | None => FacetKind::Text,
     }
 }
 

@@ -95,8 +95,8 @@ impl Rows {
             .copy_from_slice(&[handle, count]);
         for (index, test) in tests.iter().enumerate() {
             let words = self.encode(test, values);
-            let end = HEAD + TEST * (index + 1);
-            self.words.get_mut(offset, end)[end - TEST..].copy_from_slice(&words);
+            let at = HEAD + TEST * index;
+            self.words.get_mut(offset, at + TEST)[at..].copy_from_slice(&words);
         }
         offset
     }
@@ -331,10 +331,14 @@ impl Test {
 
 impl Lists {
     /// Puts the values of a list, sorted, each once.
+    #[inline]
     pub(crate) fn put(&mut self, values: impl IntoIterator<Item = u32>) -> Span {
         let start = self.0.len();
         self.0.extend(values);
         let list = &mut self.0[start..];
+        if list.is_sorted_by(|one, next| one < next) {
+            return Span::new(start, list.len());
+        }
         list.sort_unstable();
         let mut len = 0;
         for at in 0..list.len() {

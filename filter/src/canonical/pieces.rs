@@ -105,6 +105,10 @@ pub enum Value<'b> {
 pub struct Members<'b> {
     count: usize,
     bytes: &'b [u8],
+    /// A bit for each type that a member has, by its tag.
+    types: u32,
+    /// Every bit that the magnitude of a whole number among them has.
+    magnitude: u64,
 }
 
 /// Reads the pieces of a filter, one after the other.
@@ -276,12 +280,20 @@ impl<'b> Pieces<'b> {
     fn members(&mut self) -> Option<Members<'b>> {
         let count = usize::try_from(self.reader.number()?).ok()?;
         let bytes = self.reader.rest;
+        let (mut types, mut magnitude) = (0, 0);
         for _ in 0..count {
-            self.reader.value()?;
+            types |= 1_u32.checked_shl((*self.reader.rest.first()?).into())?;
+            if let Value::Int(value) = self.reader.value()? {
+                magnitude |= value.unsigned_abs();
+            }
         }
         let length = bytes.len() - self.reader.rest.len();
-        let bytes = &bytes[..length];
-        Some(Members { count, bytes })
+        Some(Members {
+            count,
+            bytes: &bytes[..length],
+            types,
+            magnitude,
+        })
     }
 
     #[inline]
@@ -298,8 +310,7 @@ impl<'b> Reader<'b> {
     #[inline]
     fn utf8(&mut self) -> Option<&'b [u8]> {
         let bytes = self.bytes()?;
-        let is_text = bytes.is_ascii() || core::str::from_utf8(bytes).is_ok();
-        is_text.then_some(bytes)
+        is_text(bytes).then_some(bytes)
     }
 
     /// A literal of a plain test.
@@ -307,8 +318,7 @@ impl<'b> Reader<'b> {
     fn value(&mut self) -> Option<Value<'b>> {
         let value = self.known_value()?;
         if let Value::Text(bytes) = value {
-            let is_text = bytes.is_ascii() || core::str::from_utf8(bytes).is_ok();
-            return is_text.then_some(value);
+            return is_text(bytes).then_some(value);
         }
         Some(value)
     }
@@ -340,6 +350,29 @@ impl<'b> Members<'b> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.count == 0
+    }
+
+    /// Whether all are texts.
+    #[must_use]
+    pub fn are_texts(&self) -> bool {
+        self.types == 1 << tag::STRING
+    }
+
+    /// The members, if all are whole numbers whose magnitude lies below this power of two.
+    pub fn ints(
+        &self,
+        magnitude_max: u64,
+    ) -> Option<impl Iterator<Item = i64> + Clone + use<'b>> {
+        assert!(magnitude_max.is_power_of_two(), "bits are compared");
+        if self.types != 1 << tag::INT || self.magnitude >= magnitude_max {
+            return None;
+        }
+        let mut bytes = self.bytes;
+        Some((0..self.count).map(move |_| {
+            bytes = bytes.split_first().expect("they were read before").1;
+            let value = varint::take(&mut bytes).expect("they were read before");
+            varint::unzigzag(value)
+        }))
     }
 
     /// The members, in their order.
@@ -490,10 +523,41 @@ impl Writer {
     }
 }
 
+/// Whether bytes are UTF-8; short ASCII, which most are, without a call.
+#[inline]
+fn is_text(bytes: &[u8]) -> bool {
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let is_ascii = match (bytes.split_first_chunk(), bytes.split_last_chunk()) {
+        (Some((first, _)), Some((_, last))) if bytes.len() <= 16 => {
+            (u64::from_ne_bytes(*first) | u64::from_ne_bytes(*last)) & HIGH == 0
+        }
+        (Some(_), Some(_)) => false,
+        _ => bytes.iter().fold(0, |all, byte| all | byte).is_ascii(),
+    };
+    is_ascii || core::str::from_utf8(bytes).is_ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::Filter;
+
+    #[test]
+    fn texts_of_every_length_are_checked() {
+        for length in 0..40 {
+            let mut bytes = alloc::vec![b'x'; length];
+            assert!(is_text(&bytes));
+            for at in 0..length {
+                bytes[at] = 0xff;
+                assert!(!is_text(&bytes), "{at} of {length}");
+                bytes[at] = b'x';
+            }
+            if length > 1 {
+                bytes[length - 2..].copy_from_slice("é".as_bytes());
+                assert!(is_text(&bytes));
+            }
+        }
+    }
 
     fn copy(canonical: &[u8]) -> Option<CanonicalFilter> {
         let mut pieces = Pieces::new(canonical)?;

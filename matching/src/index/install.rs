@@ -14,6 +14,7 @@ use super::Index;
 use crate::access::Key;
 use crate::bucket::{Posting, Target, Whereabouts};
 use crate::cell::Interval;
+use crate::conjunction::Acquired;
 use crate::choice::{Candidate, Choice, Chooser};
 use crate::facets::FacetId;
 use crate::plan::{Plan, TooMany};
@@ -23,7 +24,7 @@ use crate::rows::Test;
 /// What is used again from one change to the next.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Scratch {
-    kept: Vec<u8>,
+    acquired: Acquired,
     plan: Plan,
     locations: Vec<Location>,
     row: Row,
@@ -43,7 +44,7 @@ struct Row {
 
 impl Scratch {
     pub(super) fn bytes(&self) -> usize {
-        self.kept.capacity()
+        self.acquired.bytes()
             + self.plan.bytes()
             + self.locations.capacity() * size_of::<Location>()
             + (self.row.tests.capacity() + self.row.left.capacity()) * size_of::<Test>()
@@ -58,30 +59,48 @@ impl Row {
     fn fill(&mut self, plan: &Plan, index: usize, has_symbols: impl Fn(FacetId) -> bool) {
         self.tests.clear();
         self.numbers.clear();
+        // A bit for each facet that had an interval, or for one like it: most have no second one.
+        let mut seen = 0_u64;
         for &number in plan.row(index) {
             let test = plan.test(number);
-            if !self.merge(test, &has_symbols) {
-                self.tests.push(test);
-                self.numbers.push(number);
+            if let Test::Inside(facet, interval) = test {
+                let bit = 1 << (facet.0 % 64);
+                if seen & bit != 0 && !has_symbols(facet) && self.merge(facet, interval) {
+                    continue;
+                }
+                seen |= bit;
             }
+            self.tests.push(test);
+            self.numbers.push(number);
         }
     }
 
     /// Narrows the interval of the same facet, if there is one.
-    fn merge(&mut self, test: Test, has_symbols: impl Fn(FacetId) -> bool) -> bool {
-        let Test::Inside(facet, interval) = test else {
-            return false;
-        };
+    fn merge(&mut self, facet: FacetId, interval: Interval) -> bool {
         for other in &mut self.tests {
             if let Test::Inside(same, known) = other
                 && *same == facet
-                && !has_symbols(facet)
             {
                 *known = known.and(interval);
                 return true;
             }
         }
         false
+    }
+
+    /// What is left for the rows, cheap tests first.
+    fn leave(&mut self, choice: &Choice) {
+        self.left.clear();
+        for (index, test) in self.tests.iter().enumerate() {
+            if choice.leaves(index) {
+                let bits = test.bits();
+                self.left
+                    .push(bits.map_or(*test, |(facet, bits)| Test::Bits(facet, bits)));
+            }
+        }
+        if !self.left.is_sorted_by_key(Test::rank) {
+            self.left.sort_by_key(Test::rank);
+        }
     }
 }
 
@@ -93,8 +112,7 @@ impl Index {
         canonical: &CanonicalFilter,
     ) -> Result<(), MalformedFilter> {
         let mut scratch = self.scratch.take().unwrap_or_default();
-        scratch.kept.clear();
-        let acquired = self.vocabulary.acquire(canonical, &mut scratch.kept);
+        let acquired = self.vocabulary.acquire(canonical, &mut scratch.acquired);
         if acquired.is_ok() {
             self.install_kept(handle, &mut scratch);
         }
@@ -106,7 +124,7 @@ impl Index {
     pub(super) fn uninstall(&mut self, handle: u32) {
         let mut scratch = self.scratch.take().unwrap_or_default();
         let whole = self.withdraw_all(handle, &mut scratch);
-        self.vocabulary.release(&scratch.kept);
+        self.vocabulary.release(&scratch.acquired.kept);
         if let Some(whole) = whole {
             self.vocabulary.residuals.release(whole);
         }
@@ -118,8 +136,8 @@ impl Index {
         let mut scratch = self.scratch.take().unwrap_or_default();
         let record = self.records.get(self.entries.get(handle).record);
         let kept = record.kept();
-        scratch.kept.clear();
-        scratch.kept.extend_from_slice(kept);
+        scratch.acquired.kept.clear();
+        scratch.acquired.kept.extend_from_slice(kept);
         let whole = record.whole;
         self.plan(&mut scratch, whole);
         if self.best_share(&mut scratch) * 2.0 < share {
@@ -152,25 +170,33 @@ impl Index {
     }
 
     fn install_kept(&mut self, handle: u32, scratch: &mut Scratch) {
-        let whole = match scratch.plan.expand(&scratch.kept, &mut self.vocabulary) {
-            Ok(()) => None,
-            Err(TooMany) => {
-                let canonical = self.vocabulary.canonical(&scratch.kept);
-                let filter = Filter::from_canonical(&canonical)
-                    .expect("its pieces were read, and they were written again");
-                let whole = self.vocabulary.acquire_whole(filter);
-                self.plan(scratch, Some(whole));
-                Some(whole)
-            }
-        };
+        let whole = self.plan_acquired(scratch);
         let plan = &scratch.plan;
         self.vocabulary.hold(plan.tests(), plan.values());
         self.place(handle, scratch, whole);
     }
 
+    /// Plans a filter that was acquired right before; the condition that asks the whole of it, if it needs one.
+    fn plan_acquired(&mut self, scratch: &mut Scratch) -> Option<u32> {
+        let Scratch { acquired, plan, .. } = scratch;
+        if acquired.all.is_whole() {
+            plan.take(&mut acquired.all);
+            return None;
+        }
+        let Err(TooMany) = plan.expand(&acquired.kept, &mut self.vocabulary) else {
+            return None;
+        };
+        let canonical = self.vocabulary.canonical(&acquired.kept);
+        let filter = Filter::from_canonical(&canonical)
+            .expect("its pieces were read, and they were written again");
+        let whole = self.vocabulary.acquire_whole(filter);
+        self.plan(scratch, Some(whole));
+        Some(whole)
+    }
+
     /// Plans what is kept of a filter that is known.
     fn plan(&mut self, scratch: &mut Scratch, whole: Option<u32>) {
-        let kept = &scratch.kept;
+        let kept = &scratch.acquired.kept;
         match whole {
             None => {
                 let planned = scratch.plan.expand(kept, &mut self.vocabulary);
@@ -184,9 +210,9 @@ impl Index {
     fn read(&mut self, handle: u32, scratch: &mut Scratch) -> Option<u32> {
         let record = self.records.get(self.entries.get(handle).record);
         scratch.locations.clear();
-        scratch.kept.clear();
+        scratch.acquired.kept.clear();
         let kept = record.read(handle, &mut scratch.locations);
-        scratch.kept.extend_from_slice(kept);
+        scratch.acquired.kept.extend_from_slice(kept);
         let whole = record.whole;
         self.plan(scratch, whole);
         whole
@@ -210,7 +236,7 @@ impl Index {
         }
         let record = self
             .records
-            .insert(whole, &scratch.locations, &scratch.kept);
+            .insert(whole, &scratch.locations, &scratch.acquired.kept);
         self.entries.get_mut(handle).record = record;
     }
 
@@ -265,15 +291,8 @@ impl Index {
         if keys.is_empty() {
             return;
         }
-        let left = row.tests.iter().enumerate();
-        let left = left.filter(|(index, _)| choice.leaves(*index));
-        row.left.clear();
-        row.left.extend(left.map(|(_, test)| {
-            let bits = test.bits();
-            bits.map_or(*test, |(facet, bits)| Test::Bits(facet, bits))
-        }));
+        row.leave(choice);
         if !row.left.is_empty() {
-            row.left.sort_by_key(Test::rank);
             let offset = self.rows.insert(handle, &row.left, plan.values());
             location.target = Target::row(offset);
         }

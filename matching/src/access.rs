@@ -50,6 +50,15 @@ impl Shape {
 }
 
 impl Key {
+    /// A value of one facet.
+    pub(crate) fn single(facet: FacetId, value: u32) -> Self {
+        Self {
+            shape: Shape::single(facet),
+            first: value,
+            second: 0,
+        }
+    }
+
     pub(crate) const ROOT: Self = Self {
         shape: Shape::ROOT,
         first: 0,

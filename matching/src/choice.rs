@@ -102,13 +102,8 @@ impl Chooser<'_> {
     /// A pair, where the bucket of the best single facet is no longer small.
     fn pair(&mut self, first: &Candidate, tests: &[Test]) -> Option<Choice> {
         let is_crowded = tests[first.test].wanted(self.values).iter().any(|&value| {
-            let key = Key {
-                shape: Shape::single(first.facet),
-                first: value,
-                second: 0,
-            };
             self.access
-                .find(key)
+                .find(Key::single(first.facet, value))
                 .is_some_and(|bucket| self.buckets.len(bucket) >= PAIR_FROM)
         });
         if !is_crowded {

@@ -11,7 +11,7 @@ use gomera_filter::{Filter, MalformedFilter};
 use gomera_model::operation::CanonicalFilter;
 
 use super::Index;
-use crate::access::Key;
+use crate::access::{Key, Shape};
 use crate::bucket::{Posting, Target, Whereabouts};
 use crate::cell::Interval;
 use crate::conjunction::Acquired;
@@ -112,12 +112,22 @@ impl Index {
         canonical: &CanonicalFilter,
     ) -> Result<(), MalformedFilter> {
         let mut scratch = self.scratch.take().unwrap_or_default();
-        let acquired = self.vocabulary.acquire(canonical, &mut scratch.acquired);
+        let acquired = self.acquire(canonical, &mut scratch);
         if acquired.is_ok() {
-            self.install_kept(handle, &mut scratch);
+            let whole = self.plan_acquired(&mut scratch);
+            self.place(handle, &mut scratch, whole);
         }
         self.scratch = Some(scratch);
         acquired
+    }
+
+    /// Reads a filter; all that it speaks of is held. Where it is malformed, nothing is.
+    pub(super) fn acquire(
+        &mut self,
+        canonical: &CanonicalFilter,
+        scratch: &mut Scratch,
+    ) -> Result<(), MalformedFilter> {
+        self.vocabulary.acquire(canonical, &mut scratch.acquired)
     }
 
     /// Takes everything that is under a handle out, but not the entry; what was kept of the filter goes too.
@@ -162,22 +172,23 @@ impl Index {
         } = &mut *scratch;
         let mut share = 0.0;
         for location in locations.iter() {
-            keys_of(location, plan, keys);
+            keys_of(location.shape, location.keys, plan, keys);
             share += keys.iter().map(|key| self.share(*key)).sum::<f32>();
         }
         self.scratch = Some(scratch);
         share
     }
 
-    fn install_kept(&mut self, handle: u32, scratch: &mut Scratch) {
-        let whole = self.plan_acquired(scratch);
+    /// Plans a filter that was acquired right before, and holds what the plan speaks of; the condition that asks the
+    /// whole filter, if it needs one.
+    pub(super) fn plan_acquired(&mut self, scratch: &mut Scratch) -> Option<u32> {
+        let whole = self.expand(scratch);
         let plan = &scratch.plan;
         self.vocabulary.hold(plan.tests(), plan.values());
-        self.place(handle, scratch, whole);
+        whole
     }
 
-    /// Plans a filter that was acquired right before; the condition that asks the whole of it, if it needs one.
-    fn plan_acquired(&mut self, scratch: &mut Scratch) -> Option<u32> {
+    fn expand(&mut self, scratch: &mut Scratch) -> Option<u32> {
         let Scratch { acquired, plan, .. } = scratch;
         if acquired.all.is_whole() {
             plan.take(&mut acquired.all);
@@ -220,12 +231,22 @@ impl Index {
 
     /// Chooses keys for all rows of the plan, and puts the postings and the record.
     fn place(&mut self, handle: u32, scratch: &mut Scratch, whole: Option<u32>) {
-        scratch.locations.clear();
+        self.choose_all(scratch);
+        self.place_chosen(handle, scratch, whole);
+    }
+
+    /// Chooses keys for all rows of the plan. Their shapes are held until the postings come.
+    pub(super) fn choose_all(&mut self, scratch: &mut Scratch) {
         scratch.choices.clear();
         for index in 0..scratch.plan.len() {
             let choice = self.choose(scratch, index);
             scratch.choices.push(choice);
         }
+    }
+
+    /// Puts the postings and the record of what was chosen right before.
+    pub(super) fn place_chosen(&mut self, handle: u32, scratch: &mut Scratch, whole: Option<u32>) {
+        scratch.locations.clear();
         for index in 0..scratch.plan.len() {
             let choice = scratch.choices[index];
             if scratch.choices.len() > 1 {
@@ -238,6 +259,37 @@ impl Index {
             .records
             .insert(whole, &scratch.locations, &scratch.acquired.kept);
         self.entries.get_mut(handle).record = record;
+    }
+
+    /// Asks for the keys of one facet that a choice looks at.
+    pub(super) fn fetch_keys(&self, scratch: &Scratch) {
+        let plan = &scratch.plan;
+        for test in plan.tests() {
+            if let Test::Equal(facet, _) | Test::Among(facet, ..) = test {
+                for &first in plan.wanted(test) {
+                    self.access.fetch(Key::single(*facet, first));
+                }
+            }
+        }
+    }
+
+    /// Asks for the keys that were chosen, where there is one row.
+    pub(super) fn fetch_chosen(&self, scratch: &mut Scratch) {
+        let Scratch {
+            plan,
+            row,
+            choices,
+            keys,
+            ..
+        } = scratch;
+        let [choice] = choices.as_slice() else {
+            return;
+        };
+        let tests = choice.keys.map(|at| row.numbers.get(at).copied());
+        keys_of(choice.shape, tests.map(Option::unwrap_or_default), plan, keys);
+        for &key in keys.iter() {
+            self.access.fetch(key);
+        }
     }
 
     fn fill(&self, scratch: &mut Scratch, index: usize) {
@@ -287,7 +339,7 @@ impl Index {
                 .keys
                 .map(|at| row.numbers.get(at).copied().unwrap_or(0)),
         };
-        keys_of(&location, plan, keys);
+        keys_of(location.shape, location.keys, plan, keys);
         if keys.is_empty() {
             return;
         }
@@ -356,7 +408,7 @@ impl Index {
             ..
         } = scratch;
         for location in locations.iter() {
-            keys_of(location, plan, keys);
+            keys_of(location.shape, location.keys, plan, keys);
             let column = location.column.map(|column| plan.test(column));
             let facet = column.and_then(|test| match test.bits() {
                 Some((facet, _)) => Some(facet.with_bits()),
@@ -388,13 +440,10 @@ impl Index {
     }
 }
 
-/// All keys of a row: each value of the first test with each of the second.
-fn keys_of(location: &Location, plan: &Plan, keys: &mut Vec<Key>) {
-    let shape = location.shape;
+/// All keys of a row: each value of the first test with each of the second, by their numbers.
+fn keys_of(shape: Shape, tests: [u16; 2], plan: &Plan, keys: &mut Vec<Key>) {
     keys.clear();
-    let [first, second] = location
-        .keys
-        .map(|number| plan.tests().get(usize::from(number)));
+    let [first, second] = tests.map(|number| plan.tests().get(usize::from(number)));
     match (shape.facets(), first, second) {
         (2, Some(first), Some(second)) => {
             for &first in plan.wanted(first) {

@@ -61,6 +61,7 @@ fn run(workload: &Workload, times: usize) {
     let checked = encode(workload, &workload.checked);
     for _ in 0..times {
         let mut index = Index::new(7, CpuLevel::Scalar);
+        let mut other = Index::new(8, CpuLevel::Scalar);
         let start = Instant::now();
         phase_load(&mut index, &filters);
         let loaded = Instant::now();
@@ -70,7 +71,6 @@ fn run(workload: &Workload, times: usize) {
         let changed = Instant::now();
         phase_match(&mut index, &checked);
         let matched = Instant::now();
-        let mut other = Index::new(8, CpuLevel::Scalar);
         let begun = Instant::now();
         phase_bulk(&mut other, &stored);
         let end = Instant::now();

@@ -173,6 +173,7 @@ pub(crate) fn put_other(out: &mut Vec<u8>, condition: u32) {
     varint::put(out, condition.into());
 }
 
+#[inline(always)]
 pub(crate) fn put_compare(
     out: &mut Vec<u8>,
     name: (u32, Unlike),
@@ -426,6 +427,7 @@ pub(crate) fn write_plain(
     }
 }
 
+#[inline(always)]
 fn put_test(out: &mut Vec<u8>, (name, unlike): (u32, Unlike), code: u8) {
     if unlike != Unlike::Unknown {
         out.push(UNLIKES + number_of(&UNLIKES_IN_ORDER, &unlike));
@@ -434,6 +436,7 @@ fn put_test(out: &mut Vec<u8>, (name, unlike): (u32, Unlike), code: u8) {
     varint::put(out, name.into());
 }
 
+#[inline(always)]
 fn put_value(out: &mut Vec<u8>, value: Scalar) {
     match value {
         Scalar::Int(value) | Scalar::Time(value) => varint::put(out, varint::zigzag(value)),

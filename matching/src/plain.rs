@@ -65,7 +65,7 @@ pub(crate) enum Form {
 }
 
 /// How a plain test is kept, if one test of one facet says all that it says.
-#[inline]
+#[inline(always)]
 pub(crate) fn form(plain: &Piece<'_>, polarity: Polarity) -> Option<Form> {
     let negated = polarity.is_negative();
     let is_plain = is_plain(plain.unlike, negated);
@@ -177,6 +177,7 @@ fn needs_identity(value: Value<'_>) -> bool {
 }
 
 /// A value as it is kept; its symbol, if it has one, is held once more.
+#[inline(always)]
 pub(crate) fn acquire(value: Value<'_>, is_identity: bool, symbols: &mut Symbols) -> Scalar {
     match value {
         Value::Null => Scalar::Null,
@@ -208,7 +209,7 @@ pub(crate) fn symbols(plain: Plain<'_>, mut see: impl FnMut(u32)) {
 }
 
 /// The facet and the values that a plain test wants where it is true, or (`negated`) where it is false.
-#[inline]
+#[inline(always)]
 pub(crate) fn wanted<'a>(
     plain: Plain<'a>,
     negated: bool,
@@ -278,6 +279,7 @@ pub(crate) fn atom(member: Scalar) -> Option<u32> {
     }
 }
 
+#[inline(always)]
 fn compare<'a>(comparison: Comparison, value: Scalar, symbols: &Symbols) -> (FacetKind, Want<'a>) {
     let is_different = comparison == Comparison::NotEqual;
     match value {
@@ -319,6 +321,7 @@ fn flag(value: bool) -> u32 {
 }
 
 /// What a number is to the facet of its kind.
+#[inline(always)]
 fn number(value: Value<'_>) -> (FacetKind, Cell) {
     match value {
         Value::Int(value) => (FacetKind::Number, Cell::of_int(value)),

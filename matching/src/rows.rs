@@ -17,6 +17,7 @@ use crate::arena::Arena;
 use crate::cell::{Cell, Interval};
 use crate::facets::FacetId;
 use crate::posting::Target;
+use crate::scan::fetch;
 
 /// One test. Its list, if it has one, lies among the values of whoever has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,10 +147,14 @@ impl Rows {
         self.words.get(offset, HEAD)[0]
     }
 
-    /// The first words of a row; to fetch them ahead.
+    /// Asks for the first tests of a row, which may lie in two lines.
     #[inline]
-    pub(crate) fn head(&self, offset: u32) -> &u32 {
-        &self.words.get(offset, HEAD)[0]
+    pub(crate) fn fetch(&self, offset: u32) {
+        let words = self.words.tail(offset);
+        fetch(&words[0]);
+        if let Some(later) = words.get(HEAD + 2 * TEST) {
+            fetch(later);
+        }
     }
 
     /// Runs the tests of a row up to the first that fails. `residual` answers for conditions.

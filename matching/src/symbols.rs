@@ -147,7 +147,7 @@ impl Symbols {
     }
 
     /// The same as [`Self::acquire`] for texts of which there are few, which come again and again.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn acquire_again(&mut self, bytes: &[u8]) -> u32 {
         let text = Spelt::of(bytes);
         let place = recent_place(bytes);
@@ -170,6 +170,7 @@ impl Symbols {
         self.acquire_spelt(Spelt::of(bytes))
     }
 
+    #[inline]
     fn acquire_spelt(&mut self, text: Spelt<'_>) -> u32 {
         let hash = self.hash(text);
         if let Some(symbol) = self.find_hashed(hash, text) {
@@ -179,6 +180,7 @@ impl Symbols {
         self.add(hash, text)
     }
 
+    #[cold]
     fn add(&mut self, hash: u64, text: Spelt<'_>) -> u32 {
         let text = Text {
             bytes: Bytes::new(text),
@@ -277,7 +279,7 @@ impl Symbols {
         self.get(symbol).bytes.is(text)
     }
 
-    #[inline]
+    #[inline(always)]
     fn find_hashed(&self, hash: u64, text: Spelt<'_>) -> Option<u32> {
         let segment = self.table.segment(hash);
         let is = |place: &Place| place.hash == low(hash) && self.is_text(place.symbol, text);

@@ -5,7 +5,7 @@
 use alloc::vec::Vec;
 
 use gomera_filter::normalise;
-use gomera_filter::pieces::{self, Joint, Piece, Pieces, Writer};
+use gomera_filter::pieces::{self, Piece, Pieces, Writer};
 use gomera_filter::tree::{Operand, Unlike};
 use gomera_filter::{Expression, Filter, MalformedFilter, Predicate, Truth};
 use gomera_model::operation::CanonicalFilter;
@@ -139,7 +139,7 @@ impl Vocabulary {
     }
 
     /// The test that is true where a plain test is (or, `negated`, where it is false).
-    #[inline]
+    #[inline(always)]
     pub(crate) fn test(
         &mut self,
         plain: compact::Plain<'_>,
@@ -197,29 +197,27 @@ impl Vocabulary {
 
     /// The whole filter; `None` where it is malformed.
     fn acquire_filter(&mut self, pieces: &mut Pieces<'_>, acquired: &mut Acquired) -> Option<()> {
-        let first = pieces.next(0)?;
-        let Piece::Joint(joint @ (Joint::And | Joint::AndThen), count) = first else {
-            return self.acquire_part(pieces, first, (Polarity::Truth, 0), acquired);
+        let Some((joint, count)) = pieces.conjunction() else {
+            return self.acquire_part(pieces, (Polarity::Truth, 0), acquired);
         };
         compact::put_joint(&mut acquired.kept, joint, count);
         let polarity = Polarity::Truth.within(joint);
         for _ in 0..count {
-            let piece = pieces.next(1)?;
             acquired.all.open();
-            self.acquire_part(pieces, piece, (polarity, 1), acquired)?;
+            self.acquire_part(pieces, (polarity, 1), acquired)?;
         }
         Some(())
     }
 
     /// A part of an AND, and no deeper.
-    #[inline]
     fn acquire_part(
         &mut self,
         pieces: &mut Pieces<'_>,
-        piece: Piece<'_>,
         (polarity, depth): (Polarity, usize),
         acquired: &mut Acquired,
     ) -> Option<()> {
+        // All that happens to a plain test is one piece of code, without anything handed from one function to the next.
+        let piece = pieces.next(depth)?;
         match piece {
             Piece::Plain(plain) => match plain::form(&plain, polarity) {
                 Some(form) => self.acquire_plain(&plain, form, acquired),
@@ -291,6 +289,7 @@ impl Vocabulary {
         Some(())
     }
 
+    #[inline(always)]
     fn acquire_plain(&mut self, plain: &pieces::Plain<'_>, form: Form, acquired: &mut Acquired) {
         let name = (self.facets.acquire_name(plain.name), plain.unlike);
         let symbols = &mut self.symbols;

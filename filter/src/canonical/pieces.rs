@@ -160,7 +160,7 @@ impl<'b> Pieces<'b> {
 
     /// The next piece, in so many other expressions; `None` if the bytes are malformed there, or lie too deep. The caller
     /// knows from the pieces how many follow.
-    #[inline]
+    #[inline(always)]
     pub fn next(&mut self, depth: usize) -> Option<Piece<'b>> {
         if depth >= LEVELS_MAX {
             return None;
@@ -189,6 +189,22 @@ impl<'b> Pieces<'b> {
         })
     }
 
+    /// Takes the joint that the filter begins with, if it is true only where all that it joins is, and how many it joins.
+    /// Where it is anything else, nothing is taken.
+    pub fn conjunction(&mut self) -> Option<(Joint, usize)> {
+        let start = self.reader.rest;
+        let joint = match self.reader.byte() {
+            Some(tag::AND) => self.joint(Joint::And),
+            Some(tag::AND_THEN) => self.joint(Joint::AndThen),
+            Some(_) | None => None,
+        };
+        let Some(Piece::Joint(joint, count)) = joint else {
+            self.reader.rest = start;
+            return None;
+        };
+        Some((joint, count))
+    }
+
     /// The canonical bytes of the piece that was taken last.
     #[must_use]
     pub fn taken(&self) -> &'b [u8] {
@@ -207,7 +223,7 @@ impl<'b> Pieces<'b> {
         is_sane.then_some(Piece::Joint(joint, count))
     }
 
-    #[inline]
+    #[inline(always)]
     fn plain(&mut self, tag: u8) -> Option<Plain<'b>> {
         match tag {
             tag::COMPARE => {
@@ -296,7 +312,7 @@ impl<'b> Pieces<'b> {
         })
     }
 
-    #[inline]
+    #[inline(always)]
     fn name(&mut self) -> Option<&'b [u8]> {
         if self.reader.byte()? != tag::ATTRIBUTE {
             return None;
@@ -307,14 +323,14 @@ impl<'b> Pieces<'b> {
 
 impl<'b> Reader<'b> {
     /// The bytes of a text.
-    #[inline]
+    #[inline(always)]
     fn utf8(&mut self) -> Option<&'b [u8]> {
         let bytes = self.bytes()?;
         is_text(bytes).then_some(bytes)
     }
 
     /// A literal of a plain test.
-    #[inline]
+    #[inline(always)]
     fn value(&mut self) -> Option<Value<'b>> {
         let value = self.known_value()?;
         if let Value::Text(bytes) = value {
@@ -324,7 +340,7 @@ impl<'b> Reader<'b> {
     }
 
     /// The same for what was read before, whose texts are known to be texts.
-    #[inline]
+    #[inline(always)]
     fn known_value(&mut self) -> Option<Value<'b>> {
         Some(match self.byte()? {
             tag::NULL => Value::Null,

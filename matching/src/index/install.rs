@@ -310,7 +310,7 @@ impl Index {
             candidates: &mut scratch.candidates,
         };
         let choice = chooser.choose(&scratch.row.tests);
-        self.access.shapes_mut().acquire(choice.shape);
+        self.access.shapes_mut().acquire(choice.shape, 1);
         choice
     }
 
@@ -358,8 +358,8 @@ impl Index {
         for &key in keys.iter().skip(1) {
             self.access.fetch(key);
         }
+        self.access.shapes_mut().acquire(choice.shape, keys.len());
         for &key in keys.iter() {
-            self.access.shapes_mut().acquire(key.shape);
             self.post(key, posting);
         }
     }

@@ -192,6 +192,7 @@ pub(crate) fn put_compare(
     put_value(out, value);
 }
 
+#[inline(always)]
 pub(crate) fn put_between(out: &mut Vec<u8>, name: (u32, Unlike), low: Scalar, high: Scalar) {
     put_test(out, name, BETWEEN + kind_of(low) * KINDS + kind_of(high));
     put_value(out, low);

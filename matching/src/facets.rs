@@ -119,9 +119,14 @@ impl Facets {
     }
 
     /// The symbol of an attribute's name, held once more.
-    #[inline]
     pub(crate) fn acquire_name(&mut self, name: &[u8]) -> u32 {
         self.names.acquire_again(name)
+    }
+
+    /// The same, if it was spoken of lately.
+    #[inline(always)]
+    pub(crate) fn acquire_recent_name(&mut self, name: &[u8]) -> Option<u32> {
+        self.names.acquire_recent(name)
     }
 
     /// Lets go of a name once.

@@ -25,7 +25,8 @@ pub(crate) struct Symbols {
 }
 
 /// Symbols that are remembered as acquired lately: a power of two.
-const RECENT: usize = 256;
+const RECENT: usize = 1 << RECENT_BITS;
+const RECENT_BITS: u32 = 10;
 
 /// Where a table says which number some bytes have.
 #[derive(Clone, Copy, Debug)]
@@ -64,7 +65,7 @@ const SHORT_MAX: usize = 15;
 const CHUNK: usize = 1024;
 
 impl<'a> Spelt<'a> {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn of(bytes: &'a [u8]) -> Self {
         let words = words(bytes);
         Self { bytes, words }
@@ -99,7 +100,7 @@ impl Bytes {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn is(&self, text: Spelt<'_>) -> bool {
         match (self, text.words) {
             (Self::Short(short), Some(words)) => short.words() == words,
@@ -147,21 +148,28 @@ impl Symbols {
     }
 
     /// The same as [`Self::acquire`] for texts of which there are few, which come again and again.
-    #[inline(always)]
     pub(crate) fn acquire_again(&mut self, bytes: &[u8]) -> u32 {
-        let text = Spelt::of(bytes);
-        let place = recent_place(bytes);
-        let known = self.recent[place];
-        if known != Self::OTHER {
-            let known_text = self.get_mut(known);
-            if known_text.uses > 0 && known_text.bytes.is(text) {
-                known_text.uses += 1;
-                return known;
-            }
+        if let Some(known) = self.acquire_recent(bytes) {
+            return known;
         }
-        let symbol = self.acquire_spelt(text);
-        self.recent[place] = symbol;
+        let symbol = self.acquire(bytes);
+        self.recent[recent_place(bytes)] = symbol;
         symbol
+    }
+
+    /// The symbol of a text that was acquired lately by [`Self::acquire_again`], held once more.
+    #[inline(always)]
+    pub(crate) fn acquire_recent(&mut self, bytes: &[u8]) -> Option<u32> {
+        let known = self.recent[recent_place(bytes)];
+        if known == Self::OTHER {
+            return None;
+        }
+        let text = self.get_mut(known);
+        if text.uses == 0 || !text.bytes.is(Spelt::of(bytes)) {
+            return None;
+        }
+        text.uses += 1;
+        Some(known)
     }
 
     /// The symbol of a text, held once more.
@@ -311,7 +319,7 @@ impl core::fmt::Debug for Symbols {
 }
 
 /// The bytes of a short text in two words, with its length at the end.
-#[inline]
+#[inline(always)]
 fn words(bytes: &[u8]) -> Option<[u64; 2]> {
     let length = bytes.len();
     if length > SHORT_MAX {
@@ -350,7 +358,8 @@ fn recent_place(bytes: &[u8]) -> usize {
     };
     let length = bytes.len().to_le_bytes()[0];
     let mixed = (end ^ u32::from(length)).wrapping_mul(0x9E37_79B9);
-    (mixed >> 16) as usize % RECENT
+    // The upper bits depend on every byte; lower ones do not on the last, where names differ most.
+    (mixed >> (u32::BITS - RECENT_BITS)) as usize
 }
 
 #[inline]
@@ -385,6 +394,14 @@ mod tests {
         assert_eq!(symbols.acquire(b"d"), a);
         assert_eq!(symbols.acquire_again(b"c"), symbols.acquire(b"c"));
         assert_eq!(symbols.uses(a), 1);
+    }
+
+    #[test]
+    fn names_that_differ_at_the_end_are_remembered_apart() {
+        let names = (0..100).map(|number| alloc::format!("quantity{number}"));
+        let places = names.map(|name| recent_place(name.as_bytes()));
+        let places = places.collect::<alloc::collections::BTreeSet<_>>();
+        assert!(places.len() > 80, "{}", places.len());
     }
 
     #[test]

@@ -5,8 +5,8 @@
 use alloc::vec::Vec;
 
 use gomera_filter::normalise;
-use gomera_filter::pieces::{self, Piece, Pieces, Writer};
-use gomera_filter::tree::{Operand, Unlike};
+use gomera_filter::pieces::{self, Piece, Pieces, RawTest, Writer};
+use gomera_filter::tree::{Comparison, Operand, Unlike};
 use gomera_filter::{Expression, Filter, MalformedFilter, Predicate, Truth};
 use gomera_model::operation::CanonicalFilter;
 
@@ -216,7 +216,9 @@ impl Vocabulary {
         (polarity, depth): (Polarity, usize),
         acquired: &mut Acquired,
     ) -> Option<()> {
-        // All that happens to a plain test is one piece of code, without anything handed from one function to the next.
+        if self.take_raw(pieces, depth, acquired) {
+            return Some(());
+        }
         let piece = pieces.next(depth)?;
         match piece {
             Piece::Plain(plain) => match plain::form(&plain, polarity) {
@@ -230,6 +232,72 @@ impl Vocabulary {
             }
         }
         Some(())
+    }
+
+    /// The next piece, if it can go the shortest way; whether it has.
+    fn take_raw(
+        &mut self,
+        pieces: &mut Pieces<'_>,
+        depth: usize,
+        acquired: &mut Acquired,
+    ) -> bool {
+        let Some(raw) = pieces.raw(depth) else {
+            return false;
+        };
+        let is_taken = self.acquire_raw(&raw, acquired);
+        if is_taken {
+            pieces.pass(&raw);
+        }
+        is_taken
+    }
+
+    /// The shortest way for most tests: of an attribute that was spoken of lately, with numbers that have a cell of their
+    /// own, or for equality with a text. Whether it was one.
+    #[inline(always)]
+    fn acquire_raw(&mut self, raw: &pieces::Raw<'_>, acquired: &mut Acquired) -> bool {
+        let is_small = |value: i64| value.unsigned_abs() <= DENSE;
+        let is_equality = |comparison| matches!(comparison, Comparison::Equal | Comparison::NotEqual);
+        match raw.test {
+            RawTest::Int(comparison, value) if is_small(value) => {
+                self.acquire_raw_test(raw.name, acquired, |_, out, name| {
+                    let value = Scalar::Int(value);
+                    compact::put_compare(out, (name, Unlike::Unknown), comparison, value);
+                    PlainTest::Compare(comparison, value)
+                })
+            }
+            RawTest::Text(comparison, text) if is_equality(comparison) => {
+                self.acquire_raw_test(raw.name, acquired, |symbols, out, name| {
+                    let value = Scalar::Text(symbols.acquire(text));
+                    compact::put_compare(out, (name, Unlike::Unknown), comparison, value);
+                    PlainTest::Compare(comparison, value)
+                })
+            }
+            RawTest::Between(low, high) => {
+                self.acquire_raw_test(raw.name, acquired, |_, out, name| {
+                    let [low, high] = [low, high].map(Scalar::Int);
+                    compact::put_between(out, (name, Unlike::Unknown), low, high);
+                    PlainTest::Between(low, high)
+                })
+            }
+            RawTest::Int(..) | RawTest::Text(..) => false,
+        }
+    }
+
+    #[inline(always)]
+    fn acquire_raw_test<'a>(
+        &mut self,
+        name: &[u8],
+        acquired: &mut Acquired,
+        put: impl FnOnce(&mut Symbols, &mut Vec<u8>, u32) -> PlainTest<'a>,
+    ) -> bool {
+        let Some(name) = self.facets.acquire_recent_name(name) else {
+            return false;
+        };
+        let test = put(&mut self.symbols, &mut acquired.kept, name);
+        let unlike = Unlike::Unknown;
+        let plain = compact::Plain { name, unlike, test };
+        acquired.all.push(|lists| self.test(plain, false, lists));
+        true
     }
 
     fn acquire_part_condition(&mut self, bytes: &[u8], acquired: &mut Acquired) -> Option<()> {
@@ -252,6 +320,9 @@ impl Vocabulary {
         (polarity, depth): (Polarity, usize),
         acquired: &mut Acquired,
     ) -> Option<()> {
+        if self.take_raw(pieces, depth, acquired) {
+            return Some(());
+        }
         let piece = pieces.next(depth)?;
         self.acquire_piece(pieces, piece, (polarity, depth), acquired)
     }
@@ -289,7 +360,6 @@ impl Vocabulary {
         Some(())
     }
 
-    #[inline(always)]
     fn acquire_plain(&mut self, plain: &pieces::Plain<'_>, form: Form, acquired: &mut Acquired) {
         let name = (self.facets.acquire_name(plain.name), plain.unlike);
         let symbols = &mut self.symbols;

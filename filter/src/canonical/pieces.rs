@@ -111,6 +111,29 @@ pub struct Members<'b> {
     magnitude: u64,
 }
 
+/// A comparison with a whole number or a text, or a range of whole numbers, as it lies in the canonical bytes. Values of
+/// unlike types give unknown.
+#[derive(Clone, Copy, Debug)]
+pub struct Raw<'b> {
+    /// The attribute. It has not been seen whether this is text: only who knows it already may take it for a name.
+    pub name: &'b [u8],
+    /// What is asked of it.
+    pub test: RawTest<'b>,
+    /// What comes behind.
+    rest: &'b [u8],
+}
+
+/// What a raw test asks.
+#[derive(Clone, Copy, Debug)]
+pub enum RawTest<'b> {
+    /// A comparison with a whole number.
+    Int(Comparison, i64),
+    /// A comparison with a text.
+    Text(Comparison, &'b [u8]),
+    /// `BETWEEN`, low and high.
+    Between(i64, i64),
+}
+
 /// Reads the pieces of a filter, one after the other.
 #[derive(Debug)]
 pub struct Pieces<'b> {
@@ -203,6 +226,46 @@ impl<'b> Pieces<'b> {
             return None;
         };
         Some((joint, count))
+    }
+
+    /// The next piece, in so many other expressions, if it is one of the tests that most filters consist of; it is not
+    /// taken.
+    #[inline(always)]
+    #[must_use]
+    pub fn raw(&self, depth: usize) -> Option<Raw<'b>> {
+        if depth >= LEVELS_MAX {
+            return None;
+        }
+        let [tag, packed, tag::ATTRIBUTE, length @ ..0x80, rest @ ..] = self.reader.rest else {
+            return None;
+        };
+        let (name, rest) = rest.split_at_checked(usize::from(*length))?;
+        let mut reader = Reader::new(rest);
+        if *tag::UNLIKES.get(usize::from(packed & 15))? != Unlike::Unknown {
+            return None;
+        }
+        let test = match *tag {
+            tag::COMPARE => {
+                let comparison = *tag::COMPARISONS.get(usize::from(packed >> 4))?;
+                match reader.byte()? {
+                    tag::INT => RawTest::Int(comparison, reader.signed()?),
+                    tag::STRING => RawTest::Text(comparison, reader.utf8()?),
+                    _ => return None,
+                }
+            }
+            tag::BETWEEN if *packed < 16 => {
+                RawTest::Between(reader.raw_int()?, reader.raw_int()?)
+            }
+            _ => return None,
+        };
+        let rest = reader.rest;
+        Some(Raw { name, test, rest })
+    }
+
+    /// Takes what [`Self::raw`] has shown right before.
+    pub fn pass(&mut self, raw: &Raw<'b>) {
+        self.last = self.reader.rest;
+        self.reader.rest = raw.rest;
     }
 
     /// The canonical bytes of the piece that was taken last.
@@ -327,6 +390,14 @@ impl<'b> Reader<'b> {
     fn utf8(&mut self) -> Option<&'b [u8]> {
         let bytes = self.bytes()?;
         is_text(bytes).then_some(bytes)
+    }
+
+    #[inline(always)]
+    fn raw_int(&mut self) -> Option<i64> {
+        if self.byte()? != tag::INT {
+            return None;
+        }
+        self.signed()
     }
 
     /// A literal of a plain test.

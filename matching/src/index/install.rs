@@ -55,10 +55,21 @@ impl Scratch {
     }
 }
 
+impl Scratch {
+    /// The keys of a row that was filled right before.
+    fn find_keys(&mut self, index: usize) {
+        let choice = &self.choices[index];
+        let tests = self.row.key_numbers(choice);
+        keys_of(choice.shape, tests, &self.plan, &mut self.keys);
+    }
+}
+
 impl Row {
     fn fill(&mut self, plan: &Plan, index: usize, has_symbols: impl Fn(FacetId) -> bool) {
         self.tests.clear();
         self.numbers.clear();
+        self.tests.reserve(plan.row(index).len());
+        self.numbers.reserve(plan.row(index).len());
         // A bit for each facet that had an interval, or for one like it: most have no second one.
         let mut seen = 0_u64;
         for &number in plan.row(index) {
@@ -86,6 +97,12 @@ impl Row {
             }
         }
         false
+    }
+
+    /// The tests that the keys stand for, by their numbers in the plan.
+    fn key_numbers(&self, choice: &Choice) -> [u16; 2] {
+        let number = |at| self.numbers.get(at).copied().unwrap_or(0);
+        choice.keys.map(number)
     }
 
     /// What is left for the rows, cheap tests first.
@@ -242,6 +259,9 @@ impl Index {
             let choice = self.choose(scratch, index);
             scratch.choices.push(choice);
         }
+        if scratch.choices.len() == 1 {
+            scratch.find_keys(0);
+        }
     }
 
     /// Puts the postings and the record of what was chosen right before.
@@ -251,6 +271,7 @@ impl Index {
             let choice = scratch.choices[index];
             if scratch.choices.len() > 1 {
                 self.fill(scratch, index);
+                scratch.find_keys(index);
             }
             self.place_row(handle, scratch, &choice);
             self.access.shapes_mut().release(choice.shape);
@@ -274,21 +295,11 @@ impl Index {
     }
 
     /// Asks for the keys that were chosen, where there is one row.
-    pub(super) fn fetch_chosen(&self, scratch: &mut Scratch) {
-        let Scratch {
-            plan,
-            row,
-            choices,
-            keys,
-            ..
-        } = scratch;
-        let [choice] = choices.as_slice() else {
-            return;
-        };
-        let tests = choice.keys.map(|at| row.numbers.get(at).copied());
-        keys_of(choice.shape, tests.map(Option::unwrap_or_default), plan, keys);
-        for &key in keys.iter() {
-            self.access.fetch(key);
+    pub(super) fn fetch_chosen(&self, scratch: &Scratch) {
+        if scratch.choices.len() == 1 {
+            for &key in &scratch.keys {
+                self.access.fetch(key);
+            }
         }
     }
 
@@ -335,11 +346,8 @@ impl Index {
             target: Target::subscription(handle),
             shape: choice.shape,
             column: choice.column.map(|at| row.numbers[at]),
-            keys: choice
-                .keys
-                .map(|at| row.numbers.get(at).copied().unwrap_or(0)),
+            keys: row.key_numbers(choice),
         };
-        keys_of(location.shape, location.keys, plan, keys);
         if keys.is_empty() {
             return;
         }

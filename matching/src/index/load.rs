@@ -103,7 +103,7 @@ impl Index {
     fn place_all(&mut self, loading: &mut [Loading]) {
         for one in loading.iter_mut() {
             self.choose_all(&mut one.scratch);
-            self.fetch_chosen(&mut one.scratch);
+            self.fetch_chosen(&one.scratch);
         }
         for one in loading {
             self.place_chosen(one.handle, &mut one.scratch, one.whole);

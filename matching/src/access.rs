@@ -50,6 +50,15 @@ impl Shape {
 }
 
 impl Key {
+    /// A value of one facet.
+    pub(crate) fn single(facet: FacetId, value: u32) -> Self {
+        Self {
+            shape: Shape::single(facet),
+            first: value,
+            second: 0,
+        }
+    }
+
     pub(crate) const ROOT: Self = Self {
         shape: Shape::ROOT,
         first: 0,
@@ -220,9 +229,9 @@ struct Pair {
 }
 
 impl Shapes {
-    /// Counts one more posting of a shape.
-    pub(crate) fn acquire(&mut self, shape: Shape) {
-        *self.count(shape) += 1;
+    /// Counts more postings of a shape.
+    pub(crate) fn acquire(&mut self, shape: Shape, count: usize) {
+        *self.count(shape) += u32::try_from(count).expect("a list has a thousand members at most");
     }
 
     /// Counts one less.

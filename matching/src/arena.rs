@@ -55,7 +55,9 @@ impl<T: Copy + Default, const STEP: usize> Arena<T, STEP> {
         }
         let offset = self.open * Self::CHUNK + self.used;
         self.used += steps;
-        self.chunks[self.open].resize(self.used * STEP, T::default());
+        if self.chunks[self.open].len() < self.used * STEP {
+            self.prepare();
+        }
         offset_of(offset)
     }
 
@@ -123,6 +125,13 @@ impl<T: Copy + Default, const STEP: usize> Arena<T, STEP> {
         self.used = 0;
     }
 
+    /// Makes items ready as far as they are used, and some ahead.
+    fn prepare(&mut self) {
+        let ahead = (PREPARED_BYTES / size_of::<T>()).max(1);
+        let len = (self.used * STEP).next_multiple_of(ahead);
+        self.chunks[self.open].resize(len.min(Self::CHUNK * STEP), T::default());
+    }
+
     fn allocate_long(&mut self, steps: usize) -> u32 {
         let chunk = self.add_chunk(steps);
         self.chunks[chunk].resize(steps * STEP, T::default());
@@ -147,6 +156,9 @@ impl<T: Copy + Default, const STEP: usize> Arena<T, STEP> {
         self.free[steps].push(offset);
     }
 }
+
+/// Bytes that are made ready at a time: a page.
+const PREPARED_BYTES: usize = 4096;
 
 fn offset_of(offset: usize) -> u32 {
     u32::try_from(offset).expect("an arena ends at 2^32 steps, far beyond what a matcher holds")

@@ -90,7 +90,7 @@ fn tagged(tag: u8, bits: u64) -> Identity {
 }
 
 /// Up to here every whole number is a 32-bit float.
-const DENSE: u64 = 1 << 24;
+pub(crate) const DENSE: u64 = 1 << 24;
 
 /// Below every value.
 const BOTTOM: u32 = 1;

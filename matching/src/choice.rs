@@ -88,12 +88,8 @@ impl Chooser<'_> {
             return None;
         };
         let values = test.wanted(self.values);
-        let demand = self.vocabulary.demand(facet);
-        let share = values.iter().map(|&value| {
-            let prior = demand.popularity(value);
-            self.statistics.share(facet, value, prior)
-        });
-        let share = share.sum::<f32>();
+        let prior = self.vocabulary.demand(facet).popularity_of_all(values);
+        let share = self.statistics.share_of_all(facet, values, prior);
         Some(Candidate {
             test: index,
             facet,
@@ -106,13 +102,8 @@ impl Chooser<'_> {
     /// A pair, where the bucket of the best single facet is no longer small.
     fn pair(&mut self, first: &Candidate, tests: &[Test]) -> Option<Choice> {
         let is_crowded = tests[first.test].wanted(self.values).iter().any(|&value| {
-            let key = Key {
-                shape: Shape::single(first.facet),
-                first: value,
-                second: 0,
-            };
             self.access
-                .find(key)
+                .find(Key::single(first.facet, value))
                 .is_some_and(|bucket| self.buckets.len(bucket) >= PAIR_FROM)
         });
         if !is_crowded {

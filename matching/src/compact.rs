@@ -173,6 +173,7 @@ pub(crate) fn put_other(out: &mut Vec<u8>, condition: u32) {
     varint::put(out, condition.into());
 }
 
+#[inline(always)]
 pub(crate) fn put_compare(
     out: &mut Vec<u8>,
     name: (u32, Unlike),
@@ -191,6 +192,7 @@ pub(crate) fn put_compare(
     put_value(out, value);
 }
 
+#[inline(always)]
 pub(crate) fn put_between(out: &mut Vec<u8>, name: (u32, Unlike), low: Scalar, high: Scalar) {
     put_test(out, name, BETWEEN + kind_of(low) * KINDS + kind_of(high));
     put_value(out, low);
@@ -208,6 +210,19 @@ pub(crate) fn put_members(out: &mut Vec<u8>, name: (u32, Unlike), members: &[Sca
             out.push(kind_of(*member));
         }
         put_value(out, *member);
+    }
+}
+
+/// A list of whole numbers.
+pub(crate) fn put_ints(
+    out: &mut Vec<u8>,
+    name: (u32, Unlike),
+    members: impl Iterator<Item = i64> + Clone,
+) {
+    put_test(out, name, IN + kind_of(Scalar::Int(0)));
+    varint::put(out, members.clone().count() as u64);
+    for member in members {
+        varint::put(out, varint::zigzag(member));
     }
 }
 
@@ -413,6 +428,7 @@ pub(crate) fn write_plain(
     }
 }
 
+#[inline(always)]
 fn put_test(out: &mut Vec<u8>, (name, unlike): (u32, Unlike), code: u8) {
     if unlike != Unlike::Unknown {
         out.push(UNLIKES + number_of(&UNLIKES_IN_ORDER, &unlike));
@@ -421,6 +437,7 @@ fn put_test(out: &mut Vec<u8>, (name, unlike): (u32, Unlike), code: u8) {
     varint::put(out, name.into());
 }
 
+#[inline(always)]
 fn put_value(out: &mut Vec<u8>, value: Scalar) {
     match value {
         Scalar::Int(value) | Scalar::Time(value) => varint::put(out, varint::zigzag(value)),

@@ -18,10 +18,29 @@ pub(crate) struct Entry {
     pub(crate) slot: SlotId,
 }
 
+/// Where a subscription is looked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spot {
+    pub(crate) id: SubscriptionId,
+    pub(crate) slot: SlotId,
+    hash: u64,
+}
+
 /// No offset.
 pub(crate) const NOWHERE: u32 = u32::MAX;
 
 impl Entry {
+    /// One without a record yet.
+    pub(crate) fn new(spot: &Spot, operation: OperationNumber) -> Self {
+        Self {
+            session: spot.id.session,
+            operation,
+            number: spot.id.number,
+            record: NOWHERE,
+            slot: spot.slot,
+        }
+    }
+
     pub(crate) fn id(&self) -> SubscriptionId {
         SubscriptionId {
             session: self.session,
@@ -90,14 +109,14 @@ impl Entries {
         }
     }
 
-    /// Puts an entry whose id is not there.
-    pub(crate) fn insert(&mut self, entry: Entry) -> u32 {
+    /// Puts an entry whose id is not there, at the spot of its id.
+    pub(crate) fn insert(&mut self, entry: Entry, spot: &Spot) -> u32 {
         let handle = self.free.pop().unwrap_or_else(|| self.next());
         *self.get_mut(handle) = entry;
         let (seed, chunks) = (self.seed, &self.chunks);
         let hash_of = |item: &Tagged| low(hash(seed, at(chunks, item.handle()).id()));
-        let item = Tagged::new(handle, hash(seed, entry.id()));
-        self.slots[entry.slot.index()].insert(item, hash_of);
+        let item = Tagged::new(handle, spot.hash);
+        self.slots[spot.slot.index()].insert(item, hash_of);
         self.len += 1;
         handle
     }
@@ -117,13 +136,28 @@ impl Entries {
         self.len -= 1;
     }
 
-    /// The handle of a subscription.
-    pub(crate) fn find(&self, id: SubscriptionId, slot: SlotId) -> Option<u32> {
-        let segment = &self.slots[slot.index()];
-        let hash = hash(self.seed, id);
-        let tag = Tagged::tag(hash);
-        let is = |item: &Tagged| item.has_tag(tag) && self.get(item.handle()).id() == id;
-        let place = segment.find(low(hash), is)?;
+    /// Where a subscription is looked for.
+    #[inline]
+    pub(crate) fn spot(&self, id: SubscriptionId) -> Spot {
+        let (slot, hash) = (id.slot(), hash(self.seed, id));
+        Spot { id, slot, hash }
+    }
+
+    /// Asks for what a search at a spot begins with.
+    #[inline]
+    pub(crate) fn fetch_spot(&self, spot: &Spot) {
+        if let Some(place) = self.slots[spot.slot.index()].first(low(spot.hash)) {
+            fetch(place);
+        }
+    }
+
+    /// The handle of the subscription at a spot.
+    #[inline]
+    pub(crate) fn find(&self, spot: &Spot) -> Option<u32> {
+        let segment = &self.slots[spot.slot.index()];
+        let tag = Tagged::tag(spot.hash);
+        let is = |item: &Tagged| item.has_tag(tag) && self.get(item.handle()).id() == spot.id;
+        let place = segment.find(low(spot.hash), is)?;
         Some(segment.at(place).handle())
     }
 

@@ -3,7 +3,7 @@
 
 use alloc::vec::Vec;
 
-use crate::symbols::Symbols;
+use crate::symbols::{Spelt, Symbols};
 
 /// A facet that some subscription speaks of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -123,6 +123,12 @@ impl Facets {
         self.names.acquire_again(name)
     }
 
+    /// The same, if it was spoken of lately.
+    #[inline(always)]
+    pub(crate) fn acquire_recent_name(&mut self, name: &[u8]) -> Option<u32> {
+        self.names.acquire_recent(name)
+    }
+
     /// Lets go of a name once.
     pub(crate) fn release_name(&mut self, name: u32) {
         self.names.release(name);
@@ -183,13 +189,13 @@ impl Facets {
 
     /// The attribute of a name, if some subscription speaks of it.
     #[inline]
-    pub(crate) fn attribute(&self, name: &[u8]) -> Option<AttributeId> {
+    pub(crate) fn attribute(&self, name: Spelt<'_>) -> Option<AttributeId> {
         self.names.find(name).map(AttributeId)
     }
 
     /// Whether an attribute has this name, maybe without any facet left.
     #[inline]
-    pub(crate) fn is_named(&self, attribute: AttributeId, name: &[u8]) -> bool {
+    pub(crate) fn is_named(&self, attribute: AttributeId, name: Spelt<'_>) -> bool {
         self.names.is_text(attribute.0, name)
     }
 
@@ -250,14 +256,14 @@ mod tests {
         let number = facets.acquire("a", FacetKind::Number);
         let text = facets.acquire("a", FacetKind::Text);
         assert_eq!(facets.acquire("a", FacetKind::Number), number);
-        let a = facets.attribute(b"a").unwrap();
+        let a = facets.attribute(Spelt::of(b"a")).unwrap();
         assert_eq!(facets.of(a).len(), 2);
         facets.release(number);
         assert_eq!(facets.of(a).len(), 2);
         facets.release(number);
         assert_eq!(facets.of(a), [(FacetKind::Text, text)]);
         facets.release(text);
-        assert_eq!(facets.attribute(b"a"), None);
+        assert_eq!(facets.attribute(Spelt::of(b"a")), None);
         assert_eq!(facets.acquire("b", FacetKind::Flag), text);
     }
 }

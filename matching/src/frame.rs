@@ -8,7 +8,7 @@ use gomera_model::{Attributes, ValueRef};
 
 use crate::cell::{Cell, identity_of_float, identity_of_int, identity_of_time};
 use crate::facets::{AttributeId, FacetId, FacetKind, Facets};
-use crate::symbols::Symbols;
+use crate::symbols::{Spelt, Symbols};
 
 /// The value of a flag that is false.
 pub(crate) const FALSE: u32 = 2;
@@ -53,7 +53,7 @@ impl Frame {
         let mut before = None;
         self.is_exact = true;
         for (name, value) in flat.raw() {
-            let Some(attribute) = self.attribute(before, name, facets) else {
+            let Some(attribute) = self.attribute(before, Spelt::of(name), facets) else {
                 continue;
             };
             before = Some(attribute);
@@ -73,7 +73,7 @@ impl Frame {
     fn attribute(
         &mut self,
         before: Option<AttributeId>,
-        name: &[u8],
+        name: Spelt<'_>,
         facets: &Facets,
     ) -> Option<AttributeId> {
         let follower = match before {
@@ -179,7 +179,7 @@ fn cell_of_other(value: ValueRef<'_>, kind: FacetKind, symbols: &Symbols) -> Cel
 }
 
 fn symbol(bytes: &[u8], symbols: &Symbols) -> Cell {
-    Cell::symbol(symbols.find(bytes).unwrap_or(Symbols::OTHER))
+    Cell::symbol(symbols.find(Spelt::of(bytes)).unwrap_or(Symbols::OTHER))
 }
 
 fn symbol_of_part(part: Option<&[u8]>, symbols: &Symbols) -> Cell {

@@ -16,6 +16,7 @@ mod bucket;
 mod cell;
 mod choice;
 mod compact;
+mod conjunction;
 mod coverage;
 mod entries;
 mod facets;

@@ -1,9 +1,9 @@
 //! What the index makes of plain tests: which of them it answers alone, and by which facet and values.
 
-use gomera_filter::pieces::{self, Affix, Plain as Piece, PlainTest as PieceTest, Value};
+use gomera_filter::pieces::{self, Affix, Joint, Plain as Piece, PlainTest as PieceTest, Value};
 use gomera_filter::tree::{Comparison, Unlike};
 
-use crate::cell::{Cell, Interval, identity_of_float, identity_of_int, identity_of_time};
+use crate::cell::{Cell, DENSE, Interval, identity_of_float, identity_of_int, identity_of_time};
 use crate::compact::{Exact, Members, Plain, PlainTest, Scalar};
 use crate::facets::FacetKind;
 use crate::frame::{FALSE, TRUE};
@@ -42,6 +42,14 @@ impl Polarity {
         }
     }
 
+    /// Which answers matter of what is joined.
+    pub(crate) fn within(self, joint: Joint) -> Self {
+        match joint {
+            Joint::And | Joint::Or => self,
+            Joint::AndThen | Joint::OrElse => Self::Both,
+        }
+    }
+
     fn is_negative(self) -> bool {
         self != Self::Truth
     }
@@ -57,7 +65,7 @@ pub(crate) enum Form {
 }
 
 /// How a plain test is kept, if one test of one facet says all that it says.
-#[inline]
+#[inline(always)]
 pub(crate) fn form(plain: &Piece<'_>, polarity: Polarity) -> Option<Form> {
     let negated = polarity.is_negative();
     let is_plain = is_plain(plain.unlike, negated);
@@ -108,6 +116,9 @@ pub(crate) fn form(plain: &Piece<'_>, polarity: Polarity) -> Option<Form> {
 
 /// How the members of a list are kept, if they are of one class. What is not in a list is asked for among texts only.
 fn form_of(members: pieces::Members<'_>, negated: bool) -> Option<Form> {
+    if members.are_texts() || (!negated && members.ints(DENSE).is_some()) {
+        return Some(Form::Plain);
+    }
     let (mut class, mut form) = (None, Form::Plain);
     for member in members.iter() {
         match class_of(member) {
@@ -166,6 +177,7 @@ fn needs_identity(value: Value<'_>) -> bool {
 }
 
 /// A value as it is kept; its symbol, if it has one, is held once more.
+#[inline(always)]
 pub(crate) fn acquire(value: Value<'_>, is_identity: bool, symbols: &mut Symbols) -> Scalar {
     match value {
         Value::Null => Scalar::Null,
@@ -197,7 +209,7 @@ pub(crate) fn symbols(plain: Plain<'_>, mut see: impl FnMut(u32)) {
 }
 
 /// The facet and the values that a plain test wants where it is true, or (`negated`) where it is false.
-#[inline]
+#[inline(always)]
 pub(crate) fn wanted<'a>(
     plain: Plain<'a>,
     negated: bool,
@@ -227,15 +239,7 @@ pub(crate) fn wanted<'a>(
             if negated {
                 return (FacetKind::Member, Want::NoneOf(members));
             }
-            let known = members.iter().find(|member| *member != Scalar::Null);
-            let kind = match known {
-                Some(Scalar::Identity(..)) => FacetKind::Identity,
-                Some(Scalar::Bool(_)) => FacetKind::Flag,
-                Some(Scalar::Int(_) | Scalar::Float(_)) => FacetKind::Number,
-                Some(Scalar::Time(_)) => FacetKind::Time,
-                Some(Scalar::Text(_) | Scalar::Null) | None => FacetKind::Text,
-            };
-            (kind, Want::OneOf(members))
+            (kind_of_list(members.iter()), Want::OneOf(members))
         }
         PlainTest::Text(affix, text) => {
             let length = || u16::try_from(symbols.text(text).len()).unwrap_or(u16::MAX);
@@ -253,6 +257,17 @@ pub(crate) fn wanted<'a>(
     }
 }
 
+/// The kind of facet that shows whether a value is one of the members of a list.
+pub(crate) fn kind_of_list(mut members: impl Iterator<Item = Scalar>) -> FacetKind {
+    match members.find(|member| *member != Scalar::Null) {
+        Some(Scalar::Identity(..)) => FacetKind::Identity,
+        Some(Scalar::Bool(_)) => FacetKind::Flag,
+        Some(Scalar::Int(_) | Scalar::Float(_)) => FacetKind::Number,
+        Some(Scalar::Time(_)) => FacetKind::Time,
+        Some(Scalar::Text(_) | Scalar::Null) | None => FacetKind::Text,
+    }
+}
+
 /// The value of a member as the facet of its list shows it.
 pub(crate) fn atom(member: Scalar) -> Option<u32> {
     match member {
@@ -264,6 +279,7 @@ pub(crate) fn atom(member: Scalar) -> Option<u32> {
     }
 }
 
+#[inline(always)]
 fn compare<'a>(comparison: Comparison, value: Scalar, symbols: &Symbols) -> (FacetKind, Want<'a>) {
     let is_different = comparison == Comparison::NotEqual;
     match value {
@@ -305,6 +321,7 @@ fn flag(value: bool) -> u32 {
 }
 
 /// What a number is to the facet of its kind.
+#[inline(always)]
 fn number(value: Value<'_>) -> (FacetKind, Cell) {
     match value {
         Value::Int(value) => (FacetKind::Number, Cell::of_int(value)),

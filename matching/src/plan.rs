@@ -8,6 +8,7 @@ use gomera_filter::limits::ROWS_MAX;
 use gomera_filter::pieces::Joint;
 
 use crate::compact::{Kept, Reader};
+use crate::conjunction::Conjunction;
 use crate::facets::FacetId;
 use crate::limits::ALTERNATIVES_MAX;
 use crate::residuals::Sides;
@@ -38,6 +39,14 @@ struct Set([u64; SET_WORDS]);
 const SET_WORDS: usize = 4;
 
 impl Plan {
+    /// The plan of a filter that is an AND of tests: the same that [`Self::expand`] makes of what is kept of it.
+    pub(crate) fn take(&mut self, all: &mut Conjunction) {
+        assert!(all.is_whole(), "a filter that is more has other rows");
+        self.clear();
+        all.swap(&mut self.tests, &mut self.values);
+        self.only_row();
+    }
+
     /// Plans what is kept of a filter.
     pub(crate) fn expand(
         &mut self,
@@ -157,6 +166,11 @@ impl Plan {
                 Kept::Constant(_) | Kept::Not | Kept::Joint(..) => return false,
             }
         }
+        self.only_row()
+    }
+
+    /// All tests are the only row, unless they are too many; whether they are.
+    fn only_row(&mut self) -> bool {
         let Ok(count) = u16::try_from(self.tests.len()) else {
             return false;
         };

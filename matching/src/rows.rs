@@ -17,6 +17,7 @@ use crate::arena::Arena;
 use crate::cell::{Cell, Interval};
 use crate::facets::FacetId;
 use crate::posting::Target;
+use crate::scan::fetch;
 
 /// One test. Its list, if it has one, lies among the values of whoever has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,8 +96,8 @@ impl Rows {
             .copy_from_slice(&[handle, count]);
         for (index, test) in tests.iter().enumerate() {
             let words = self.encode(test, values);
-            let end = HEAD + TEST * (index + 1);
-            self.words.get_mut(offset, end)[end - TEST..].copy_from_slice(&words);
+            let at = HEAD + TEST * index;
+            self.words.get_mut(offset, at + TEST)[at..].copy_from_slice(&words);
         }
         offset
     }
@@ -146,10 +147,14 @@ impl Rows {
         self.words.get(offset, HEAD)[0]
     }
 
-    /// The first words of a row; to fetch them ahead.
+    /// Asks for the first tests of a row, which may lie in two lines.
     #[inline]
-    pub(crate) fn head(&self, offset: u32) -> &u32 {
-        &self.words.get(offset, HEAD)[0]
+    pub(crate) fn fetch(&self, offset: u32) {
+        let words = self.words.tail(offset);
+        fetch(&words[0]);
+        if let Some(later) = words.get(HEAD + 2 * TEST) {
+            fetch(later);
+        }
     }
 
     /// Runs the tests of a row up to the first that fails. `residual` answers for conditions.
@@ -331,10 +336,14 @@ impl Test {
 
 impl Lists {
     /// Puts the values of a list, sorted, each once.
+    #[inline]
     pub(crate) fn put(&mut self, values: impl IntoIterator<Item = u32>) -> Span {
         let start = self.0.len();
         self.0.extend(values);
         let list = &mut self.0[start..];
+        if list.is_sorted_by(|one, next| one < next) {
+            return Span::new(start, list.len());
+        }
         list.sort_unstable();
         let mut len = 0;
         for at in 0..list.len() {

@@ -64,11 +64,17 @@ impl Statistics {
 
     /// What part of the notifications has the facet with this value; `prior` is the guess without any traffic.
     pub(crate) fn share(&self, facet: FacetId, value: u32, prior: f32) -> f32 {
+        self.share_of_all(facet, &[value], prior)
+    }
+
+    /// The same for several values together.
+    pub(crate) fn share_of_all(&self, facet: FacetId, values: &[u32], prior: f32) -> f32 {
         if self.samples <= 0.0 {
             return prior;
         }
+        let counts = values.iter().map(|&value| self.values.count(facet, value));
         #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-        let count = self.values.count(facet, value) as f32;
+        let count = counts.sum::<u32>() as f32;
         (count + BELIEF * prior) / (self.samples + BELIEF)
     }
 

@@ -7,11 +7,13 @@ use core::hash::{BuildHasher, Hasher};
 use foldhash::SharedSeed;
 use foldhash::fast::SeedableRandomState;
 
-use crate::table::{Table, Vacant, low};
+use crate::table::{Table, Vacant, low, mix};
 
 /// Texts (bytes) that subscriptions speak of.
 #[derive(Clone)]
 pub(crate) struct Symbols {
+    seed: u64,
+    /// For long texts.
     hasher: SeedableRandomState,
     table: Table<Place>,
     /// In chunks, so that none is copied when there are more.
@@ -23,7 +25,8 @@ pub(crate) struct Symbols {
 }
 
 /// Symbols that are remembered as acquired lately: a power of two.
-const RECENT: usize = 256;
+const RECENT: usize = 1 << RECENT_BITS;
+const RECENT_BITS: u32 = 10;
 
 /// Where a table says which number some bytes have.
 #[derive(Clone, Copy, Debug)]
@@ -41,38 +44,75 @@ struct Text {
 /// The bytes of a text; most are short and need no memory of their own.
 #[derive(Clone)]
 enum Bytes {
-    Short(u8, [u8; SHORT_MAX]),
+    Short(Short),
     Long(Box<[u8]>),
+}
+
+/// The bytes of a short text, zeros behind them, and its length at the end: two are equal where all of this is.
+#[derive(Clone, Copy)]
+struct Short([u8; SHORT_MAX + 1]);
+
+/// A text to be looked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spelt<'a> {
+    bytes: &'a [u8],
+    /// What a [`Short`] of it is, in two words.
+    words: Option<[u64; 2]>,
 }
 
 const SHORT_MAX: usize = 15;
 /// Texts of a chunk.
 const CHUNK: usize = 1024;
 
+impl<'a> Spelt<'a> {
+    #[inline(always)]
+    pub(crate) fn of(bytes: &'a [u8]) -> Self {
+        let words = words(bytes);
+        Self { bytes, words }
+    }
+}
+
+impl Short {
+    #[inline]
+    fn words(&self) -> [u64; 2] {
+        let (low, high) = self.0.split_at(8);
+        [low, high].map(|half| u64::from_le_bytes(half.try_into().expect("half of 16 bytes")))
+    }
+}
+
 impl Bytes {
-    fn new(bytes: &[u8]) -> Self {
-        match u8::try_from(bytes.len()) {
-            Ok(length) if bytes.len() <= SHORT_MAX => {
-                let mut short = [0; SHORT_MAX];
-                short[..bytes.len()].copy_from_slice(bytes);
-                Self::Short(length, short)
-            }
-            Ok(_) | Err(_) => Self::Long(bytes.into()),
+    fn new(text: Spelt<'_>) -> Self {
+        let Some(words) = text.words else {
+            return Self::Long(text.bytes.into());
+        };
+        let mut short = [0; SHORT_MAX + 1];
+        for (half, word) in short.chunks_exact_mut(8).zip(words) {
+            half.copy_from_slice(&word.to_le_bytes());
         }
+        Self::Short(Short(short))
     }
 
     #[inline]
     fn as_slice(&self) -> &[u8] {
         match self {
-            Self::Short(length, bytes) => &bytes[..usize::from(*length)],
+            Self::Short(Short(bytes)) => &bytes[..usize::from(bytes[SHORT_MAX])],
             Self::Long(bytes) => bytes,
+        }
+    }
+
+    #[inline(always)]
+    fn is(&self, text: Spelt<'_>) -> bool {
+        match (self, text.words) {
+            (Self::Short(short), Some(words)) => short.words() == words,
+            (Self::Long(bytes), None) => **bytes == *text.bytes,
+            (Self::Short(_), None) | (Self::Long(_), Some(_)) => false,
         }
     }
 
     /// Bytes beyond those of the value itself.
     fn heap_bytes(&self) -> usize {
         match self {
-            Self::Short(..) => 0,
+            Self::Short(_) => 0,
             Self::Long(bytes) => bytes.len(),
         }
     }
@@ -97,6 +137,7 @@ impl Symbols {
 
     pub(crate) fn new(seed: u64) -> Self {
         Self {
+            seed,
             hasher: SeedableRandomState::with_seed(seed, SharedSeed::global_fixed()),
             table: Table::new(),
             texts: Vec::new(),
@@ -107,31 +148,50 @@ impl Symbols {
     }
 
     /// The same as [`Self::acquire`] for texts of which there are few, which come again and again.
-    #[inline]
     pub(crate) fn acquire_again(&mut self, bytes: &[u8]) -> u32 {
-        let place = recent_place(bytes);
-        let known = self.recent[place];
-        if known != Self::OTHER {
-            let text = self.get_mut(known);
-            if text.uses > 0 && same(text.bytes.as_slice(), bytes) {
-                text.uses += 1;
-                return known;
-            }
+        if let Some(known) = self.acquire_recent(bytes) {
+            return known;
         }
         let symbol = self.acquire(bytes);
-        self.recent[place] = symbol;
+        self.recent[recent_place(bytes)] = symbol;
         symbol
     }
 
+    /// The symbol of a text that was acquired lately by [`Self::acquire_again`], held once more.
+    #[inline(always)]
+    pub(crate) fn acquire_recent(&mut self, bytes: &[u8]) -> Option<u32> {
+        let known = self.recent[recent_place(bytes)];
+        if known == Self::OTHER {
+            return None;
+        }
+        let text = self.get_mut(known);
+        if text.uses == 0 || !text.bytes.is(Spelt::of(bytes)) {
+            return None;
+        }
+        text.uses += 1;
+        Some(known)
+    }
+
     /// The symbol of a text, held once more.
+    #[inline]
     pub(crate) fn acquire(&mut self, bytes: &[u8]) -> u32 {
-        let hash = self.hash(bytes);
-        if let Some(symbol) = self.find_hashed(hash, bytes) {
+        self.acquire_spelt(Spelt::of(bytes))
+    }
+
+    #[inline]
+    fn acquire_spelt(&mut self, text: Spelt<'_>) -> u32 {
+        let hash = self.hash(text);
+        if let Some(symbol) = self.find_hashed(hash, text) {
             self.get_mut(symbol).uses += 1;
             return symbol;
         }
+        self.add(hash, text)
+    }
+
+    #[cold]
+    fn add(&mut self, hash: u64, text: Spelt<'_>) -> u32 {
         let text = Text {
-            bytes: Bytes::new(bytes),
+            bytes: Bytes::new(text),
             uses: 1,
         };
         self.text_bytes += text.bytes.heap_bytes();
@@ -158,9 +218,9 @@ impl Symbols {
         if text.uses > 0 {
             return false;
         }
-        let bytes = core::mem::replace(&mut text.bytes, Bytes::new(b""));
+        let bytes = core::mem::replace(&mut text.bytes, Bytes::new(Spelt::of(b"")));
         self.text_bytes -= bytes.heap_bytes();
-        let hash = self.hash(bytes.as_slice());
+        let hash = self.hash(Spelt::of(bytes.as_slice()));
         let segment = self.table.segment_mut(hash);
         if let Some(place) = segment.find(low(hash), |place| place.symbol == symbol) {
             segment.remove(place, |place| place.hash);
@@ -171,8 +231,8 @@ impl Symbols {
 
     /// The symbol of a text that somebody holds.
     #[inline]
-    pub(crate) fn find(&self, bytes: &[u8]) -> Option<u32> {
-        self.find_hashed(self.hash(bytes), bytes)
+    pub(crate) fn find(&self, text: Spelt<'_>) -> Option<u32> {
+        self.find_hashed(self.hash(text), text)
     }
 
     /// The text of a symbol that somebody holds.
@@ -223,21 +283,28 @@ impl Symbols {
 
     /// Whether a symbol that somebody holds, or once held, stands for this text.
     #[inline]
-    pub(crate) fn is_text(&self, symbol: u32, bytes: &[u8]) -> bool {
-        same(self.get(symbol).bytes.as_slice(), bytes)
+    pub(crate) fn is_text(&self, symbol: u32, text: Spelt<'_>) -> bool {
+        self.get(symbol).bytes.is(text)
     }
 
-    #[inline]
-    fn find_hashed(&self, hash: u64, bytes: &[u8]) -> Option<u32> {
+    #[inline(always)]
+    fn find_hashed(&self, hash: u64, text: Spelt<'_>) -> Option<u32> {
         let segment = self.table.segment(hash);
-        let is = |place: &Place| place.hash == low(hash) && self.is_text(place.symbol, bytes);
+        let is = |place: &Place| place.hash == low(hash) && self.is_text(place.symbol, text);
         segment
             .find(low(hash), is)
             .map(|place| segment.at(place).symbol)
     }
 
     #[inline]
-    fn hash(&self, bytes: &[u8]) -> u64 {
+    fn hash(&self, text: Spelt<'_>) -> u64 {
+        match text.words {
+            Some([low, high]) => mix(self.seed, low, high),
+            None => self.hash_long(text.bytes),
+        }
+    }
+
+    fn hash_long(&self, bytes: &[u8]) -> u64 {
         let mut hasher = self.hasher.build_hasher();
         hasher.write(bytes);
         hasher.finish()
@@ -251,27 +318,33 @@ impl core::fmt::Debug for Symbols {
     }
 }
 
-/// Whether two texts are equal; short ones, which most are, without a call.
-#[inline]
-fn same(left: &[u8], right: &[u8]) -> bool {
-    if left.len() != right.len() {
-        return false;
+/// The bytes of a short text in two words, with its length at the end.
+#[inline(always)]
+fn words(bytes: &[u8]) -> Option<[u64; 2]> {
+    let length = bytes.len();
+    if length > SHORT_MAX {
+        return None;
+    }
+    let end = (length as u64) << 56;
+    if let (Some((first, _)), Some((_, last))) =
+        (bytes.split_first_chunk(), bytes.split_last_chunk())
+    {
+        // Of the last eight bytes those that are not among the first eight; in two steps, since all may be.
+        let rest = u64::from_le_bytes(*last) >> 1 >> (8 * (16 - length) - 1);
+        return Some([u64::from_le_bytes(*first), rest | end]);
     }
     if let (Some((first, _)), Some((_, last))) =
-        (left.split_first_chunk::<8>(), left.split_last_chunk::<8>())
-        && let (Some((other_first, _)), Some((_, other_last))) = (
-            right.split_first_chunk::<8>(),
-            right.split_last_chunk::<8>(),
-        )
-        && left.len() <= 16
+        (bytes.split_first_chunk(), bytes.split_last_chunk())
     {
-        return (u64::from_ne_bytes(*first) == u64::from_ne_bytes(*other_first))
-            & (u64::from_ne_bytes(*last) == u64::from_ne_bytes(*other_last));
+        let last = u64::from(u32::from_le_bytes(*last)) << (8 * (length - 4));
+        return Some([u64::from(u32::from_le_bytes(*first)) | last, end]);
     }
-    if left.len() < 8 {
-        return left.iter().zip(right).all(|(one, other)| one == other);
-    }
-    left == right
+    let byte = |at: usize| u64::from(bytes[at]) << (8 * at);
+    let word = match length {
+        0 => 0,
+        _ => byte(0) | byte(length / 2) | byte(length - 1),
+    };
+    Some([word, end])
 }
 
 /// Where a text is remembered: by its length and its end, which is where names differ.
@@ -285,7 +358,8 @@ fn recent_place(bytes: &[u8]) -> usize {
     };
     let length = bytes.len().to_le_bytes()[0];
     let mixed = (end ^ u32::from(length)).wrapping_mul(0x9E37_79B9);
-    (mixed >> 16) as usize % RECENT
+    // The upper bits depend on every byte; lower ones do not on the last, where names differ most.
+    (mixed >> (u32::BITS - RECENT_BITS)) as usize
 }
 
 #[inline]
@@ -305,10 +379,10 @@ mod tests {
         assert_ne!(a, b);
         assert_eq!(symbols.acquire(b"a"), a);
         assert!(!symbols.release(a));
-        assert_eq!(symbols.find(b"a"), Some(a));
+        assert_eq!(symbols.find(Spelt::of(b"a")), Some(a));
         assert!(symbols.release(a));
-        assert_eq!(symbols.find(b"a"), None);
-        assert_eq!(symbols.find(b"b"), Some(b));
+        assert_eq!(symbols.find(Spelt::of(b"a")), None);
+        assert_eq!(symbols.find(Spelt::of(b"b")), Some(b));
         assert_eq!(symbols.acquire_again(b"c"), a);
         assert_eq!(symbols.acquire_again(b"c"), a);
         assert_eq!(symbols.uses(a), 2);
@@ -320,5 +394,36 @@ mod tests {
         assert_eq!(symbols.acquire(b"d"), a);
         assert_eq!(symbols.acquire_again(b"c"), symbols.acquire(b"c"));
         assert_eq!(symbols.uses(a), 1);
+    }
+
+    #[test]
+    fn names_that_differ_at_the_end_are_remembered_apart() {
+        let names = (0..100).map(|number| alloc::format!("quantity{number}"));
+        let places = names.map(|name| recent_place(name.as_bytes()));
+        let places = places.collect::<alloc::collections::BTreeSet<_>>();
+        assert!(places.len() > 80, "{}", places.len());
+    }
+
+    #[test]
+    fn texts_of_every_length_are_told_apart() {
+        let mut symbols = Symbols::new(3);
+        let long = b"0123456789abcdef0123456789";
+        let mut known = Vec::new();
+        for length in 0..long.len() {
+            for text in [
+                long[..length].to_vec(),
+                alloc::vec![0; length],
+                alloc::vec![0xff; length],
+            ] {
+                let symbol = symbols.acquire(&text);
+                assert_eq!(symbols.text(symbol), text);
+                assert_eq!(symbols.find(Spelt::of(&text)), Some(symbol));
+                for (other, other_text) in &known {
+                    assert_eq!(*other == symbol, *other_text == text);
+                    assert_eq!(symbols.is_text(*other, Spelt::of(&text)), *other_text == text);
+                }
+                known.push((symbol, text));
+            }
+        }
     }
 }

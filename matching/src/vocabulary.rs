@@ -5,14 +5,15 @@
 use alloc::vec::Vec;
 
 use gomera_filter::normalise;
-use gomera_filter::pieces::{self, Joint, Piece, Pieces, Writer};
-use gomera_filter::tree::Operand;
+use gomera_filter::pieces::{self, Piece, Pieces, RawTest, Writer};
+use gomera_filter::tree::{Comparison, Operand, Unlike};
 use gomera_filter::{Expression, Filter, MalformedFilter, Predicate, Truth};
 use gomera_model::operation::CanonicalFilter;
 
 use crate::area;
-use crate::cell::{BITS, Interval, bit_of_number};
-use crate::compact::{self, Kept, Reader, Scalar};
+use crate::cell::{BITS, Cell, DENSE, Interval, bit_of_number};
+use crate::compact::{self, Kept, PlainTest, Reader, Scalar};
+use crate::conjunction::Acquired;
 use crate::facets::{FacetId, FacetKind, Facets};
 use crate::leaf::{Atom, Leaf, Values};
 use crate::plain::{self, Form, Polarity, Want};
@@ -44,22 +45,24 @@ impl Vocabulary {
         }
     }
 
-    /// Puts into `out`, which is empty, what is kept of a filter. All that it speaks of is held.
-    /// Where the canonical form is malformed, nothing is held.
+    /// Reads a filter: what is kept of it, and the tests that it is an AND of, if it is one. All names, texts and
+    /// conditions that it speaks of are held. Where the canonical form is malformed, nothing is held.
     pub(crate) fn acquire(
         &mut self,
         canonical: &CanonicalFilter,
-        out: &mut Vec<u8>,
+        acquired: &mut Acquired,
     ) -> Result<(), MalformedFilter> {
+        acquired.clear();
         let Some(mut pieces) = Pieces::new(&canonical.0) else {
             return Err(MalformedFilter);
         };
-        compact::put_head(out, pieces.dialect());
-        let whole = self.acquire_expression(&mut pieces, Polarity::Truth, 0, out);
+        compact::put_head(&mut acquired.kept, pieces.dialect());
+        let whole = self.acquire_filter(&mut pieces, acquired);
         if whole.is_some() && pieces.is_at_end() {
             return Ok(());
         }
-        self.release(out);
+        self.forget(acquired.all.tests());
+        self.release(&acquired.kept);
         Err(MalformedFilter)
     }
 
@@ -127,8 +130,16 @@ impl Vocabulary {
         }
     }
 
+    /// Lets go of facets that nobody holds.
+    fn forget(&mut self, tests: &[Test]) {
+        for facet in tests.iter().filter_map(Test::facet) {
+            self.facets.hold(facet);
+        }
+        self.let_go(tests);
+    }
+
     /// The test that is true where a plain test is (or, `negated`, where it is false).
-    #[inline]
+    #[inline(always)]
     pub(crate) fn test(
         &mut self,
         plain: compact::Plain<'_>,
@@ -144,10 +155,7 @@ impl Vocabulary {
             Want::NotOne(value) => Test::Outside(facet, Interval::only(value)),
             Want::OneOf(members) => {
                 let list = lists.put(members.iter().filter_map(plain::atom));
-                match list.of(lists.all()) {
-                    [value] => Test::Equal(facet, *value),
-                    values => Test::Among(facet, list, bits_of(kind, values)),
-                }
+                one_of(kind, facet, list, lists.all())
             }
             Want::NoneOf(members) => {
                 let list = lists.put(members.iter().filter_map(plain::atom));
@@ -187,72 +195,256 @@ impl Vocabulary {
             + self.members.capacity() * size_of::<Scalar>()
     }
 
-    /// The next expression; `None` where it is malformed.
-    fn acquire_expression(
-        &mut self,
-        pieces: &mut Pieces<'_>,
-        polarity: Polarity,
-        depth: usize,
-        out: &mut Vec<u8>,
-    ) -> Option<()> {
-        match pieces.next(depth)? {
-            Piece::Constant(truth) => compact::put_constant(out, truth),
-            Piece::Not => {
-                compact::put_not(out);
-                self.acquire_expression(pieces, polarity.opposite(), depth + 1, out)?;
-            }
-            Piece::Joint(joint, count) => {
-                compact::put_joint(out, joint, count);
-                let polarity = match joint {
-                    Joint::And | Joint::Or => polarity,
-                    Joint::AndThen | Joint::OrElse => Polarity::Both,
-                };
-                for _ in 0..count {
-                    self.acquire_expression(pieces, polarity, depth + 1, out)?;
-                }
-            }
-            Piece::Plain(plain) => match plain::form(&plain, polarity) {
-                Some(form) => self.acquire_plain(&plain, form, out),
-                None => self.acquire_condition(pieces.taken(), out)?,
-            },
-            Piece::Other => self.acquire_condition(pieces.taken(), out)?,
+    /// The whole filter; `None` where it is malformed.
+    fn acquire_filter(&mut self, pieces: &mut Pieces<'_>, acquired: &mut Acquired) -> Option<()> {
+        let Some((joint, count)) = pieces.conjunction() else {
+            return self.acquire_part(pieces, (Polarity::Truth, 0), acquired);
+        };
+        compact::put_joint(&mut acquired.kept, joint, count);
+        let polarity = Polarity::Truth.within(joint);
+        for _ in 0..count {
+            acquired.all.open();
+            self.acquire_part(pieces, (polarity, 1), acquired)?;
         }
         Some(())
     }
 
-    fn acquire_plain(&mut self, plain: &pieces::Plain<'_>, form: Form, out: &mut Vec<u8>) {
+    /// A part of an AND, and no deeper.
+    fn acquire_part(
+        &mut self,
+        pieces: &mut Pieces<'_>,
+        (polarity, depth): (Polarity, usize),
+        acquired: &mut Acquired,
+    ) -> Option<()> {
+        if self.take_raw(pieces, depth, acquired) {
+            return Some(());
+        }
+        let piece = pieces.next(depth)?;
+        match piece {
+            Piece::Plain(plain) => match plain::form(&plain, polarity) {
+                Some(form) => self.acquire_plain(&plain, form, acquired),
+                None => self.acquire_part_condition(pieces.taken(), acquired)?,
+            },
+            Piece::Other => self.acquire_part_condition(pieces.taken(), acquired)?,
+            Piece::Constant(_) | Piece::Not | Piece::Joint(..) => {
+                acquired.all.give_up();
+                self.acquire_piece(pieces, piece, (polarity, depth), acquired)?;
+            }
+        }
+        Some(())
+    }
+
+    /// The next piece, if it can go the shortest way; whether it has.
+    fn take_raw(
+        &mut self,
+        pieces: &mut Pieces<'_>,
+        depth: usize,
+        acquired: &mut Acquired,
+    ) -> bool {
+        let Some(raw) = pieces.raw(depth) else {
+            return false;
+        };
+        let is_taken = self.acquire_raw(&raw, acquired);
+        if is_taken {
+            pieces.pass(&raw);
+        }
+        is_taken
+    }
+
+    /// The shortest way for most tests: of an attribute that was spoken of lately, with numbers that have a cell of their
+    /// own, or for equality with a text. Whether it was one.
+    #[inline(always)]
+    fn acquire_raw(&mut self, raw: &pieces::Raw<'_>, acquired: &mut Acquired) -> bool {
+        let is_small = |value: i64| value.unsigned_abs() <= DENSE;
+        let is_equality = |comparison| matches!(comparison, Comparison::Equal | Comparison::NotEqual);
+        match raw.test {
+            RawTest::Int(comparison, value) if is_small(value) => {
+                self.acquire_raw_test(raw.name, acquired, |_, out, name| {
+                    let value = Scalar::Int(value);
+                    compact::put_compare(out, (name, Unlike::Unknown), comparison, value);
+                    PlainTest::Compare(comparison, value)
+                })
+            }
+            RawTest::Text(comparison, text) if is_equality(comparison) => {
+                self.acquire_raw_test(raw.name, acquired, |symbols, out, name| {
+                    let value = Scalar::Text(symbols.acquire(text));
+                    compact::put_compare(out, (name, Unlike::Unknown), comparison, value);
+                    PlainTest::Compare(comparison, value)
+                })
+            }
+            RawTest::Between(low, high) => {
+                self.acquire_raw_test(raw.name, acquired, |_, out, name| {
+                    let [low, high] = [low, high].map(Scalar::Int);
+                    compact::put_between(out, (name, Unlike::Unknown), low, high);
+                    PlainTest::Between(low, high)
+                })
+            }
+            RawTest::Int(..) | RawTest::Text(..) => false,
+        }
+    }
+
+    #[inline(always)]
+    fn acquire_raw_test<'a>(
+        &mut self,
+        name: &[u8],
+        acquired: &mut Acquired,
+        put: impl FnOnce(&mut Symbols, &mut Vec<u8>, u32) -> PlainTest<'a>,
+    ) -> bool {
+        let Some(name) = self.facets.acquire_recent_name(name) else {
+            return false;
+        };
+        let test = put(&mut self.symbols, &mut acquired.kept, name);
+        let unlike = Unlike::Unknown;
+        let plain = compact::Plain { name, unlike, test };
+        acquired.all.push(|lists| self.test(plain, false, lists));
+        true
+    }
+
+    fn acquire_part_condition(&mut self, bytes: &[u8], acquired: &mut Acquired) -> Option<()> {
+        let number = self.acquire_condition(bytes, &mut acquired.kept)?;
+        let Sides { rows, values } = self.residuals.sides(number, false);
+        let [row] = rows.as_slice() else {
+            acquired.all.give_up();
+            return Some(());
+        };
+        for test in row {
+            acquired.all.push(|lists| test.moved(values, lists));
+        }
+        Some(())
+    }
+
+    /// The next expression; `None` where it is malformed.
+    fn acquire_expression(
+        &mut self,
+        pieces: &mut Pieces<'_>,
+        (polarity, depth): (Polarity, usize),
+        acquired: &mut Acquired,
+    ) -> Option<()> {
+        if self.take_raw(pieces, depth, acquired) {
+            return Some(());
+        }
+        let piece = pieces.next(depth)?;
+        self.acquire_piece(pieces, piece, (polarity, depth), acquired)
+    }
+
+    fn acquire_piece(
+        &mut self,
+        pieces: &mut Pieces<'_>,
+        piece: Piece<'_>,
+        (polarity, depth): (Polarity, usize),
+        acquired: &mut Acquired,
+    ) -> Option<()> {
+        match piece {
+            Piece::Constant(truth) => compact::put_constant(&mut acquired.kept, truth),
+            Piece::Not => {
+                compact::put_not(&mut acquired.kept);
+                self.acquire_expression(pieces, (polarity.opposite(), depth + 1), acquired)?;
+            }
+            Piece::Joint(joint, count) => {
+                compact::put_joint(&mut acquired.kept, joint, count);
+                let level = (polarity.within(joint), depth + 1);
+                for _ in 0..count {
+                    self.acquire_expression(pieces, level, acquired)?;
+                }
+            }
+            Piece::Plain(plain) => match plain::form(&plain, polarity) {
+                Some(form) => self.acquire_plain(&plain, form, acquired),
+                None => {
+                    self.acquire_condition(pieces.taken(), &mut acquired.kept)?;
+                }
+            },
+            Piece::Other => {
+                self.acquire_condition(pieces.taken(), &mut acquired.kept)?;
+            }
+        }
+        Some(())
+    }
+
+    fn acquire_plain(&mut self, plain: &pieces::Plain<'_>, form: Form, acquired: &mut Acquired) {
         let name = (self.facets.acquire_name(plain.name), plain.unlike);
         let symbols = &mut self.symbols;
-        match plain.test {
+        let out = &mut acquired.kept;
+        let test = match plain.test {
             pieces::PlainTest::Compare(comparison, value) => {
                 let value = plain::acquire(value, form == Form::Identity, symbols);
                 compact::put_compare(out, name, comparison, value);
+                PlainTest::Compare(comparison, value)
             }
             pieces::PlainTest::Between(low, high) => {
                 let [low, high] = [low, high].map(|value| plain::acquire(value, false, symbols));
                 compact::put_between(out, name, low, high);
+                PlainTest::Between(low, high)
             }
             pieces::PlainTest::In(members) => {
-                let acquire = |value| plain::acquire(value, form == Form::Identity, symbols);
-                self.members.clear();
-                self.members.extend(members.iter().map(acquire));
-                compact::put_members(out, name, &self.members);
+                return match members.ints(DENSE) {
+                    Some(members) => self.acquire_ints(name, members, acquired),
+                    None => self.acquire_list(name, members, form, acquired),
+                };
             }
             pieces::PlainTest::Text(affix, text) => {
                 let text = symbols.acquire(text);
                 compact::put_text(out, name, affix, text);
+                PlainTest::Text(affix, text)
             }
-            pieces::PlainTest::Holds => compact::put_holds(out, name),
-        }
+            pieces::PlainTest::Holds => {
+                compact::put_holds(out, name);
+                PlainTest::Holds
+            }
+        };
+        let (name, unlike) = name;
+        let plain = compact::Plain { name, unlike, test };
+        acquired
+            .all
+            .push(|lists| self.test(plain, false, lists));
     }
 
-    fn acquire_condition(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Option<()> {
+    /// A list of whole numbers that have a cell of their own each.
+    fn acquire_ints(
+        &mut self,
+        name: (u32, Unlike),
+        members: impl Iterator<Item = i64> + Clone,
+        acquired: &mut Acquired,
+    ) {
+        compact::put_ints(&mut acquired.kept, name, members.clone());
+        let facets = &mut self.facets;
+        acquired.all.push(|lists| {
+            let facet = facets.of_name(name.0, FacetKind::Number);
+            let list = lists.put(members.clone().map(|value| Cell::of_int(value).low));
+            match list.of(lists.all()) {
+                [value] => Test::Equal(facet, *value),
+                _ => Test::Among(facet, list, bits_of_ints(members)),
+            }
+        });
+    }
+
+    fn acquire_list(
+        &mut self,
+        name: (u32, Unlike),
+        members: pieces::Members<'_>,
+        form: Form,
+        acquired: &mut Acquired,
+    ) {
+        let symbols = &mut self.symbols;
+        let acquire = |value| plain::acquire(value, form == Form::Identity, symbols);
+        self.members.clear();
+        self.members.extend(members.iter().map(acquire));
+        compact::put_members(&mut acquired.kept, name, &self.members);
+        let (facets, members) = (&mut self.facets, self.members.iter().copied());
+        acquired.all.push(|lists| {
+            let kind = plain::kind_of_list(members.clone());
+            let facet = facets.of_name(name.0, kind);
+            let list = lists.put(members.filter_map(plain::atom));
+            one_of(kind, facet, list, lists.all())
+        });
+    }
+
+    fn acquire_condition(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Option<u32> {
         let number = match self.residuals.acquire(bytes) {
             Some(number) => number,
             None => self.add_condition(bytes)?,
         };
         compact::put_other(out, number);
-        Some(())
+        Some(number)
     }
 
     fn add_condition(&mut self, bytes: &[u8]) -> Option<u32> {
@@ -392,8 +584,13 @@ pub(crate) struct Demand<'a> {
 impl Demand<'_> {
     /// How likely a subscriber is to ask for this value among those who ask for the facet: a first guess at how often
     /// a notification has it.
-    #[expect(clippy::cast_precision_loss, reason = "an estimate")]
     pub(crate) fn popularity(&self, value: u32) -> f32 {
+        self.popularity_of_all(&[value])
+    }
+
+    /// The same for several values together.
+    #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+    pub(crate) fn popularity_of_all(&self, values: &[u32]) -> f32 {
         let Self {
             vocabulary,
             facet,
@@ -403,13 +600,37 @@ impl Demand<'_> {
         if facet == FacetId::ALWAYS {
             return 1.0;
         }
-        let times = match has_symbols {
+        let times = |value| match has_symbols {
             true if value > Symbols::OTHER => vocabulary.symbols.uses(value),
             true => 0,
             false => vocabulary.asked.count(facet, value),
         };
-        ((times as f32 + 1.0) / of).min(1.0)
+        let part = 1.0 / of;
+        let parts = values
+            .iter()
+            .map(|&value| ((times(value) as f32 + 1.0) * part).min(1.0));
+        parts.sum()
     }
+}
+
+/// The test that the value is in a list among `values`, or the only one of it.
+fn one_of(kind: FacetKind, facet: FacetId, list: Span, values: &[u32]) -> Test {
+    match list.of(values) {
+        [value] => Test::Equal(facet, *value),
+        values => Test::Among(facet, list, bits_of(kind, values)),
+    }
+}
+
+/// The bits of a list of whole numbers, if all of them are small; else none.
+fn bits_of_ints(values: impl Iterator<Item = i64>) -> u64 {
+    let mut bits = 0;
+    for value in values {
+        let Ok(bit @ ..BITS) = u32::try_from(value) else {
+            return 0;
+        };
+        bits |= 1 << bit;
+    }
+    bits
 }
 
 /// The bits of a list of values, if all of them are small; else none.

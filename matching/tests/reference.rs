@@ -4,7 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
 use gomera_matching::{CpuLevel, SlotSet};
-use gomera_model::SlotId;
+use gomera_model::operation::StoredSubscription;
+use gomera_model::{OperationNumber, SlotId};
 
 mod support;
 
@@ -68,6 +69,47 @@ fn a_hundred_thousand_random_changes_agree() {
     let left = pair.model.keys().copied().collect::<Vec<_>>();
     left.into_iter().for_each(|id| pair.remove(id));
     assert!(pair.index.is_empty());
+}
+
+#[test]
+fn many_at_once_are_the_same_as_one_by_one() {
+    for seed in 0..4 {
+        let mut random = Random::new(seed);
+        let (mut bulk, mut single) = (
+            Pair::new(seed, CpuLevel::Scalar),
+            Pair::new(seed, CpuLevel::Scalar),
+        );
+        for step in 0..40 {
+            let some = (0..random.below(400)).map(|_| StoredSubscription {
+                id: id(random.below(3000)),
+                operation: OperationNumber(step + random.below(8) as u64),
+                filter: parse(&random::filter(&mut random)).canonical(),
+            });
+            let some = some.collect::<Vec<_>>();
+            bulk.insert_many(&some);
+            for one in &some {
+                let known = single.index.operation(one.id);
+                if known.is_none_or(|known| known < one.operation) {
+                    single.insert_canonical(one.id, one.operation.0, &one.filter.0);
+                }
+            }
+            for _ in 0..50 {
+                let id = id(random.below(3000));
+                bulk.remove(id);
+                single.remove(id);
+            }
+        }
+        assert!(bulk.model == single.model);
+        let batch = (0..30).map(|_| random::attributes(&mut random));
+        let batch = batch.collect::<Vec<_>>();
+        for pair in [&mut bulk, &mut single] {
+            pair.check(&batch, &SlotSet::full());
+            pair.check_slots();
+        }
+        let left = bulk.model.keys().copied().collect::<Vec<_>>();
+        left.into_iter().for_each(|id| bulk.remove(id));
+        assert!(bulk.index.is_empty());
+    }
 }
 
 #[test]

@@ -105,6 +105,33 @@ pub enum Value<'b> {
 pub struct Members<'b> {
     count: usize,
     bytes: &'b [u8],
+    /// A bit for each type that a member has, by its tag.
+    types: u32,
+    /// Every bit that the magnitude of a whole number among them has.
+    magnitude: u64,
+}
+
+/// A comparison with a whole number or a text, or a range of whole numbers, as it lies in the canonical bytes. Values of
+/// unlike types give unknown.
+#[derive(Clone, Copy, Debug)]
+pub struct Raw<'b> {
+    /// The attribute. It has not been seen whether this is text: only who knows it already may take it for a name.
+    pub name: &'b [u8],
+    /// What is asked of it.
+    pub test: RawTest<'b>,
+    /// What comes behind.
+    rest: &'b [u8],
+}
+
+/// What a raw test asks.
+#[derive(Clone, Copy, Debug)]
+pub enum RawTest<'b> {
+    /// A comparison with a whole number.
+    Int(Comparison, i64),
+    /// A comparison with a text.
+    Text(Comparison, &'b [u8]),
+    /// `BETWEEN`, low and high.
+    Between(i64, i64),
 }
 
 /// Reads the pieces of a filter, one after the other.
@@ -156,7 +183,7 @@ impl<'b> Pieces<'b> {
 
     /// The next piece, in so many other expressions; `None` if the bytes are malformed there, or lie too deep. The caller
     /// knows from the pieces how many follow.
-    #[inline]
+    #[inline(always)]
     pub fn next(&mut self, depth: usize) -> Option<Piece<'b>> {
         if depth >= LEVELS_MAX {
             return None;
@@ -185,6 +212,62 @@ impl<'b> Pieces<'b> {
         })
     }
 
+    /// Takes the joint that the filter begins with, if it is true only where all that it joins is, and how many it joins.
+    /// Where it is anything else, nothing is taken.
+    pub fn conjunction(&mut self) -> Option<(Joint, usize)> {
+        let start = self.reader.rest;
+        let joint = match self.reader.byte() {
+            Some(tag::AND) => self.joint(Joint::And),
+            Some(tag::AND_THEN) => self.joint(Joint::AndThen),
+            Some(_) | None => None,
+        };
+        let Some(Piece::Joint(joint, count)) = joint else {
+            self.reader.rest = start;
+            return None;
+        };
+        Some((joint, count))
+    }
+
+    /// The next piece, in so many other expressions, if it is one of the tests that most filters consist of; it is not
+    /// taken.
+    #[inline(always)]
+    #[must_use]
+    pub fn raw(&self, depth: usize) -> Option<Raw<'b>> {
+        if depth >= LEVELS_MAX {
+            return None;
+        }
+        let [tag, packed, tag::ATTRIBUTE, length @ ..0x80, rest @ ..] = self.reader.rest else {
+            return None;
+        };
+        let (name, rest) = rest.split_at_checked(usize::from(*length))?;
+        let mut reader = Reader::new(rest);
+        if *tag::UNLIKES.get(usize::from(packed & 15))? != Unlike::Unknown {
+            return None;
+        }
+        let test = match *tag {
+            tag::COMPARE => {
+                let comparison = *tag::COMPARISONS.get(usize::from(packed >> 4))?;
+                match reader.byte()? {
+                    tag::INT => RawTest::Int(comparison, reader.signed()?),
+                    tag::STRING => RawTest::Text(comparison, reader.utf8()?),
+                    _ => return None,
+                }
+            }
+            tag::BETWEEN if *packed < 16 => {
+                RawTest::Between(reader.raw_int()?, reader.raw_int()?)
+            }
+            _ => return None,
+        };
+        let rest = reader.rest;
+        Some(Raw { name, test, rest })
+    }
+
+    /// Takes what [`Self::raw`] has shown right before.
+    pub fn pass(&mut self, raw: &Raw<'b>) {
+        self.last = self.reader.rest;
+        self.reader.rest = raw.rest;
+    }
+
     /// The canonical bytes of the piece that was taken last.
     #[must_use]
     pub fn taken(&self) -> &'b [u8] {
@@ -203,7 +286,7 @@ impl<'b> Pieces<'b> {
         is_sane.then_some(Piece::Joint(joint, count))
     }
 
-    #[inline]
+    #[inline(always)]
     fn plain(&mut self, tag: u8) -> Option<Plain<'b>> {
         match tag {
             tag::COMPARE => {
@@ -276,15 +359,23 @@ impl<'b> Pieces<'b> {
     fn members(&mut self) -> Option<Members<'b>> {
         let count = usize::try_from(self.reader.number()?).ok()?;
         let bytes = self.reader.rest;
+        let (mut types, mut magnitude) = (0, 0);
         for _ in 0..count {
-            self.reader.value()?;
+            types |= 1_u32.checked_shl((*self.reader.rest.first()?).into())?;
+            if let Value::Int(value) = self.reader.value()? {
+                magnitude |= value.unsigned_abs();
+            }
         }
         let length = bytes.len() - self.reader.rest.len();
-        let bytes = &bytes[..length];
-        Some(Members { count, bytes })
+        Some(Members {
+            count,
+            bytes: &bytes[..length],
+            types,
+            magnitude,
+        })
     }
 
-    #[inline]
+    #[inline(always)]
     fn name(&mut self) -> Option<&'b [u8]> {
         if self.reader.byte()? != tag::ATTRIBUTE {
             return None;
@@ -295,26 +386,32 @@ impl<'b> Pieces<'b> {
 
 impl<'b> Reader<'b> {
     /// The bytes of a text.
-    #[inline]
+    #[inline(always)]
     fn utf8(&mut self) -> Option<&'b [u8]> {
         let bytes = self.bytes()?;
-        let is_text = bytes.is_ascii() || core::str::from_utf8(bytes).is_ok();
-        is_text.then_some(bytes)
+        is_text(bytes).then_some(bytes)
+    }
+
+    #[inline(always)]
+    fn raw_int(&mut self) -> Option<i64> {
+        if self.byte()? != tag::INT {
+            return None;
+        }
+        self.signed()
     }
 
     /// A literal of a plain test.
-    #[inline]
+    #[inline(always)]
     fn value(&mut self) -> Option<Value<'b>> {
         let value = self.known_value()?;
         if let Value::Text(bytes) = value {
-            let is_text = bytes.is_ascii() || core::str::from_utf8(bytes).is_ok();
-            return is_text.then_some(value);
+            return is_text(bytes).then_some(value);
         }
         Some(value)
     }
 
     /// The same for what was read before, whose texts are known to be texts.
-    #[inline]
+    #[inline(always)]
     fn known_value(&mut self) -> Option<Value<'b>> {
         Some(match self.byte()? {
             tag::NULL => Value::Null,
@@ -340,6 +437,29 @@ impl<'b> Members<'b> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.count == 0
+    }
+
+    /// Whether all are texts.
+    #[must_use]
+    pub fn are_texts(&self) -> bool {
+        self.types == 1 << tag::STRING
+    }
+
+    /// The members, if all are whole numbers whose magnitude lies below this power of two.
+    pub fn ints(
+        &self,
+        magnitude_max: u64,
+    ) -> Option<impl Iterator<Item = i64> + Clone + use<'b>> {
+        assert!(magnitude_max.is_power_of_two(), "bits are compared");
+        if self.types != 1 << tag::INT || self.magnitude >= magnitude_max {
+            return None;
+        }
+        let mut bytes = self.bytes;
+        Some((0..self.count).map(move |_| {
+            bytes = bytes.split_first().expect("they were read before").1;
+            let value = varint::take(&mut bytes).expect("they were read before");
+            varint::unzigzag(value)
+        }))
     }
 
     /// The members, in their order.
@@ -490,10 +610,41 @@ impl Writer {
     }
 }
 
+/// Whether bytes are UTF-8; short ASCII, which most are, without a call.
+#[inline]
+fn is_text(bytes: &[u8]) -> bool {
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let is_ascii = match (bytes.split_first_chunk(), bytes.split_last_chunk()) {
+        (Some((first, _)), Some((_, last))) if bytes.len() <= 16 => {
+            (u64::from_ne_bytes(*first) | u64::from_ne_bytes(*last)) & HIGH == 0
+        }
+        (Some(_), Some(_)) => false,
+        _ => bytes.iter().fold(0, |all, byte| all | byte).is_ascii(),
+    };
+    is_ascii || core::str::from_utf8(bytes).is_ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::Filter;
+
+    #[test]
+    fn texts_of_every_length_are_checked() {
+        for length in 0..40 {
+            let mut bytes = alloc::vec![b'x'; length];
+            assert!(is_text(&bytes));
+            for at in 0..length {
+                bytes[at] = 0xff;
+                assert!(!is_text(&bytes), "{at} of {length}");
+                bytes[at] = b'x';
+            }
+            if length > 1 {
+                bytes[length - 2..].copy_from_slice("é".as_bytes());
+                assert!(is_text(&bytes));
+            }
+        }
+    }
 
     fn copy(canonical: &[u8]) -> Option<CanonicalFilter> {
         let mut pieces = Pieces::new(canonical)?;

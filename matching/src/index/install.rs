@@ -11,9 +11,10 @@ use gomera_filter::{Filter, MalformedFilter};
 use gomera_model::operation::CanonicalFilter;
 
 use super::Index;
-use crate::access::Key;
+use crate::access::{Key, Shape};
 use crate::bucket::{Posting, Target, Whereabouts};
 use crate::cell::Interval;
+use crate::conjunction::Acquired;
 use crate::choice::{Candidate, Choice, Chooser};
 use crate::facets::FacetId;
 use crate::plan::{Plan, TooMany};
@@ -23,7 +24,7 @@ use crate::rows::Test;
 /// What is used again from one change to the next.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Scratch {
-    kept: Vec<u8>,
+    acquired: Acquired,
     plan: Plan,
     locations: Vec<Location>,
     row: Row,
@@ -43,7 +44,7 @@ struct Row {
 
 impl Scratch {
     pub(super) fn bytes(&self) -> usize {
-        self.kept.capacity()
+        self.acquired.bytes()
             + self.plan.bytes()
             + self.locations.capacity() * size_of::<Location>()
             + (self.row.tests.capacity() + self.row.left.capacity()) * size_of::<Test>()
@@ -54,34 +55,69 @@ impl Scratch {
     }
 }
 
+impl Scratch {
+    /// The keys of a row that was filled right before.
+    fn find_keys(&mut self, index: usize) {
+        let choice = &self.choices[index];
+        let tests = self.row.key_numbers(choice);
+        keys_of(choice.shape, tests, &self.plan, &mut self.keys);
+    }
+}
+
 impl Row {
     fn fill(&mut self, plan: &Plan, index: usize, has_symbols: impl Fn(FacetId) -> bool) {
         self.tests.clear();
         self.numbers.clear();
+        self.tests.reserve(plan.row(index).len());
+        self.numbers.reserve(plan.row(index).len());
+        // A bit for each facet that had an interval, or for one like it: most have no second one.
+        let mut seen = 0_u64;
         for &number in plan.row(index) {
             let test = plan.test(number);
-            if !self.merge(test, &has_symbols) {
-                self.tests.push(test);
-                self.numbers.push(number);
+            if let Test::Inside(facet, interval) = test {
+                let bit = 1 << (facet.0 % 64);
+                if seen & bit != 0 && !has_symbols(facet) && self.merge(facet, interval) {
+                    continue;
+                }
+                seen |= bit;
             }
+            self.tests.push(test);
+            self.numbers.push(number);
         }
     }
 
     /// Narrows the interval of the same facet, if there is one.
-    fn merge(&mut self, test: Test, has_symbols: impl Fn(FacetId) -> bool) -> bool {
-        let Test::Inside(facet, interval) = test else {
-            return false;
-        };
+    fn merge(&mut self, facet: FacetId, interval: Interval) -> bool {
         for other in &mut self.tests {
             if let Test::Inside(same, known) = other
                 && *same == facet
-                && !has_symbols(facet)
             {
                 *known = known.and(interval);
                 return true;
             }
         }
         false
+    }
+
+    /// The tests that the keys stand for, by their numbers in the plan.
+    fn key_numbers(&self, choice: &Choice) -> [u16; 2] {
+        let number = |at| self.numbers.get(at).copied().unwrap_or(0);
+        choice.keys.map(number)
+    }
+
+    /// What is left for the rows, cheap tests first.
+    fn leave(&mut self, choice: &Choice) {
+        self.left.clear();
+        for (index, test) in self.tests.iter().enumerate() {
+            if choice.leaves(index) {
+                let bits = test.bits();
+                self.left
+                    .push(bits.map_or(*test, |(facet, bits)| Test::Bits(facet, bits)));
+            }
+        }
+        if !self.left.is_sorted_by_key(Test::rank) {
+            self.left.sort_by_key(Test::rank);
+        }
     }
 }
 
@@ -93,20 +129,29 @@ impl Index {
         canonical: &CanonicalFilter,
     ) -> Result<(), MalformedFilter> {
         let mut scratch = self.scratch.take().unwrap_or_default();
-        scratch.kept.clear();
-        let acquired = self.vocabulary.acquire(canonical, &mut scratch.kept);
+        let acquired = self.acquire(canonical, &mut scratch);
         if acquired.is_ok() {
-            self.install_kept(handle, &mut scratch);
+            let whole = self.plan_acquired(&mut scratch);
+            self.place(handle, &mut scratch, whole);
         }
         self.scratch = Some(scratch);
         acquired
+    }
+
+    /// Reads a filter; all that it speaks of is held. Where it is malformed, nothing is.
+    pub(super) fn acquire(
+        &mut self,
+        canonical: &CanonicalFilter,
+        scratch: &mut Scratch,
+    ) -> Result<(), MalformedFilter> {
+        self.vocabulary.acquire(canonical, &mut scratch.acquired)
     }
 
     /// Takes everything that is under a handle out, but not the entry; what was kept of the filter goes too.
     pub(super) fn uninstall(&mut self, handle: u32) {
         let mut scratch = self.scratch.take().unwrap_or_default();
         let whole = self.withdraw_all(handle, &mut scratch);
-        self.vocabulary.release(&scratch.kept);
+        self.vocabulary.release(&scratch.acquired.kept);
         if let Some(whole) = whole {
             self.vocabulary.residuals.release(whole);
         }
@@ -118,8 +163,8 @@ impl Index {
         let mut scratch = self.scratch.take().unwrap_or_default();
         let record = self.records.get(self.entries.get(handle).record);
         let kept = record.kept();
-        scratch.kept.clear();
-        scratch.kept.extend_from_slice(kept);
+        scratch.acquired.kept.clear();
+        scratch.acquired.kept.extend_from_slice(kept);
         let whole = record.whole;
         self.plan(&mut scratch, whole);
         if self.best_share(&mut scratch) * 2.0 < share {
@@ -144,33 +189,42 @@ impl Index {
         } = &mut *scratch;
         let mut share = 0.0;
         for location in locations.iter() {
-            keys_of(location, plan, keys);
+            keys_of(location.shape, location.keys, plan, keys);
             share += keys.iter().map(|key| self.share(*key)).sum::<f32>();
         }
         self.scratch = Some(scratch);
         share
     }
 
-    fn install_kept(&mut self, handle: u32, scratch: &mut Scratch) {
-        let whole = match scratch.plan.expand(&scratch.kept, &mut self.vocabulary) {
-            Ok(()) => None,
-            Err(TooMany) => {
-                let canonical = self.vocabulary.canonical(&scratch.kept);
-                let filter = Filter::from_canonical(&canonical)
-                    .expect("its pieces were read, and they were written again");
-                let whole = self.vocabulary.acquire_whole(filter);
-                self.plan(scratch, Some(whole));
-                Some(whole)
-            }
-        };
+    /// Plans a filter that was acquired right before, and holds what the plan speaks of; the condition that asks the
+    /// whole filter, if it needs one.
+    pub(super) fn plan_acquired(&mut self, scratch: &mut Scratch) -> Option<u32> {
+        let whole = self.expand(scratch);
         let plan = &scratch.plan;
         self.vocabulary.hold(plan.tests(), plan.values());
-        self.place(handle, scratch, whole);
+        whole
+    }
+
+    fn expand(&mut self, scratch: &mut Scratch) -> Option<u32> {
+        let Scratch { acquired, plan, .. } = scratch;
+        if acquired.all.is_whole() {
+            plan.take(&mut acquired.all);
+            return None;
+        }
+        let Err(TooMany) = plan.expand(&acquired.kept, &mut self.vocabulary) else {
+            return None;
+        };
+        let canonical = self.vocabulary.canonical(&acquired.kept);
+        let filter = Filter::from_canonical(&canonical)
+            .expect("its pieces were read, and they were written again");
+        let whole = self.vocabulary.acquire_whole(filter);
+        self.plan(scratch, Some(whole));
+        Some(whole)
     }
 
     /// Plans what is kept of a filter that is known.
     fn plan(&mut self, scratch: &mut Scratch, whole: Option<u32>) {
-        let kept = &scratch.kept;
+        let kept = &scratch.acquired.kept;
         match whole {
             None => {
                 let planned = scratch.plan.expand(kept, &mut self.vocabulary);
@@ -184,9 +238,9 @@ impl Index {
     fn read(&mut self, handle: u32, scratch: &mut Scratch) -> Option<u32> {
         let record = self.records.get(self.entries.get(handle).record);
         scratch.locations.clear();
-        scratch.kept.clear();
+        scratch.acquired.kept.clear();
         let kept = record.read(handle, &mut scratch.locations);
-        scratch.kept.extend_from_slice(kept);
+        scratch.acquired.kept.extend_from_slice(kept);
         let whole = record.whole;
         self.plan(scratch, whole);
         whole
@@ -194,24 +248,59 @@ impl Index {
 
     /// Chooses keys for all rows of the plan, and puts the postings and the record.
     fn place(&mut self, handle: u32, scratch: &mut Scratch, whole: Option<u32>) {
-        scratch.locations.clear();
+        self.choose_all(scratch);
+        self.place_chosen(handle, scratch, whole);
+    }
+
+    /// Chooses keys for all rows of the plan. Their shapes are held until the postings come.
+    pub(super) fn choose_all(&mut self, scratch: &mut Scratch) {
         scratch.choices.clear();
         for index in 0..scratch.plan.len() {
             let choice = self.choose(scratch, index);
             scratch.choices.push(choice);
         }
+        if scratch.choices.len() == 1 {
+            scratch.find_keys(0);
+        }
+    }
+
+    /// Puts the postings and the record of what was chosen right before.
+    pub(super) fn place_chosen(&mut self, handle: u32, scratch: &mut Scratch, whole: Option<u32>) {
+        scratch.locations.clear();
         for index in 0..scratch.plan.len() {
             let choice = scratch.choices[index];
             if scratch.choices.len() > 1 {
                 self.fill(scratch, index);
+                scratch.find_keys(index);
             }
             self.place_row(handle, scratch, &choice);
             self.access.shapes_mut().release(choice.shape);
         }
         let record = self
             .records
-            .insert(whole, &scratch.locations, &scratch.kept);
+            .insert(whole, &scratch.locations, &scratch.acquired.kept);
         self.entries.get_mut(handle).record = record;
+    }
+
+    /// Asks for the keys of one facet that a choice looks at.
+    pub(super) fn fetch_keys(&self, scratch: &Scratch) {
+        let plan = &scratch.plan;
+        for test in plan.tests() {
+            if let Test::Equal(facet, _) | Test::Among(facet, ..) = test {
+                for &first in plan.wanted(test) {
+                    self.access.fetch(Key::single(*facet, first));
+                }
+            }
+        }
+    }
+
+    /// Asks for the keys that were chosen, where there is one row.
+    pub(super) fn fetch_chosen(&self, scratch: &Scratch) {
+        if scratch.choices.len() == 1 {
+            for &key in &scratch.keys {
+                self.access.fetch(key);
+            }
+        }
     }
 
     fn fill(&self, scratch: &mut Scratch, index: usize) {
@@ -232,7 +321,7 @@ impl Index {
             candidates: &mut scratch.candidates,
         };
         let choice = chooser.choose(&scratch.row.tests);
-        self.access.shapes_mut().acquire(choice.shape);
+        self.access.shapes_mut().acquire(choice.shape, 1);
         choice
     }
 
@@ -257,23 +346,13 @@ impl Index {
             target: Target::subscription(handle),
             shape: choice.shape,
             column: choice.column.map(|at| row.numbers[at]),
-            keys: choice
-                .keys
-                .map(|at| row.numbers.get(at).copied().unwrap_or(0)),
+            keys: row.key_numbers(choice),
         };
-        keys_of(&location, plan, keys);
         if keys.is_empty() {
             return;
         }
-        let left = row.tests.iter().enumerate();
-        let left = left.filter(|(index, _)| choice.leaves(*index));
-        row.left.clear();
-        row.left.extend(left.map(|(_, test)| {
-            let bits = test.bits();
-            bits.map_or(*test, |(facet, bits)| Test::Bits(facet, bits))
-        }));
+        row.leave(choice);
         if !row.left.is_empty() {
-            row.left.sort_by_key(Test::rank);
             let offset = self.rows.insert(handle, &row.left, plan.values());
             location.target = Target::row(offset);
         }
@@ -287,8 +366,8 @@ impl Index {
         for &key in keys.iter().skip(1) {
             self.access.fetch(key);
         }
+        self.access.shapes_mut().acquire(choice.shape, keys.len());
         for &key in keys.iter() {
-            self.access.shapes_mut().acquire(key.shape);
             self.post(key, posting);
         }
     }
@@ -337,7 +416,7 @@ impl Index {
             ..
         } = scratch;
         for location in locations.iter() {
-            keys_of(location, plan, keys);
+            keys_of(location.shape, location.keys, plan, keys);
             let column = location.column.map(|column| plan.test(column));
             let facet = column.and_then(|test| match test.bits() {
                 Some((facet, _)) => Some(facet.with_bits()),
@@ -369,13 +448,10 @@ impl Index {
     }
 }
 
-/// All keys of a row: each value of the first test with each of the second.
-fn keys_of(location: &Location, plan: &Plan, keys: &mut Vec<Key>) {
-    let shape = location.shape;
+/// All keys of a row: each value of the first test with each of the second, by their numbers.
+fn keys_of(shape: Shape, tests: [u16; 2], plan: &Plan, keys: &mut Vec<Key>) {
     keys.clear();
-    let [first, second] = location
-        .keys
-        .map(|number| plan.tests().get(usize::from(number)));
+    let [first, second] = tests.map(|number| plan.tests().get(usize::from(number)));
     match (shape.facets(), first, second) {
         (2, Some(first), Some(second)) => {
             for &first in plan.wanted(first) {

@@ -1,7 +1,8 @@
-//! The index: what is held, and how it changes. How a filter comes in stands in `install.rs`, how it is
-//! asked in `pass.rs`.
+//! The index: what is held, and how it changes. How a filter comes in stands in `install.rs`, how many do in `load.rs`,
+//! and how they are asked in `pass.rs`.
 
 mod install;
+mod load;
 mod pass;
 
 use alloc::boxed::Box;
@@ -25,6 +26,7 @@ use crate::statistics::Statistics;
 use crate::sweep::Sweep;
 use crate::vocabulary::Vocabulary;
 use install::Scratch;
+use load::Loading;
 use pass::Pass;
 
 /// The subscriptions of one matcher, each tagged with its slot.
@@ -42,6 +44,8 @@ pub struct Index {
     pass: Pass,
     /// Away while it is in use.
     scratch: Option<Box<Scratch>>,
+    /// Away while it is in use.
+    loading: Vec<Loading>,
 }
 
 impl Index {
@@ -65,6 +69,7 @@ impl Index {
             sweep: Sweep::new(),
             pass: Pass::new(),
             scratch: None,
+            loading: Vec::new(),
         }
     }
 
@@ -85,15 +90,11 @@ impl Index {
         operation: OperationNumber,
         filter: &CanonicalFilter,
     ) -> Result<(), MalformedFilter> {
-        self.remove(id);
-        let slot = id.slot();
-        let handle = self.entries.insert(Entry {
-            session: id.session,
-            operation,
-            number: id.number,
-            record: NOWHERE,
-            slot,
-        });
+        let spot = self.entries.spot(id);
+        if let Some(handle) = self.entries.find(&spot) {
+            self.take_out(handle);
+        }
+        let handle = self.entries.insert(Entry::new(&spot, operation), &spot);
         let installed = self.install(handle, filter);
         if installed.is_err() {
             self.entries.remove(handle);
@@ -103,10 +104,9 @@ impl Index {
 
     /// Removes a subscription; the operation number of what was removed.
     pub fn remove(&mut self, id: SubscriptionId) -> Option<OperationNumber> {
-        let handle = self.entries.find(id, id.slot())?;
+        let handle = self.find_handle(id)?;
         let operation = self.entries.get(handle).operation;
-        self.uninstall(handle);
-        self.entries.remove(handle);
+        self.take_out(handle);
         Some(operation)
     }
 
@@ -143,20 +143,20 @@ impl Index {
     /// Whether a subscription is there.
     #[must_use]
     pub fn contains(&self, id: SubscriptionId) -> bool {
-        self.entries.find(id, id.slot()).is_some()
+        self.find_handle(id).is_some()
     }
 
     /// The operation that set a subscription's filter.
     #[must_use]
     pub fn operation(&self, id: SubscriptionId) -> Option<OperationNumber> {
-        let handle = self.entries.find(id, id.slot())?;
+        let handle = self.find_handle(id)?;
         Some(self.entries.get(handle).operation)
     }
 
     /// A subscription as it is copied to another matcher.
     #[must_use]
     pub fn stored(&self, id: SubscriptionId) -> Option<StoredSubscription> {
-        let handle = self.entries.find(id, id.slot())?;
+        let handle = self.find_handle(id)?;
         let entry = self.entries.get(handle);
         Some(StoredSubscription {
             id,
@@ -209,9 +209,20 @@ impl Index {
             ("statistics", self.statistics.bytes()),
             (
                 "scratch",
-                self.pass.bytes() + self.scratch.as_ref().map_or(0, |scratch| scratch.bytes()),
+                self.pass.bytes()
+                    + self.scratch.as_ref().map_or(0, |scratch| scratch.bytes())
+                    + self.loading.iter().map(Loading::bytes).sum::<usize>(),
             ),
         ]
+    }
+
+    fn find_handle(&self, id: SubscriptionId) -> Option<u32> {
+        self.entries.find(&self.entries.spot(id))
+    }
+
+    fn take_out(&mut self, handle: u32) {
+        self.uninstall(handle);
+        self.entries.remove(handle);
     }
 
     /// The canonical form of the filter of a record.

@@ -19,7 +19,6 @@ use crate::bucket::{Bucket, Target, Targets};
 use crate::frame::Frame;
 use crate::hits::Hits;
 use crate::rows::Verdict;
-use crate::scan::fetch;
 use crate::slot_set::SlotSet;
 
 /// What the stages hand to each other; kept from one notification to the next.
@@ -145,7 +144,7 @@ impl Pass {
             if let Some(&ahead) = sure.get(at + AHEAD)
                 && Target(ahead).handle().is_none()
             {
-                fetch(rows.head(ahead));
+                rows.fetch(ahead);
             }
             if let Some(handle) = Target(target).handle() {
                 handles.push(handle);

@@ -3,7 +3,8 @@
 
 use gomera_filter::{Dialect, Filter};
 use gomera_matching::{CpuLevel, SlotSet};
-use gomera_model::SlotId;
+use gomera_model::operation::{CanonicalFilter, StoredSubscription};
+use gomera_model::{OperationNumber, SlotId};
 
 use super::random::{self, Random};
 use super::{Pair, id, parse};
@@ -23,7 +24,8 @@ pub(crate) fn changes(bytes: &[u8]) {
         }
         let id = id(random.below(SUBSCRIPTIONS));
         match random.below(8) {
-            0..4 => pair.insert(id, step, &filter(&mut random)),
+            0..3 => pair.insert(id, step, &filter(&mut random)),
+            3 => many(&mut pair, &mut random, step),
             4 => pair.insert_canonical(id, step, &damaged(&mut random)),
             5 => pair.remove(id),
             6 => pair.check_slots(),
@@ -43,6 +45,22 @@ fn ask(pair: &mut Pair, random: &mut Random) {
     pair.check(&batch, &SlotSet::full());
     let visible = SlotId::all().filter(|slot| slot.index() % 3 > 0).collect();
     pair.check(&batch, &visible);
+}
+
+/// Some at once: new ones, known ones, older and newer operations, the same one twice, malformed ones.
+fn many(pair: &mut Pair, random: &mut Random, step: u64) {
+    let some = (0..random.below(40)).map(|_| {
+        let canonical = match random.below(8) {
+            0 => CanonicalFilter(damaged(random).into()),
+            _ => filter(random).canonical(),
+        };
+        StoredSubscription {
+            id: id(random.below(SUBSCRIPTIONS)),
+            operation: OperationNumber(step.saturating_sub(3) + random.below(5) as u64),
+            filter: canonical,
+        }
+    });
+    pair.insert_many(&some.collect::<Vec<_>>());
 }
 
 /// A filter in any dialect that knows its text.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use gomera_filter::{Dialect, Filter, reference};
 use gomera_matching::{CpuLevel, Hits, Index, SlotSet};
-use gomera_model::operation::CanonicalFilter;
+use gomera_model::operation::{CanonicalFilter, StoredSubscription};
 use gomera_model::{
     Attributes, OperationNumber, SessionId, SlotId, SubscriptionId, SubscriptionNumber,
 };
@@ -47,6 +47,32 @@ impl Pair {
         if let Ok(filter) = filter {
             self.model.insert(id, (operation, filter, canonical));
         }
+    }
+
+    /// Inserts many at once: each that is not there, or was set by a lower operation, is as if it was inserted alone.
+    pub(crate) fn insert_many(&mut self, stored: &[StoredSubscription]) {
+        let taken = self.index.insert_many(stored);
+        let mut is_whole = true;
+        for StoredSubscription {
+            id,
+            operation,
+            filter: canonical,
+        } in stored
+        {
+            let known = self.model.get(id);
+            if known.is_some_and(|(known, ..)| known >= operation) {
+                continue;
+            }
+            self.model.remove(id);
+            match Filter::from_canonical(canonical) {
+                Ok(filter) => {
+                    let kept = (*operation, filter, canonical.clone());
+                    self.model.insert(*id, kept);
+                }
+                Err(_) => is_whole = false,
+            }
+        }
+        assert_eq!(taken.is_ok(), is_whole);
     }
 
     pub(crate) fn remove(&mut self, id: SubscriptionId) {

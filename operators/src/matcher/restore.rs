@@ -57,13 +57,8 @@ impl Matcher {
 
     /// Installs what is stored elsewhere, unless something newer is here.
     pub(super) fn install_stored(&mut self, subscriptions: &[StoredSubscription]) {
-        for stored in subscriptions {
-            let known = self.index.operation(stored.id);
-            if known.is_none_or(|known| known < stored.operation) {
-                self.index
-                    .insert_canonical(stored.id, stored.operation, &stored.filter)
-                    .expect("an access point made the canonical form from a filter");
-            }
-        }
+        self.index
+            .insert_many(subscriptions)
+            .expect("an access point made the canonical form from a filter");
     }
 }

@@ -11,10 +11,10 @@ pub use crate::backup::{BackupFrame, FillPiece, Identity, LiveSubscription};
 pub use crate::delivery::{Delivery, DeliveryItem};
 use crate::id::{
     Epoch, Incarnation, OperationId, OperationNumber, PublisherId, PublisherSeq, Seq, SessionId,
-    SubscriptionNumber,
+    SlotId, SubscriptionNumber,
 };
 use crate::notification::Notification;
-use crate::operation::{Hit, StoredSubscription, SubscriptionOperation};
+use crate::operation::{Digest, Hit, StoredSubscription, SubscriptionOperation};
 pub use crate::request::{FilterText, OverflowPolicy, Publication, SubscriptionRequest};
 use crate::session::{Cursor, Generation, SessionToken};
 use crate::silbo::{Acknowledgement, Refusal, RefusalCode};
@@ -186,14 +186,22 @@ pub enum MatcherFrame {
         /// The first sequence number that comes again.
         first: Seq,
     },
-    /// From an exit point: subscriptions of its sessions on slots whose owner was lost and that the receiver owns now.
+    /// From an exit point, where it was asked to compare: in these slots its sessions have something else than the
+    /// receiver holds. What that one has of them there counts no more; all of it follows.
+    Differing {
+        /// The epoch of the question.
+        epoch: Epoch,
+        /// Which slots, ascending.
+        slots: Vec<SlotId>,
+    },
+    /// From an exit point: subscriptions of its sessions in slots that differ.
     Restore {
-        /// The epoch that made it the owner.
+        /// The epoch of the question.
         epoch: Epoch,
         /// Part of them.
         subscriptions: Vec<StoredSubscription>,
     },
-    /// From an exit point: that was all it has for this epoch.
+    /// From an exit point: the receiver holds what its sessions have, as it was asked under this epoch.
     RestoreEnd(Epoch),
     /// From an old owner: subscriptions of moving slots. One chunk is in flight at a time.
     Chunk {
@@ -273,6 +281,14 @@ pub enum ExitPointFrame {
         generation: Generation,
         /// How far, per access point.
         cursors: Vec<Cursor>,
+    },
+    /// From a matcher that owns slots whose owner was lost: what it holds there of the sessions that the receiver
+    /// delivers. Answered with what differs, and `RestoreEnd`.
+    Compare {
+        /// The newest epoch that it knows.
+        epoch: Epoch,
+        /// Each of these slots, ascending.
+        slots: Vec<(SlotId, Digest)>,
     },
     /// From another exit point of the same session slot.
     Backup(BackupFrame),

@@ -303,6 +303,8 @@ mod tests {
             instances,
             retired: Vec::new(),
             cut: Epoch(0),
+            matcher_replicas: 0,
+            standby_of: Vec::new(),
             matcher_of: alloc::vec![matchers[0]; SLOTS],
             exit_points_of: alloc::vec![exit_points; SLOTS],
         })

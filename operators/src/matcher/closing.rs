@@ -4,7 +4,6 @@
 //! later one. Mostly there is one; where somebody dies during an operation, the next epoch comes before the last one is
 //! through.
 
-use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -33,8 +32,6 @@ pub(super) struct Closing {
     waiting: Vec<SubscriptionOperation>,
     /// Who waits to hear that they are taken up; nobody with the strategy `live`.
     listeners: Vec<Incarnation>,
-    /// Exit points that have not sent all they have of gained slots whose owner was lost.
-    pub(super) restoring: BTreeSet<Incarnation>,
 }
 
 /// What has to go, a little at a time.
@@ -81,13 +78,7 @@ impl Matcher {
                 }
             }
         }
-        let is_listed = |point: &Incarnation| next.instance(*point).is_some();
-        for change in &mut self.changes {
-            change.restoring.retain(is_listed);
-        }
-        for (from, frame) in core::mem::take(&mut self.early_restores) {
-            self.restoring(now, from, frame, effects);
-        }
+        self.ask_exit_points(effects);
         self.resume_lanes(now, effects);
         self.finish_changes(now, effects);
     }
@@ -150,7 +141,7 @@ impl Matcher {
     /// operations on gained slots are taken up, lost slots dropped.
     pub(super) fn finish_changes(&mut self, now: Time, effects: &mut Effects) {
         while let Some(change) = self.changes.front()
-            && change.restoring.is_empty()
+            && !self.waits_for_copies(change.epoch)
             && (!change.is_ours || self.is_passed(change.epoch))
         {
             let Some(change) = self.changes.pop_front() else {
@@ -215,14 +206,13 @@ impl Matcher {
             lost,
             waiting: Vec::new(),
             listeners: Vec::new(),
-            restoring: BTreeSet::new(),
         };
         if waits {
             change.listeners = next.incarnations(Layer::AccessPoints).collect();
         }
-        if uncopied.iter().next().is_some() {
-            change.restoring = next.incarnations(Layer::ExitPoints).collect();
-            self.forget(&uncopied);
+        if !uncopied.is_empty() {
+            self.keep(&uncopied);
+            self.restore(next.epoch, &uncopied);
         }
         self.changes.push_back(change);
     }
@@ -237,14 +227,11 @@ impl Matcher {
         None
     }
 
-    /// What is left here of these slots is older than what their owner, who was lost, had.
-    fn forget(&mut self, slots: &SlotSet) {
+    /// What is left here of these slots need not go any more.
+    fn keep(&mut self, slots: &SlotSet) {
         self.dropping.spare(slots);
         for change in &mut self.changes {
             change.lost.retain(|slot| !slots.contains(*slot));
-        }
-        for slot in slots.iter() {
-            self.drop_slot(slot);
         }
     }
 

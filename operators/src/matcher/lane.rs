@@ -76,6 +76,7 @@ impl Matcher {
             | MatcherFrame::ChunkTaken(_)
             | MatcherFrame::Follow { .. }
             | MatcherFrame::End(_)
+            | MatcherFrame::Differing { .. }
             | MatcherFrame::Restore { .. }
             | MatcherFrame::RestoreEnd(_) => false,
         };
@@ -150,6 +151,7 @@ impl Matcher {
             | MatcherFrame::ChunkTaken(_)
             | MatcherFrame::Follow { .. }
             | MatcherFrame::End(_)
+            | MatcherFrame::Differing { .. }
             | MatcherFrame::Restore { .. }
             | MatcherFrame::RestoreEnd(_) => {
                 unreachable!("these do not wait for a place in a lane")

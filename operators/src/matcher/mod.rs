@@ -12,8 +12,8 @@
 //! ```
 //!
 //! A further topology may come at any time: then there are several changes in flight, and they end in their order.
-//! Where the owner of gained slots was lost, nothing of the new epoch is looked at before the exit points have restored
-//! what their sessions have there.
+//! Where the owner of gained slots was lost, nothing of the new epoch is looked at before the exit points have compared
+//! what is here with what their sessions have there.
 
 mod closing;
 mod holdings;
@@ -42,6 +42,7 @@ use crate::rules::{Rule, Rules};
 use closing::{Closing, Dropping};
 use lane::Lane;
 use operation::Moving;
+use restore::Restoring;
 
 pub use pace::CopyRate;
 pub use stats::MatcherStats;
@@ -64,8 +65,8 @@ pub struct Matcher {
     /// What is in force and that not every access point stamps, oldest first.
     changes: VecDeque<Closing>,
     dropping: Dropping,
-    /// What came for a topology that is not here yet.
-    early_restores: Vec<(Incarnation, MatcherFrame)>,
+    /// Slots whose owner was lost.
+    restoring: Option<Restoring>,
     copy_rate: CopyRate,
     /// Reused between batches.
     hits: Hits,
@@ -87,7 +88,7 @@ impl Matcher {
             next_plan: None,
             changes: VecDeque::new(),
             dropping: Dropping::default(),
-            early_restores: Vec::new(),
+            restoring: None,
             copy_rate: CopyRate::default(),
             hits: Hits::default(),
             stats: MatcherStats::default(),
@@ -130,9 +131,12 @@ impl Matcher {
             | MatcherFrame::NothingMore(_)
             | MatcherFrame::Flip { .. }
             | MatcherFrame::Restart { .. } => self.in_lane(now, from, frame, effects),
-            MatcherFrame::Restore { .. } | MatcherFrame::RestoreEnd(_) => {
-                self.restoring(now, from, frame, effects);
-            }
+            MatcherFrame::Differing { epoch, slots } => self.differing((from, epoch), &slots),
+            MatcherFrame::Restore {
+                epoch,
+                subscriptions,
+            } => self.restored((from, epoch), &subscriptions),
+            MatcherFrame::RestoreEnd(epoch) => self.compared(now, (from, epoch), effects),
             MatcherFrame::Chunk {
                 operation,
                 subscriptions,

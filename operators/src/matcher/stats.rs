@@ -21,6 +21,8 @@ pub struct MatcherStats {
     pub subscriptions_copied: u64,
     /// Bytes of their filters.
     pub bytes_copied: u64,
+    /// Subscriptions that exit points sent for slots whose owner was lost.
+    pub restored: u64,
     /// Frames that a correct peer does not send.
     pub refused_frames: u64,
     /// Now: subscriptions in the index.

@@ -96,7 +96,13 @@ pub enum AccessPointFrame {
         request: SubscriptionRequest,
     },
     /// From an exit point: these subscriptions, all of one session, shall go although no client says so.
-    Unsubscribe(Vec<SubscriptionOperation>),
+    Unsubscribe {
+        /// The epoch that the sender knows: an access point that does not know it yet might send the operations to a matcher
+        /// that was lost.
+        epoch: Epoch,
+        /// What ends them.
+        operations: Vec<SubscriptionOperation>,
+    },
     /// From an exit point: a session has ended.
     SessionEnded(SessionId),
     /// From a matcher, strategy `buffered`: it has taken up the operations on the slots that are new to it.

@@ -301,7 +301,12 @@ fn access_point_frame() -> impl Strategy<Value = AccessPointFrame> {
                 request,
             }
         }),
-        vec(subscription_operation(), 0..4).prop_map(AccessPointFrame::Unsubscribe),
+        (any::<u64>(), vec(subscription_operation(), 0..4)).prop_map(|(epoch, operations)| {
+            AccessPointFrame::Unsubscribe {
+                epoch: Epoch(epoch),
+                operations,
+            }
+        }),
         (
             any::<u64>(),
             any::<u64>(),

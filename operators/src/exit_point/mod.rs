@@ -527,7 +527,10 @@ impl ExitPoint {
                 .insert(operation.subscription, operation.clone());
         }
         let access_point = routing::of_session(self.epochs.newest(), session);
-        let frame = AccessPointFrame::Unsubscribe(operations);
+        let frame = AccessPointFrame::Unsubscribe {
+            epoch: self.epochs.newest_epoch(),
+            operations,
+        };
         effects.send(access_point, LaneFrame::AccessPoint(frame));
     }
 

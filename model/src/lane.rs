@@ -18,6 +18,7 @@ use crate::operation::{Digest, Hit, StoredSubscription, SubscriptionOperation};
 pub use crate::request::{FilterText, OverflowPolicy, Publication, SubscriptionRequest};
 use crate::session::{Cursor, Generation, SessionToken};
 use crate::silbo::{Acknowledgement, Refusal, RefusalCode};
+pub use crate::standby::{SlotPart, StandbyFrame};
 
 /// A frame on its way to an instance of any layer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -209,6 +210,8 @@ pub enum MatcherFrame {
     },
     /// From an exit point: the receiver holds what its sessions have, as it was asked under this epoch.
     RestoreEnd(Epoch),
+    /// From the owner of slots to their standby, or back.
+    Standby(StandbyFrame),
     /// From an old owner: subscriptions of moving slots. One chunk is in flight at a time.
     Chunk {
         /// The operation.

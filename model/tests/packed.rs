@@ -7,7 +7,7 @@ use gomera_model::control::{Control, Copied, Plan, Report, Strategy as How};
 use gomera_model::lane::{
     AccessPointFrame, Attach, ConnectionPointFrame, Delivery, DeliveryItem, ExitPointFrame,
     FilterText, LaneFrame, Matched, MatcherFrame, Moved, Open, OverflowPolicy, Publication, Share,
-    SubscriptionRequest,
+    SlotPart, StandbyFrame, SubscriptionRequest,
 };
 use gomera_model::link::{
     self, Hello, LinkLife, LinkRefusal, ParcelNumber, ReceiverFrame, SenderFrame,
@@ -171,11 +171,34 @@ fn matcher_frame() -> impl Strategy<Value = MatcherFrame> {
             }
         }),
         epoch.prop_map(MatcherFrame::RestoreEnd),
+        standby_frame().prop_map(MatcherFrame::Standby),
     ]
 }
 
 fn slot() -> impl Strategy<Value = SlotId> {
     (0..4096_u16).prop_map(SlotId)
+}
+
+fn standby_frame() -> impl Strategy<Value = StandbyFrame> {
+    let part = (slot(), any::<bool>(), vec(stored_subscription(), 0..3));
+    let part = part.prop_map(|(slot, begins, subscriptions)| SlotPart {
+        slot,
+        begins,
+        subscriptions,
+    });
+    prop_oneof![
+        (any::<u64>(), vec(part, 0..3)).prop_map(|(epoch, slots)| StandbyFrame::Parts {
+            epoch: Epoch(epoch),
+            slots,
+        }),
+        Just(StandbyFrame::Taken),
+        (any::<u64>(), subscription_operation()).prop_map(|(epoch, taken)| {
+            StandbyFrame::Follow {
+                epoch: Epoch(epoch),
+                taken: Box::new(taken),
+            }
+        }),
+    ]
 }
 
 fn exit_point_frame() -> impl Strategy<Value = ExitPointFrame> {

@@ -26,7 +26,7 @@ pub(super) struct Closing {
     is_ours: bool,
     /// Slots that are new here.
     gained: SlotSet,
-    /// Slots that go from here.
+    /// Slots that go from here, ascending.
     lost: Vec<SlotId>,
     /// Operations on gained slots, in order.
     waiting: Vec<SubscriptionOperation>,
@@ -44,6 +44,13 @@ pub(super) struct Dropping {
     subscriptions: Vec<SubscriptionId>,
 }
 
+impl Closing {
+    /// Whether a slot goes from here when it ends.
+    pub(super) fn gives_away(&self, slot: SlotId) -> bool {
+        self.lost.binary_search(&slot).is_ok()
+    }
+}
+
 impl Dropping {
     /// These slots have to go too.
     pub(super) fn add(&mut self, slots: Vec<SlotId>) {
@@ -55,7 +62,8 @@ impl Dropping {
         self.drained.is_some() || !self.slots.is_empty() || !self.subscriptions.is_empty()
     }
 
-    fn spare(&mut self, slots: &SlotSet) {
+    /// These slots need not go any more.
+    pub(super) fn spare(&mut self, slots: &SlotSet) {
         self.slots.retain(|slot| !slots.contains(*slot));
         self.subscriptions.retain(|id| !slots.contains(id.slot()));
     }
@@ -70,17 +78,19 @@ impl Matcher {
         }
         let own: SlotSet = next.slots_of(self.incarnation).collect();
         self.own.insert(next.epoch, own);
-        if let Some(before) = before {
-            self.begin_change(&before, next);
+        if let Some(before) = &before {
+            self.begin_change(before, next);
             for point in before.incarnations(Layer::AccessPoints) {
                 if next.instance(point).is_none() {
                     self.lanes.remove(&point);
                 }
             }
         }
+        self.change_standbys(before.as_deref(), next);
         self.ask_exit_points(effects);
         self.resume_lanes(now, effects);
         self.finish_changes(now, effects);
+        self.take_early_parts(effects);
     }
 
     /// An access point stamps another epoch: what waited for it goes on.
@@ -150,7 +160,10 @@ impl Matcher {
             self.epochs.forget_before(change.epoch);
             self.own.retain(|kept, _| *kept >= change.epoch);
             self.dropping.drained = Some(change.epoch);
-            self.dropping.add(change.lost);
+            let standing = &self.standing;
+            let lost = change.lost.into_iter();
+            let lost = lost.filter(|slot| !standing.stands_by_for(*slot));
+            self.dropping.add(lost.collect());
             for operation in change.waiting {
                 self.take(operation, effects);
             }
@@ -159,6 +172,9 @@ impl Matcher {
                 effects.send(access_point, LaneFrame::AccessPoint(frame));
             }
             self.drop_some(now, effects);
+            if self.changes.is_empty() {
+                self.take_early_parts(effects);
+            }
         }
     }
 
@@ -222,9 +238,15 @@ impl Matcher {
         if moving.is_committed_by(next) {
             return Some(moving);
         }
-        self.dropping
-            .add(taken_over(&moving.plan, self.incarnation));
+        self.drop_taken_over(&moving);
         None
+    }
+
+    /// What was copied for a plan goes, but for what this matcher stands by for.
+    pub(super) fn drop_taken_over(&mut self, moving: &Moving) {
+        let mut slots = taken_over(&moving.plan, self.incarnation);
+        slots.retain(|slot| !self.standing.stands_by_for(*slot));
+        self.dropping.add(slots);
     }
 
     /// What is left here of these slots need not go any more.
@@ -250,7 +272,8 @@ impl Matcher {
         }
     }
 
-    fn drop_slot(&mut self, slot: SlotId) {
+    /// Drops a slot at once.
+    pub(super) fn drop_slot(&mut self, slot: SlotId) {
         let mut subscriptions = Vec::new();
         self.index.slot(slot, &mut subscriptions);
         for subscription in subscriptions {

@@ -78,7 +78,8 @@ impl Matcher {
             | MatcherFrame::End(_)
             | MatcherFrame::Differing { .. }
             | MatcherFrame::Restore { .. }
-            | MatcherFrame::RestoreEnd(_) => false,
+            | MatcherFrame::RestoreEnd(_)
+            | MatcherFrame::Standby(_) => false,
         };
         let lane = self.lanes.get_mut(&from).expect("just looked at");
         if waits || !lane.stalled.is_empty() {
@@ -153,7 +154,8 @@ impl Matcher {
             | MatcherFrame::End(_)
             | MatcherFrame::Differing { .. }
             | MatcherFrame::Restore { .. }
-            | MatcherFrame::RestoreEnd(_) => {
+            | MatcherFrame::RestoreEnd(_)
+            | MatcherFrame::Standby(_) => {
                 unreachable!("these do not wait for a place in a lane")
             }
         }

@@ -22,6 +22,7 @@ mod operation;
 mod pace;
 mod restore;
 mod snapshot;
+mod standby;
 mod stats;
 
 use alloc::collections::{BTreeMap, VecDeque};
@@ -43,6 +44,7 @@ use closing::{Closing, Dropping};
 use lane::Lane;
 use operation::Moving;
 use restore::Restoring;
+use standby::Standing;
 
 pub use pace::CopyRate;
 pub use stats::MatcherStats;
@@ -67,6 +69,8 @@ pub struct Matcher {
     dropping: Dropping,
     /// Slots whose owner was lost.
     restoring: Option<Restoring>,
+    /// What is held twice.
+    standing: Standing,
     copy_rate: CopyRate,
     /// Reused between batches.
     hits: Hits,
@@ -89,6 +93,7 @@ impl Matcher {
             changes: VecDeque::new(),
             dropping: Dropping::default(),
             restoring: None,
+            standing: Standing::default(),
             copy_rate: CopyRate::default(),
             hits: Hits::default(),
             stats: MatcherStats::default(),
@@ -137,6 +142,7 @@ impl Matcher {
                 subscriptions,
             } => self.restored((from, epoch), &subscriptions),
             MatcherFrame::RestoreEnd(epoch) => self.compared(now, (from, epoch), effects),
+            MatcherFrame::Standby(frame) => self.standby_says(from, frame, effects),
             MatcherFrame::Chunk {
                 operation,
                 subscriptions,
@@ -161,6 +167,7 @@ impl Matcher {
     /// No further input is waiting: the next chunk may go, the next few subscriptions may be dropped.
     pub fn turn_ended(&mut self, now: Time, effects: &mut Effects) {
         self.send_chunks(now, effects);
+        self.send_to_standbys(now, effects);
         self.drop_some(now, effects);
     }
 
@@ -178,6 +185,7 @@ impl Matcher {
     pub fn stats(&self) -> MatcherStats {
         MatcherStats {
             subscriptions: self.index.len() as u64,
+            standby_subscriptions: self.standing.subscriptions(&self.index) as u64,
             index_bytes: self.index.bytes() as u64,
             slots: self
                 .epochs
@@ -185,6 +193,7 @@ impl Matcher {
                 .last()
                 .and_then(|newest| self.own.get(&newest.epoch))
                 .map_or(0, |own| own.len() as u64),
+            slots_stood_by: self.standing.slots_sent() as u64,
             ..self.stats.clone()
         }
     }
@@ -251,6 +260,7 @@ impl Matcher {
         self.install(&operation);
         self.stats.operations += 1;
         self.pass_to_new_owner(&operation, effects);
+        self.pass_to_standby(&operation, effects);
         for point in self.listeners(operation.session()) {
             let frame = ExitPointFrame::Registration(operation.clone().into());
             effects.send(point, LaneFrame::ExitPoint(frame));

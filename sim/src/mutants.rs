@@ -23,6 +23,8 @@ pub struct Mutant {
     pub needs_faults: bool,
     /// Whose death needs it, if it is a rule for deaths; then on two hosts.
     pub mortal: Option<Mortal>,
+    /// How many further matchers hold each slot.
+    pub matcher_replicas: u32,
 }
 
 /// Where the rule is.
@@ -68,6 +70,12 @@ pub const MUTANTS: &[Mutant] = &[
     mutant("match-before-restored", Rule::RestoreBeforeMatching, 20).dying(MATCHERS),
     mutant("keep-partials", Rule::ThrowPartialsAway, 20).dying(MATCHERS),
     mutant("stamp-nothing-again", Rule::StampAgain, 20).dying(MATCHERS),
+    mutant("believe-the-copy", Rule::CompareTheCopy, 100)
+        .dying(MATCHERS)
+        .stood_by(),
+    mutant("keep-stale", Rule::DropStale, 100)
+        .dying(MATCHERS)
+        .stood_by(),
     mutant("remove-once", Rule::RemoveAgain, 100).dying(ACCESS_POINTS),
     mutant("answer-unconfirmed", Rule::ConfirmBeforeAnswer, 100).dying(Mortal::Hosts),
 ];
@@ -131,6 +139,14 @@ impl Mutant {
         }
     }
 
+    /// The same where another matcher stands by for each slot.
+    const fn stood_by(self) -> Self {
+        Self {
+            matcher_replicas: 1,
+            ..self
+        }
+    }
+
     /// The mutant of this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
@@ -162,6 +178,7 @@ impl Mutant {
             hosts: self.mortal.map(|_| 2),
             deaths: self.mortal.map(|_| 2),
             mortal: self.mortal,
+            matcher_replicas: self.matcher_replicas,
             ..options
         }
     }
@@ -175,6 +192,7 @@ const fn mutant(name: &'static str, rule: Rule, seeds_max: u64) -> Mutant {
         seeds_max,
         needs_faults: false,
         mortal: None,
+        matcher_replicas: 0,
     }
 }
 
@@ -186,6 +204,7 @@ const fn lie(name: &'static str, forgery: Forgery, seeds_max: u64) -> Mutant {
         seeds_max,
         needs_faults: false,
         mortal: None,
+        matcher_replicas: 0,
     }
 }
 
@@ -197,5 +216,6 @@ const fn office(name: &'static str, rule: Office, seeds_max: u64) -> Mutant {
         seeds_max,
         needs_faults: false,
         mortal: None,
+        matcher_replicas: 0,
     }
 }

@@ -9,6 +9,7 @@ use gomera_coordinator::Path;
 use gomera_model::control::{Control, Report};
 use gomera_model::lane::{
     AccessPointFrame, ConnectionPointFrame, DeliveryItem, ExitPointFrame, LaneFrame, MatcherFrame,
+    StandbyFrame,
 };
 use gomera_model::operation::{Change, SubscriptionOperation};
 use gomera_model::silbo::Deliver;
@@ -469,9 +470,10 @@ impl Story {
         };
         match frame {
             LaneFrame::Matcher(MatcherFrame::Operation(operation)) => ours(operation),
-            LaneFrame::Matcher(MatcherFrame::Follow { taken, .. }) => {
-                Some(format!("follow: {}", ours(taken)?))
-            }
+            LaneFrame::Matcher(
+                MatcherFrame::Follow { taken, .. }
+                | MatcherFrame::Standby(StandbyFrame::Follow { taken, .. }),
+            ) => Some(format!("follow: {}", ours(taken)?)),
             LaneFrame::ExitPoint(ExitPointFrame::Registration(operation)) => {
                 Some(format!("taken: {}", ours(operation)?))
             }
@@ -562,8 +564,24 @@ fn words_of_marker(frame: &MatcherFrame) -> Option<String> {
         MatcherFrame::Follow { taken, .. } => {
             format!("operation {} that followed the copy,", taken.number)
         }
+        MatcherFrame::Standby(StandbyFrame::Parts { slots, .. }) => {
+            let of = slots.iter().map(|part| part.subscriptions.len());
+            let (count, all) = (slots.len(), of.sum::<usize>());
+            format!(
+                "{all} subscription{} in parts of {count} slot{} that it stands by for,",
+                plural(all),
+                plural(count)
+            )
+        }
+        MatcherFrame::Standby(StandbyFrame::Follow { taken, .. }) => {
+            format!(
+                "operation {} that its standby has to have too,",
+                taken.number
+            )
+        }
         MatcherFrame::NothingMore(_) => "the end of the lane".to_owned(),
-        MatcherFrame::Open(_)
+        MatcherFrame::Standby(StandbyFrame::Taken)
+        | MatcherFrame::Open(_)
         | MatcherFrame::Notifications(_)
         | MatcherFrame::Operation(_)
         | MatcherFrame::ChunkTaken(_) => return None,

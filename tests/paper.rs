@@ -217,6 +217,7 @@ impl Alone {
                     | MatcherFrame::Differing { .. }
                     | MatcherFrame::Restore { .. }
                     | MatcherFrame::RestoreEnd(_)
+                    | MatcherFrame::Standby(_)
                     | MatcherFrame::Close(_)
                     | MatcherFrame::Chunk { .. }
                     | MatcherFrame::ChunkTaken(_)

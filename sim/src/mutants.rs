@@ -70,10 +70,7 @@ pub const MUTANTS: &[Mutant] = &[
     mutant("match-before-restored", Rule::RestoreBeforeMatching, 20).dying(MATCHERS),
     mutant("keep-partials", Rule::ThrowPartialsAway, 20).dying(MATCHERS),
     mutant("stamp-nothing-again", Rule::StampAgain, 20).dying(MATCHERS),
-    mutant("believe-the-copy", Rule::CompareTheCopy, 100)
-        .dying(MATCHERS)
-        .stood_by(),
-    mutant("keep-stale", Rule::DropStale, 100)
+    mutant("believe-the-copy", Rule::CompareTheCopy, 20)
         .dying(MATCHERS)
         .stood_by(),
     mutant("remove-once", Rule::RemoveAgain, 100).dying(ACCESS_POINTS),
@@ -89,8 +86,10 @@ const ACCESS_POINTS: Mortal = Mortal::Layer(Layer::AccessPoints);
 /// which schedules still show it is open. Neither `ignore-conflicts` nor `obey-stale-leaders` is caught among the first few
 /// hundred: a leader whose lease is lost cannot write, so conflicts are rare, and instances know by number which plan and
 /// which epoch an order speaks of.
-/// Of the last six, which are rules for deaths, four were not caught by the first hundred seeds; `send-unconfirmed` breaks 18
+/// Of the six before the last, which are rules for deaths, four were not caught by the first hundred seeds; `send-unconfirmed` breaks 18
 /// of 4,000 runs and `operations-from-before-the-cut` 3 of 300, no more than runs break in which every rule holds.
+/// `keep-stale` is caught by seed 189 alone of the first two hundred: an end has to be lost with the owner on its way to the
+/// standby alone. What it does is shown by `operators/tests/standing.rs`.
 pub const RARE_MUTANTS: &[Mutant] = &[
     mutant("register-early", Rule::RegisterInOrder, 2000),
     mutant("take-up-at-first-flip", Rule::TakeUpAfterEveryFlip, 20_000),
@@ -115,6 +114,9 @@ pub const RARE_MUTANTS: &[Mutant] = &[
     )
     .dying(MATCHERS),
     mutant("send-unconfirmed", Rule::HoldUntilConfirmed, 20_000).dying(Mortal::Hosts),
+    mutant("keep-stale", Rule::DropStale, 20_000)
+        .dying(MATCHERS)
+        .stood_by(),
 ];
 
 impl Mutant {

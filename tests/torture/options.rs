@@ -15,6 +15,8 @@ pub(crate) struct Options {
     pub(crate) layout: Layout,
     /// Subscriptions that match nothing, besides those that are checked.
     pub(crate) ballast: usize,
+    /// Another matcher stands by for each slot.
+    pub(crate) standby: bool,
     /// Only hosts are killed, at rest, and the takeovers are measured.
     pub(crate) takeovers: bool,
     /// Ends at the first violation.
@@ -34,7 +36,7 @@ pub(crate) enum Layout {
 
 const USAGE: &str = "\
 scripts/torture [--seed N] [--faults N] [--minutes N] [--short] [--layout hosts|instances] [--ballast N]
-                [--takeovers] [--only FAULT,…] [--keep]
+                [--standby] [--takeovers] [--only FAULT,…] [--keep]
 
   --seed N       what chance decides comes from it; another one each time if not given
   --faults N     ends after so many faults (30)
@@ -42,6 +44,7 @@ scripts/torture [--seed N] [--faults N] [--minutes N] [--short] [--layout hosts|
   --short        for a build server: few faults, three minutes
   --layout WHAT  three hosts with all layers, or a host for each instance (hosts)
   --ballast N    subscriptions that match nothing besides (2000)
+  --standby      another matcher stands by for each slot (gomera serve --matcher-replicas 1)
   --takeovers    kills hosts at rest, and measures how long deliveries take to go on
   --only FAULTS  these faults only, with commas between them
   --keep         ends at the first violation";
@@ -54,6 +57,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Options, 
         time: Duration::from_secs(300),
         layout: Layout::Hosts,
         ballast: 2_000,
+        standby: false,
         takeovers: false,
         keep: false,
         only: Vec::new(),
@@ -81,6 +85,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Options, 
             "--ballast" => {
                 options.ballast = usize::try_from(number(&value()?)?).unwrap_or(usize::MAX)
             }
+            "--standby" => options.standby = true,
             "--takeovers" => options.takeovers = true,
             "--keep" => options.keep = true,
             "--only" => options.only = value()?.split(',').map(str::to_owned).collect(),

@@ -459,7 +459,8 @@ fn lose(site: &mut Site, topology: &Topology, host: HostId) -> Topology {
         ended: &[],
     };
     let change = recover(ground, &dead).unwrap();
-    check_way(topology, &change);
+    check_kept(topology, change.outcome());
+    change.steps.iter().for_each(check_standbys);
     change.outcome().clone()
 }
 

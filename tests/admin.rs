@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use gomera::admin::Admin;
+use gomera_model::{Layer, SLOTS, Topology};
 use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 use ureq::Agent;
@@ -266,6 +267,16 @@ async fn who_has_stopped_scales_nothing() {
     let answer = host.scale(json!({"layers": {"matchers": 2}}), None).await;
     check_problem(&answer, 503, "unavailable");
     assert_eq!(answer.retry_after.as_deref(), Some("1"));
+}
+
+#[tokio::test]
+async fn the_document_of_the_topology_names_the_owner_of_every_slot() {
+    let host = Host::start().await;
+    let document = host.get("/v1/topology/document").await;
+    let topology: Topology = serde_json::from_str(&document.text).unwrap();
+    assert_eq!(topology.check(), Ok(()));
+    let matcher = topology.incarnations(Layer::Matchers).next().unwrap();
+    assert_eq!(topology.slots_of(matcher).count(), SLOTS);
 }
 
 #[tokio::test]

@@ -89,7 +89,8 @@ async fn measure(arguments: &Arguments) -> Result<(), setting::Failure> {
             let stage = setting::Stage::set(setting).await?;
             for &strategy in &arguments.strategy {
                 for run in 0..arguments.runs {
-                    for operation in stage.out_and_in(strategy).await? {
+                    for matchers in setting::OUT_AND_IN {
+                        let operation = stage.operation(strategy, matchers).await?;
                         eprintln!("{setting}, run {}: {operation}", run + 1);
                         if arguments.json {
                             println!("{}", operation.json(setting));

@@ -96,14 +96,6 @@ impl Stage {
         })
     }
 
-    /// One run: from 1 matcher to 3, and back.
-    pub(crate) async fn out_and_in(&self, strategy: Strategy) -> Result<[Observed; 2], Failure> {
-        Ok([
-            self.operation(strategy, 3).await?,
-            self.operation(strategy, 1).await?,
-        ])
-    }
-
     /// Ends all that was started.
     pub(crate) async fn clear(self) {
         for subscriber in self.stored {
@@ -116,9 +108,15 @@ impl Stage {
     }
 
     /// One operation, in the middle of a load of its own.
-    async fn operation(&self, strategy: Strategy, matchers: u32) -> Result<Observed, Failure> {
+    pub(crate) async fn operation(
+        &self,
+        strategy: Strategy,
+        matchers: u32,
+    ) -> Result<Observed, Failure> {
         let expected = self.expected(strategy);
         let length = WARM_UP + expected + expected + SLACK;
+        let (name, setting) = (name(strategy), self.setting);
+        eprintln!("{setting}, {name}: to {matchers} matchers, under load for {length:.1?}");
         let schedule = Schedule::new(&self.readings, PUBLISHERS, self.setting.rate, length);
         let fleet = Fleet::connect(&self.client, PUBLISHERS, SUBSCRIBERS, &self.hot, true).await?;
         let prober = Prober::start(&self.client).await?;
@@ -136,7 +134,7 @@ impl Stage {
         let held = self.held().await.since(held_before);
         let took = Duration::from_nanos(record.duration_ns());
         let mut known = self.took.lock().map_err(|_| "a thread panicked")?;
-        known.insert(name(strategy), took + took / 4);
+        known.insert(name, took + took / 4);
         drop(known);
         let measurement = measurement(&schedule, &outcome);
         let operation = Operation::new(&record, start_unix_ns, &measurement);
@@ -250,6 +248,8 @@ pub(crate) fn name(strategy: Strategy) -> &'static str {
     }
 }
 
+/// One run: from 1 matcher to 3, and back.
+pub(crate) const OUT_AND_IN: [u32; 2] = [3, 1];
 /// Filters that real readings satisfy; all others ask for ships elsewhere.
 const HOT: usize = 2_000;
 const SEED: u64 = 1;

@@ -93,6 +93,7 @@ fn router(broker: Broker) -> Router {
         .route("/metrics", get(metrics))
         .route("/openapi.json", get(openapi))
         .route("/v1/topology", get(topology::show))
+        .route("/v1/topology/document", get(topology::document))
         .route("/v1/load", get(load::show))
         .route("/v1/scale", post(scale::ask))
         .route("/v1/hosts/{id}/drain", post(hosts::drain))

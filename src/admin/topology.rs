@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::{self, Ready};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
@@ -105,13 +106,39 @@ pub struct InstanceReport {
 
 pub(super) fn show(State(broker): State<Broker>) -> Ready<Result<Json<TopologyReport>, Problem>> {
     let view = broker.view();
-    let unknown = || {
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "no_topology")
-            .detail("the topology has not been read yet")
-            .retry_after(gomera_coordinator::limits::RETRY_AFTER)
-    };
-    let topology = view.topology.as_ref().ok_or_else(unknown);
+    let topology = view.topology.as_ref().ok_or_else(|| unknown(&view));
     future::ready(topology.map(|topology| Json(report(&broker, &view, topology))))
+}
+
+/// The document as it stands in the store, with the owner of every slot.
+pub(super) fn document(
+    State(broker): State<Broker>,
+) -> Ready<Result<Json<Arc<Topology>>, Problem>> {
+    let view = broker.view();
+    let topology = view.topology.clone().ok_or_else(|| unknown(&view));
+    future::ready(topology.map(Json))
+}
+
+fn unknown(view: &View) -> Problem {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "no_topology")
+        .detail(unknown_because(view))
+        .retry_after(gomera_coordinator::limits::RETRY_AFTER)
+}
+
+/// Why there is no topology to show, and what to do about it.
+fn unknown_because(view: &View) -> String {
+    if !view.is_available {
+        return "the topology has not been read yet: the store does not answer".to_owned();
+    }
+    let hosts = view.hosts.len();
+    let known = match hosts {
+        1 => "1 host is known".to_owned(),
+        _ => format!("{hosts} hosts are known"),
+    };
+    format!(
+        "nothing is laid out yet, and {known}: the first layout waits for as many as `--hosts` says, which reach \
+         each other and may run every layer; see the log of a host where it takes long"
+    )
 }
 
 fn report(broker: &Broker, view: &View, topology: &Topology) -> TopologyReport {

@@ -100,7 +100,10 @@ impl Fault {
         };
         let count = fleet.sites.len();
         // The death of a host on which nothing runs says nothing.
-        let busy = fleet.busy();
+        let mut busy = fleet.busy();
+        if let Some(role) = &options.role {
+            busy.retain(|index| fleet.sites[*index].has_role(role));
+        }
         let wants_busy = options.takeovers || chance.below(5) > 0;
         let site = match wants_busy && !busy.is_empty() {
             true => *chance.one_of(&busy),

@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use gomera_model::Topology;
 use serde_json::{Value, json};
 
 use crate::admin::{self, Admin};
@@ -187,7 +188,10 @@ impl Fleet {
 
     /// Where clients connect.
     pub(crate) fn servers(&self) -> Vec<String> {
-        let with_clients = self.sites.iter().filter(|site| site.has_clients());
+        let with_clients = self
+            .sites
+            .iter()
+            .filter(|site| site.has_role("connection-point"));
         let urls = with_clients.map(|site| format!("silbo://{}:7454", site.address));
         urls.collect()
     }
@@ -219,6 +223,13 @@ impl Fleet {
             first.get_or_insert(topology);
         }
         first
+    }
+
+    /// The topology with the owner of every slot, if any host can be asked.
+    pub(crate) fn document(&self) -> Option<Topology> {
+        let shown = |site: &Site| admin::show(site.admin(), "/v1/topology/document").ok();
+        let (_, document) = self.awake().find_map(shown)?;
+        serde_json::from_value(document).ok()
     }
 
     /// The places of hosts on which something runs.
@@ -385,9 +396,10 @@ impl Site {
         None
     }
 
-    fn has_clients(&self) -> bool {
-        self.roles
-            .is_none_or(|roles| roles.contains("connection-point"))
+    /// Whether it may run what has this name on the command line.
+    pub(crate) fn has_role(&self, role: &str) -> bool {
+        let roles = self.roles.map(|roles| roles.split(','));
+        roles.is_none_or(|mut roles| roles.any(|one| one == role))
     }
 
     fn wait_for_words(&self, within: Duration) {

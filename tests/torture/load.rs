@@ -248,6 +248,7 @@ async fn listen(
     (own, asleep): (usize, Arc<AtomicU64>),
 ) {
     let own = u64::try_from(own).unwrap_or(0);
+    lock(&record).session = subscriber.session();
     loop {
         while asleep.load(Ordering::SeqCst) & 0xFF == own {
             sleep(Duration::from_millis(20)).await;
@@ -271,7 +272,10 @@ async fn listen(
             }
             Event::Gap(gap) => record.gap(gap.count),
             Event::Disconnected => record.disconnected += 1,
-            Event::Resumed(attachment) => record.resumed(attachment),
+            Event::Resumed(attachment) => {
+                record.session = subscriber.session();
+                record.resumed(attachment);
+            }
             Event::Resubscribed => {}
             Event::SubscriptionLost { number, .. } => {
                 record.note(format!("subscription {} is lost", number.0))

@@ -23,6 +23,8 @@ pub(crate) struct Options {
     pub(crate) keep: bool,
     /// Only these faults, if there are any.
     pub(crate) only: Vec<String>,
+    /// Takeovers of hosts with this role only.
+    pub(crate) role: Option<String>,
 }
 
 /// What runs where.
@@ -36,7 +38,7 @@ pub(crate) enum Layout {
 
 const USAGE: &str = "\
 scripts/torture [--seed N] [--faults N] [--minutes N] [--short] [--layout hosts|instances] [--ballast N]
-                [--standby] [--takeovers] [--only FAULT,…] [--keep]
+                [--standby] [--takeovers] [--role ROLE] [--only FAULT,…] [--keep]
 
   --seed N       what chance decides comes from it; another one each time if not given
   --faults N     ends after so many faults (30)
@@ -46,6 +48,7 @@ scripts/torture [--seed N] [--faults N] [--minutes N] [--short] [--layout hosts|
   --ballast N    subscriptions that match nothing besides (2000)
   --standby      another matcher stands by for each slot (gomera serve --matcher-replicas 1)
   --takeovers    kills hosts at rest, and measures how long deliveries take to go on
+  --role ROLE    takeovers of hosts with this role only, as in `gomera serve --roles`
   --only FAULTS  these faults only, with commas between them
   --keep         ends at the first violation";
 
@@ -61,6 +64,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Options, 
         takeovers: false,
         keep: false,
         only: Vec::new(),
+        role: None,
     };
     let mut arguments = arguments;
     while let Some(name) = arguments.next() {
@@ -87,6 +91,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Options, 
             }
             "--standby" => options.standby = true,
             "--takeovers" => options.takeovers = true,
+            "--role" => options.role = Some(value()?),
             "--keep" => options.keep = true,
             "--only" => options.only = value()?.split(',').map(str::to_owned).collect(),
             _ => return Err(USAGE.to_owned()),

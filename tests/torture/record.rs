@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use gomera_client::Attachment;
+use gomera_model::SessionId;
 
 /// Publishers, each with a number of its own in what it publishes.
 pub(crate) const SOURCES: usize = 3;
@@ -87,6 +88,8 @@ impl Wish {
 #[derive(Debug)]
 pub(crate) struct Record {
     subscriber: usize,
+    /// The session that it has.
+    pub(crate) session: Option<SessionId>,
     wishes: Vec<Wish>,
     /// The last number of each publisher that has come, or been found missing.
     last: [u64; SOURCES],
@@ -114,6 +117,7 @@ impl Record {
         let now = Instant::now();
         Self {
             subscriber,
+            session: None,
             wishes,
             last: [0; SOURCES],
             excused: 0,

@@ -20,6 +20,8 @@ pub(crate) struct Round {
     pub(crate) silent: usize,
     /// The longest silence of one subscriber, before and after.
     pub(crate) silence: (Duration, Duration),
+    /// The longest silences, before and after, of each subscriber whom the death of an exit point does not concern.
+    pub(crate) bystanders: Vec<(Duration, Duration)>,
     /// From the end of the fault until all hosts were there and nothing was under way.
     pub(crate) settled: Option<Duration>,
     pub(crate) rejoined: usize,
@@ -117,7 +119,7 @@ impl Report {
                 settled.median(),
             );
         }
-        text + &self.summary()
+        text + &self.summary() + &self.bystanders()
     }
 
     fn summary(&self) -> String {
@@ -155,6 +157,28 @@ impl Report {
         )
     }
 
+    /// What those noticed of the death of an exit point whom it does not concern.
+    fn bystanders(&self) -> String {
+        let rounds = self.rounds.iter();
+        let all: Vec<_> = rounds.flat_map(|round| &round.bystanders).collect();
+        if all.is_empty() {
+            return String::new();
+        }
+        let before = Durations::new(all.iter().map(|(before, _)| *before).collect());
+        let after = Durations::new(all.iter().map(|(_, after)| *after).collect());
+        let noticed = all.iter().filter(|(before, after)| *after > 2 * *before);
+        format!(
+            "longest silence of sessions at other exit points than the dead: {} (median), {} (worst); quiet {}, {}; \
+             more than twice their own quiet one: {} of {}\n",
+            after.median(),
+            after.worst(),
+            before.median(),
+            before.worst(),
+            noticed.count(),
+            all.len(),
+        )
+    }
+
     /// The same for programs.
     pub(crate) fn json(&self, seed: u64) -> Value {
         let rounds: Vec<Value> = self.rounds.iter().map(of_round).collect();
@@ -187,6 +211,9 @@ fn of_round(round: &Round) -> Value {
         "silent": round.silent,
         "recovered_ms": round.recovered.map(|(median, last)| [median.as_millis(), last.as_millis()]),
         "silence_ms": [round.silence.0.as_millis(), round.silence.1.as_millis()],
+        "bystanders_ms": round.bystanders.iter()
+            .map(|(before, after)| [before.as_millis(), after.as_millis()])
+            .collect::<Vec<_>>(),
         "settled_ms": round.settled.map(|settled| settled.as_millis()),
         "rejoined": round.rejoined,
         "violations": round.violations,

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use gomera_model::{HostId, Layer};
+
 use crate::chance::Chance;
 use crate::ensemble::Ensemble;
 use crate::faults::{Fault, Kind};
@@ -21,6 +23,9 @@ const SETTLE_WITHIN: Duration = Duration::from_secs(40);
 const DELIVER_WITHIN: Duration = Duration::from_secs(20);
 /// Who falls silent later than this after a fault does so for another reason: suspicion takes no longer.
 const FALLS_SILENT_WITHIN: Duration = Duration::from_millis(2500);
+/// What is compared with it: the silence before a fault, and before one that is measured, for as long as that takes.
+const QUIET: Duration = Duration::from_millis(300);
+const QUIET_OF_TAKEOVER: Duration = Duration::from_secs(6);
 /// Every layer, with the least and the most of it that is asked for, and the phases that its operations have.
 const LAYERS: [(&str, usize, usize, &[&str]); 4] = [
     ("connection_points", 2, 3, &["prepare", "commit", "drain"]),
@@ -116,8 +121,12 @@ impl Torture {
         let wish = self.wish();
         let beginnings = self.beginnings();
         self.watch();
-        thread::sleep(Duration::from_millis(300));
+        thread::sleep(match self.options.takeovers {
+            true => QUIET_OF_TAKEOVER,
+            false => QUIET,
+        });
         self.watch();
+        let bystanders = self.bystanders(&fault);
         let hit = wish.and_then(|(layer, count, phase)| self.begin(layer, count, phase));
         let load = self.load.take().expect("it was started");
         let at = Instant::now();
@@ -133,6 +142,7 @@ impl Torture {
         let settled = self.settle(&mut violations);
         thread::sleep(Duration::from_millis(200));
         let (silent, recovered, silence) = self.silences(at);
+        let bystanders = self.longest_of(&bystanders);
         self.check(&mut violations);
         let found = self.verifying.as_mut().and_then(Verifying::found);
         if let Some(found) = found {
@@ -151,6 +161,7 @@ impl Torture {
             recovered,
             silent,
             silence,
+            bystanders,
             settled,
             rejoined,
             violations,
@@ -237,6 +248,31 @@ impl Torture {
         ends.sort_unstable();
         let recovered = ends.last().map(|last| (ends[ends.len() / 2], *last));
         (ends.len(), recovered, longest)
+    }
+
+    /// Subscribers whom the death of an exit point does not concern: another one delivers to them, and their connection
+    /// is elsewhere. Nobody, where something else runs on its host too.
+    fn bystanders(&self, fault: &Fault) -> Vec<usize> {
+        let is_alone = self.options.layout == Layout::Instances && fault.kind == Kind::Kill;
+        let host = self.fleet.sites[fault.site].host().map(HostId);
+        let (true, Some(topology)) = (is_alone, self.fleet.document()) else {
+            return Vec::new();
+        };
+        let mut all = topology.layer(Layer::ExitPoints);
+        let Some(dying) = all.find(|instance| Some(instance.host) == host) else {
+            return Vec::new();
+        };
+        let is_bystander = |session| topology.primary(session) != dying.incarnation;
+        let records = self.load.iter().flat_map(|load| &load.records).enumerate();
+        let found = records.filter(|(_, record)| lock(record).session.is_some_and(is_bystander));
+        found.map(|(number, _)| number).collect()
+    }
+
+    /// The longest silence of each of these, before and after.
+    fn longest_of(&self, subscribers: &[usize]) -> Vec<(Duration, Duration)> {
+        let records = self.load.as_ref().map(|load| &load.records);
+        let longest = |number: &usize| Some(lock(records?.get(*number)?).longest_silences());
+        subscribers.iter().filter_map(longest).collect()
     }
 
     /// Another verification, beside the load.

@@ -17,6 +17,7 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 use crate::id::HostId;
 use crate::limits::LINK_FRAME_BYTES_MAX;
@@ -94,13 +95,16 @@ pub enum ReceiverFrame {
 }
 
 /// Why a receiver will not have a link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]
 pub enum LinkRefusal {
     /// It is not the host that was meant: that one is gone.
+    #[error("it is not the host that was meant, which is gone")]
     Stranger,
     /// A higher life of the link has begun.
+    #[error("this host was given up, and has begun anew")]
     Outlived,
     /// It packs contents in another way: it is of another version.
+    #[error("it is of another version")]
     OtherFormat,
 }
 

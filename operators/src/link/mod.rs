@@ -37,7 +37,7 @@ pub enum LinkFault {
     #[error("the other host took what was never sent")]
     Unsent,
     /// The receiver will not have the link.
-    #[error("the other host refuses the link: {0:?}")]
+    #[error("the other host refuses the link: {0}")]
     Refused(LinkRefusal),
     /// The other host was declared dead: what waits for it is of no use any more.
     #[error("the other host is given up")]

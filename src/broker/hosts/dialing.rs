@@ -1,13 +1,14 @@
 //! The sending side of a link: connects, and again, and writes what waits.
 
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use gomera_model::link::{LinkRefusal, ReceiverFrame};
 use gomera_model::silbo::codec::{FrameError, FrameReader, FrameWriter};
 use gomera_operators::link::LinkFault;
-use quinn::{RecvStream, SendStream};
+use quinn::{ConnectionError, ReadError, RecvStream, SendStream, WriteError};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::super::inbox::Inbox;
@@ -22,11 +23,11 @@ enum Parted {
     #[error("{0}")]
     Connect(#[from] quinn::ConnectError),
     #[error("{0}")]
-    Connection(#[from] quinn::ConnectionError),
+    Connection(#[from] ConnectionError),
     #[error("{0}")]
-    Read(#[from] quinn::ReadError),
+    Read(#[from] ReadError),
     #[error("{0}")]
-    Write(#[from] quinn::WriteError),
+    Write(#[from] WriteError),
     #[error("{0}")]
     Frame(#[from] FrameError),
     #[error("no answer in time")]
@@ -35,6 +36,36 @@ enum Parted {
     Ended,
     #[error("{0}")]
     Broken(#[from] LinkFault),
+}
+
+impl Parted {
+    /// Whether one of the two hosts does not trust the other's certificate.
+    fn is_mistrust(&self) -> bool {
+        // Whose certificate is refused learns it when the handshake seems to be over.
+        let parted = match self {
+            Self::Connection(parted)
+            | Self::Read(ReadError::ConnectionLost(parted))
+            | Self::Write(WriteError::ConnectionLost(parted)) => parted,
+            Self::Read(_)
+            | Self::Write(_)
+            | Self::Connect(_)
+            | Self::Frame(_)
+            | Self::Silent
+            | Self::Ended
+            | Self::Broken(_) => return false,
+        };
+        let code = match parted {
+            ConnectionError::TransportError(error) => error.code,
+            ConnectionError::ConnectionClosed(close) => close.error_code,
+            ConnectionError::VersionMismatch
+            | ConnectionError::ApplicationClosed(_)
+            | ConnectionError::Reset
+            | ConnectionError::TimedOut
+            | ConnectionError::LocallyClosed
+            | ConnectionError::CidsExhausted => return false,
+        };
+        TLS_ALERTS.contains(&u64::from(code))
+    }
 }
 
 /// Keeps a link going until it is broken.
@@ -46,6 +77,7 @@ pub(super) async fn dial(
     let tell = |news| coordination.push(CoordinatorInput::Link(peer.host(), news));
     let mut addresses = peer.addresses();
     let mut pause = LINK_RETRY_MIN;
+    let mut is_warned = false;
     loop {
         let address = match addresses.wait_for(Option::is_some).await {
             Ok(known) => *known,
@@ -73,7 +105,12 @@ pub(super) async fn dial(
             });
             return;
         }
-        tracing::debug!(host = %peer.host(), %address, %parted, "not connected");
+        if parted.is_mistrust() && !is_warned {
+            tracing::warn!(host = %peer.host(), %address, %parted, "{MISTRUST}");
+            is_warned = true;
+        } else {
+            tracing::debug!(host = %peer.host(), %address, %parted, "not connected");
+        }
         if !tell(LinkNews::Down) {
             return;
         }
@@ -146,3 +183,8 @@ impl Answers {
         }
     }
 }
+
+/// The codes with which QUIC ends a connection for an alert of TLS (RFC 9001, section 4.8).
+const TLS_ALERTS: RangeInclusive<u64> = 0x100..=0x1ff;
+const MISTRUST: &str = "two hosts do not trust each other's certificates: every host needs the `cluster-ca.pem` and \
+    `cluster-ca.key` of the first one in its data directory before its first start, and certificates in time";

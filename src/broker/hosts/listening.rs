@@ -58,7 +58,7 @@ async fn serve(incoming: Incoming, hosts: Weak<Hosts>) {
     let shaking = async { Ok::<_, Parted>(incoming.await?) };
     let connection = match timeout(LINK_CONNECT_WITHIN, shaking).await {
         Ok(Ok(connection)) => connection,
-        Ok(Err(parted)) => return tracing::warn!(%from, %parted, "a host was not let in"),
+        Ok(Err(parted)) => return tracing::info!(%from, %parted, "not let in"),
         Err(_) => return tracing::debug!(%from, "handshake took too long"),
     };
     let Err(parted) = converse(&connection, &hosts).await;

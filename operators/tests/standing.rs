@@ -119,7 +119,7 @@ impl Net {
     fn control(&mut self, who: Incarnation, topology: &Arc<Topology>) {
         let control = Control::Topology(Arc::clone(topology));
         let mut effects = Effects::new();
-        let operator = self.operators.get_mut(&who).unwrap();
+        let operator = self.operators.get_mut(&who).expect("it was started");
         operator.control(self.now, control, &mut effects);
         operator.turn_ended(self.now, &mut effects);
         self.post(who, effects);
@@ -168,7 +168,7 @@ impl Net {
 
     /// The client sets a subscription, or ends it.
     fn request(&mut self, number: u32, operation: u64, is_set: bool) {
-        let filter = Filter::parse(Dialect::Sql, "speed > 8").unwrap();
+        let filter = Filter::parse(Dialect::Sql, "speed > 8").expect("a filter");
         let operation = SubscriptionOperation {
             subscription: SubscriptionId {
                 session: SESSION,
@@ -203,7 +203,9 @@ impl Net {
     fn matcher(&self, who: Incarnation) -> &Matcher {
         match &self.operators[&who] {
             Operator::Matcher(matcher) => matcher,
-            operator => panic!("{:?} is no matcher", operator.layer()),
+            Operator::ConnectionPoint(_) | Operator::AccessPoint(_) | Operator::ExitPoint(_) => {
+                panic!("{who} is no matcher")
+            }
         }
     }
 

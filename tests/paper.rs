@@ -69,6 +69,8 @@ fn topology(epoch: u64) -> Topology {
         instances,
         retired: Vec::new(),
         cut: Epoch(0),
+        matcher_replicas: 0,
+        standby_of: Vec::new(),
         matcher_of,
         exit_points_of: vec![exit_points; SLOTS],
     }
@@ -212,8 +214,10 @@ impl Alone {
                     MatcherFrame::Flip { .. } => sent.push(Sent::Flip(to)),
                     MatcherFrame::Open(_)
                     | MatcherFrame::Restart { .. }
+                    | MatcherFrame::Differing { .. }
                     | MatcherFrame::Restore { .. }
                     | MatcherFrame::RestoreEnd(_)
+                    | MatcherFrame::Standby(_)
                     | MatcherFrame::Close(_)
                     | MatcherFrame::Chunk { .. }
                     | MatcherFrame::ChunkTaken(_)

@@ -44,6 +44,8 @@ pub struct Layout {
     pub hosts_min: usize,
     /// How many instances of each layer; at least one of each.
     pub counts: BTreeMap<Layer, u32>,
+    /// How many further matchers shall hold each subscription slot: none, or one that stands by.
+    pub matcher_replicas: u32,
 }
 
 impl Layout {
@@ -54,6 +56,7 @@ impl Layout {
         Self {
             hosts_min: 1,
             counts,
+            matcher_replicas: 0,
         }
     }
 }

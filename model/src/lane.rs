@@ -11,13 +11,14 @@ pub use crate::backup::{BackupFrame, FillPiece, Identity, LiveSubscription};
 pub use crate::delivery::{Delivery, DeliveryItem};
 use crate::id::{
     Epoch, Incarnation, OperationId, OperationNumber, PublisherId, PublisherSeq, Seq, SessionId,
-    SubscriptionNumber,
+    SlotId, SubscriptionNumber,
 };
 use crate::notification::Notification;
-use crate::operation::{Hit, StoredSubscription, SubscriptionOperation};
+use crate::operation::{Digest, Hit, StoredSubscription, SubscriptionOperation};
 pub use crate::request::{FilterText, OverflowPolicy, Publication, SubscriptionRequest};
 use crate::session::{Cursor, Generation, SessionToken};
 use crate::silbo::{Acknowledgement, Refusal, RefusalCode};
+pub use crate::standby::{SlotPart, StandbyFrame};
 
 /// A frame on its way to an instance of any layer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,7 +97,13 @@ pub enum AccessPointFrame {
         request: SubscriptionRequest,
     },
     /// From an exit point: these subscriptions, all of one session, shall go although no client says so.
-    Unsubscribe(Vec<SubscriptionOperation>),
+    Unsubscribe {
+        /// The epoch that the sender knows: an access point that does not know it yet might send the operations to a matcher
+        /// that was lost.
+        epoch: Epoch,
+        /// What ends them.
+        operations: Vec<SubscriptionOperation>,
+    },
     /// From an exit point: a session has ended.
     SessionEnded(SessionId),
     /// From a matcher, strategy `buffered`: it has taken up the operations on the slots that are new to it.
@@ -186,15 +193,25 @@ pub enum MatcherFrame {
         /// The first sequence number that comes again.
         first: Seq,
     },
-    /// From an exit point: subscriptions of its sessions on slots whose owner was lost and that the receiver owns now.
+    /// From an exit point, where it was asked to compare: in these slots its sessions have something else than the
+    /// receiver holds. What that one has of them there counts no more; all of it follows.
+    Differing {
+        /// The epoch of the question.
+        epoch: Epoch,
+        /// Which slots, ascending.
+        slots: Vec<SlotId>,
+    },
+    /// From an exit point: subscriptions of its sessions in slots that differ.
     Restore {
-        /// The epoch that made it the owner.
+        /// The epoch of the question.
         epoch: Epoch,
         /// Part of them.
         subscriptions: Vec<StoredSubscription>,
     },
-    /// From an exit point: that was all it has for this epoch.
+    /// From an exit point: the receiver holds what its sessions have, as it was asked under this epoch.
     RestoreEnd(Epoch),
+    /// From the owner of slots to their standby, or back.
+    Standby(StandbyFrame),
     /// From an old owner: subscriptions of moving slots. One chunk is in flight at a time.
     Chunk {
         /// The operation.
@@ -273,6 +290,14 @@ pub enum ExitPointFrame {
         generation: Generation,
         /// How far, per access point.
         cursors: Vec<Cursor>,
+    },
+    /// From a matcher that owns slots whose owner was lost: what it holds there of the sessions that the receiver
+    /// delivers. Answered with what differs, and `RestoreEnd`.
+    Compare {
+        /// The newest epoch that it knows.
+        epoch: Epoch,
+        /// Each of these slots, ascending.
+        slots: Vec<(SlotId, Digest)>,
     },
     /// From another exit point of the same session slot.
     Backup(BackupFrame),

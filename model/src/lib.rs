@@ -27,6 +27,7 @@ pub mod request;
 pub mod rfc3339;
 pub mod session;
 pub mod silbo;
+pub mod standby;
 pub mod time;
 pub mod topology;
 pub mod value;

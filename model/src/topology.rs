@@ -90,6 +90,13 @@ pub struct Topology {
     /// The exit points of each session slot; [`SLOTS`] of them, in the document as runs.
     #[serde(with = "runs")]
     pub exit_points_of: Vec<ExitPoints>,
+    /// How many further matchers shall hold each subscription slot; it never changes.
+    #[serde(default, skip_serializing_if = "is_none_wanted")]
+    pub matcher_replicas: u32,
+    /// The matcher that stands by for each subscription slot, where one can; empty if there is none for any slot, else
+    /// [`SLOTS`] of them, in the document as runs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "runs")]
+    pub standby_of: Vec<Option<Incarnation>>,
 }
 
 impl Topology {
@@ -123,6 +130,17 @@ impl Topology {
     /// The subscription slots of one matcher, in order.
     pub fn slots_of(&self, matcher: Incarnation) -> impl Iterator<Item = SlotId> {
         SlotId::all().filter(move |slot| self.matcher(*slot) == matcher)
+    }
+
+    /// The matcher that stands by for a subscription slot.
+    #[must_use]
+    pub fn standby(&self, slot: SlotId) -> Option<Incarnation> {
+        self.standby_of.get(slot.index()).copied().flatten()
+    }
+
+    /// The subscription slots that one matcher stands by for, in order.
+    pub fn stood_by_for(&self, matcher: Incarnation) -> impl Iterator<Item = SlotId> {
+        SlotId::all().filter(move |slot| self.standby(*slot) == Some(matcher))
     }
 
     /// The exit points of a session slot.
@@ -175,12 +193,35 @@ impl Topology {
         if !named.into_iter().all(|e| is(e, Layer::ExitPoints)) {
             return Err("a slot belongs to an exit point that is not there");
         }
+        self.check_standbys()
+    }
+
+    fn check_standbys(&self) -> Result<(), &'static str> {
+        if !self.standby_of.is_empty() && self.standby_of.len() != SLOTS {
+            return Err("the table of standbys has neither 4096 entries nor none");
+        }
+        for (standby, owner) in self.standby_of.iter().zip(&self.matcher_of) {
+            let Some(standby) = standby else {
+                continue;
+            };
+            let instance = self.instance(*standby);
+            if instance.is_none_or(|instance| instance.layer != Layer::Matchers) {
+                return Err("a matcher that is not there stands by for a slot");
+            }
+            if standby == owner {
+                return Err("a matcher stands by for a slot of its own");
+            }
+        }
         Ok(())
     }
 }
 
 fn is_zero(epoch: &Epoch) -> bool {
     *epoch == Epoch(0)
+}
+
+fn is_none_wanted(replicas: &u32) -> bool {
+    *replicas == 0
 }
 
 /// A slot table as `[[count, owner], …]`: some numbers instead of 4096.

@@ -7,13 +7,13 @@ use gomera_model::control::{Control, Copied, Plan, Report, Strategy as How};
 use gomera_model::lane::{
     AccessPointFrame, Attach, ConnectionPointFrame, Delivery, DeliveryItem, ExitPointFrame,
     FilterText, LaneFrame, Matched, MatcherFrame, Moved, Open, OverflowPolicy, Publication, Share,
-    SubscriptionRequest,
+    SlotPart, StandbyFrame, SubscriptionRequest,
 };
 use gomera_model::link::{
     self, Hello, LinkLife, LinkRefusal, ParcelNumber, ReceiverFrame, SenderFrame,
 };
 use gomera_model::operation::{
-    CanonicalFilter, Change, Hit, StoredSubscription, SubscriptionOperation,
+    CanonicalFilter, Change, Digest, Hit, StoredSubscription, SubscriptionOperation,
 };
 use gomera_model::silbo::codec::{Frame, FrameReader};
 use gomera_model::silbo::{Acknowledgement, Refusal, RefusalCode};
@@ -21,7 +21,7 @@ use gomera_model::topology::ExitPoints;
 use gomera_model::{
     Attributes, AttributesBuilder, Body, Content, Cursor, Epoch, Gap, Generation, HostId,
     Incarnation, Instance, InstanceId, Layer, Notification, OperationId, OperationNumber,
-    PublisherId, PublisherSeq, SLOTS, Seq, SessionId, SessionToken, Stamp, SubscriptionId,
+    PublisherId, PublisherSeq, SLOTS, Seq, SessionId, SessionToken, SlotId, Stamp, SubscriptionId,
     SubscriptionNumber, Timestamp, Topology, Value, packed,
 };
 use proptest::collection::vec;
@@ -148,7 +148,7 @@ fn matcher_frame() -> impl Strategy<Value = MatcherFrame> {
         vec(notification(), 0..4).prop_map(MatcherFrame::Notifications),
         subscription_operation().prop_map(|o| MatcherFrame::Operation(Box::new(o))),
         operation.clone().prop_map(MatcherFrame::Close),
-        (epoch, any::<u64>().prop_map(Seq))
+        (epoch.clone(), any::<u64>().prop_map(Seq))
             .prop_map(|(epoch, first)| MatcherFrame::Flip { epoch, first }),
         (operation.clone(), vec(stored_subscription(), 0..4)).prop_map(
             |(operation, subscriptions)| MatcherFrame::Chunk {
@@ -162,6 +162,42 @@ fn matcher_frame() -> impl Strategy<Value = MatcherFrame> {
             MatcherFrame::Follow { operation, taken }
         }),
         operation.prop_map(MatcherFrame::End),
+        (epoch.clone(), vec(slot(), 0..4))
+            .prop_map(|(epoch, slots)| MatcherFrame::Differing { epoch, slots }),
+        (epoch.clone(), vec(stored_subscription(), 0..4)).prop_map(|(epoch, subscriptions)| {
+            MatcherFrame::Restore {
+                epoch,
+                subscriptions,
+            }
+        }),
+        epoch.prop_map(MatcherFrame::RestoreEnd),
+        standby_frame().prop_map(MatcherFrame::Standby),
+    ]
+}
+
+fn slot() -> impl Strategy<Value = SlotId> {
+    (0..4096_u16).prop_map(SlotId)
+}
+
+fn standby_frame() -> impl Strategy<Value = StandbyFrame> {
+    let part = (slot(), any::<bool>(), vec(stored_subscription(), 0..3));
+    let part = part.prop_map(|(slot, begins, subscriptions)| SlotPart {
+        slot,
+        begins,
+        subscriptions,
+    });
+    prop_oneof![
+        (any::<u64>(), vec(part, 0..3)).prop_map(|(epoch, slots)| StandbyFrame::Parts {
+            epoch: Epoch(epoch),
+            slots,
+        }),
+        Just(StandbyFrame::Taken),
+        (any::<u64>(), subscription_operation()).prop_map(|(epoch, taken)| {
+            StandbyFrame::Follow {
+                epoch: Epoch(epoch),
+                taken: Box::new(taken),
+            }
+        }),
     ]
 }
 
@@ -213,7 +249,17 @@ fn exit_point_frame() -> impl Strategy<Value = ExitPointFrame> {
                 cursors,
             }
         }),
+        (any::<u64>(), vec((slot(), digest()), 0..4)).prop_map(|(epoch, slots)| {
+            ExitPointFrame::Compare {
+                epoch: Epoch(epoch),
+                slots,
+            }
+        }),
     ]
+}
+
+fn digest() -> impl Strategy<Value = Digest> {
+    (any::<u32>(), any::<u64>()).prop_map(|(count, sum)| Digest { count, sum })
 }
 
 fn request() -> impl Strategy<Value = SubscriptionRequest> {
@@ -278,7 +324,12 @@ fn access_point_frame() -> impl Strategy<Value = AccessPointFrame> {
                 request,
             }
         }),
-        vec(subscription_operation(), 0..4).prop_map(AccessPointFrame::Unsubscribe),
+        (any::<u64>(), vec(subscription_operation(), 0..4)).prop_map(|(epoch, operations)| {
+            AccessPointFrame::Unsubscribe {
+                epoch: Epoch(epoch),
+                operations,
+            }
+        }),
         (
             any::<u64>(),
             any::<u64>(),
@@ -513,15 +564,20 @@ fn topology() -> Topology {
     };
     let mut exit_points_of = vec![points(None); SLOTS];
     exit_points_of[7] = points(Some(Incarnation(4)));
+    let mut standby_of = vec![None; SLOTS];
+    standby_of[5] = Some(Incarnation(6));
     Topology {
         epoch: Epoch(9),
         instances: vec![
             instance(2, Layer::Matchers, false),
             instance(3, Layer::ExitPoints, false),
             instance(4, Layer::ExitPoints, true),
+            instance(6, Layer::Matchers, false),
         ],
         retired: vec![Incarnation(1)],
         cut: Epoch(8),
+        matcher_replicas: 1,
+        standby_of,
         matcher_of: vec![Incarnation(2); SLOTS],
         exit_points_of,
     }

@@ -47,6 +47,8 @@ pub const CHUNKS_PER_SECOND: u32 = 1_000;
 pub const CHUNK_SUBSCRIPTIONS_MAX: usize = 256;
 /// Bytes of filters after which a chunk ends.
 pub const CHUNK_BYTES: usize = 64 << 10;
+/// Slots in one frame to a standby: to look at one that is empty is little work, and there may be many.
+pub const STANDBY_PARTS: usize = 256;
 /// Subscriptions in one frame from an exit point to a matcher that takes the place of a lost one. Nothing is matched
 /// until all are there, so they come as fast as they can.
 pub const RESTORE_SUBSCRIPTIONS: usize = 512;

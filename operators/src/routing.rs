@@ -65,6 +65,8 @@ mod tests {
             instances: instances.collect(),
             retired: Vec::new(),
             cut: Epoch(0),
+            matcher_replicas: 0,
+            standby_of: Vec::new(),
             matcher_of: alloc::vec![Incarnation(98); SLOTS],
             exit_points_of: alloc::vec![exit_points; SLOTS],
         }

@@ -83,11 +83,15 @@ pub enum Rule {
     StampAgain,
     /// A primary holds the deliveries of a session until the backup has confirmed its operations.
     HoldUntilConfirmed,
+    /// A matcher that takes the place of a lost one believes of what it has only what exit points have as well.
+    CompareTheCopy,
+    /// Where an exit point has something else, what the matcher has of its sessions goes.
+    DropStale,
 }
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 39] = [
         Self::VisibilityFilter,
         Self::JoinUnderStamp,
         Self::ReleaseAfterEveryFlip,
@@ -125,6 +129,8 @@ impl Rule {
         Self::TakeBackAtRestart,
         Self::StampAgain,
         Self::HoldUntilConfirmed,
+        Self::CompareTheCopy,
+        Self::DropStale,
     ];
 }
 

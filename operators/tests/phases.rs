@@ -59,6 +59,8 @@ fn topology(epoch: u64) -> Topology {
         instances,
         retired: Vec::new(),
         cut: Epoch(0),
+        matcher_replicas: 0,
+        standby_of: Vec::new(),
         matcher_of,
         exit_points_of: vec![exit_points; SLOTS],
     }

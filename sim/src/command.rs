@@ -14,6 +14,7 @@ gomera-sim: whole clusters in one thread, from one seed
   --layer LAYER             with either: only this layer is scaled (connection-points, access-points, matchers,
                             exit-points), whatever the seed draws
   --hosts N                 with either: so many hosts, whatever the seed draws; with two, exit points have backups
+  --matcher-replicas N      with either: another matcher stands by for each slot, where N is 1
   --deaths N                with either: so many instances die, one after the other
   --mortal LAYER|hosts      with either: only instances of this layer die, or whole hosts do
   --calm                    with either: nothing goes wrong with hosts and store, whatever the seed draws
@@ -65,6 +66,8 @@ pub(crate) struct How {
     pub(crate) layer: Option<Layer>,
     /// How many hosts there are.
     pub(crate) hosts: Option<u64>,
+    /// How many further matchers hold each slot.
+    pub(crate) matcher_replicas: u64,
     /// How many instances die.
     pub(crate) deaths: Option<u64>,
     /// Who may die, if not everybody may.
@@ -82,6 +85,9 @@ impl How {
         Options {
             focus: self.layer.or(options.focus),
             hosts: self.hosts.or(options.hosts),
+            matcher_replicas: options
+                .matcher_replicas
+                .max(u32::try_from(self.matcher_replicas).unwrap_or(u32::MAX)),
             deaths: self
                 .deaths
                 .map(|deaths| u32::try_from(deaths).unwrap_or(u32::MAX))
@@ -107,9 +113,11 @@ impl How {
             Mortal::Hosts => " --mortal hosts".to_owned(),
         });
         let hosts = self.hosts.map(|hosts| format!(" --hosts {hosts}"));
+        let replicas = Some(self.matcher_replicas).filter(|replicas| *replicas > 0);
+        let replicas = replicas.map(|replicas| format!(" --matcher-replicas {replicas}"));
         let deaths = self.deaths.map(|deaths| format!(" --deaths {deaths}"));
         let calm = self.is_calm.then(|| " --calm".to_owned());
-        let parts = [mutant, layer, hosts, deaths, mortal, calm]
+        let parts = [mutant, layer, hosts, replicas, deaths, mortal, calm]
             .into_iter()
             .flatten();
         parts.collect()
@@ -138,6 +146,7 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Task, String> {
             "--deaths" => how.deaths = Some(number(word, words.next())?),
             "--mortal" => how.mortal = Some(mortal(words.next())?),
             "--hosts" => how.hosts = Some(number(word, words.next())?),
+            "--matcher-replicas" => how.matcher_replicas = number(word, words.next())?,
             "--layer" => how.layer = Some(layer(words.next())?),
             "--calm" => how.is_calm = true,
             "--threads" => how.threads = Some(number(word, words.next())?),

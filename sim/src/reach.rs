@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use gomera_coordinator::PhaseName;
 use gomera_model::control::Report;
-use gomera_model::lane::{ExitPointFrame, LaneFrame, MatcherFrame};
+use gomera_model::lane::{ExitPointFrame, LaneFrame, MatcherFrame, StandbyFrame};
 use gomera_model::{Epoch, Layer, OperationNumber};
 
 use crate::checker::{Bounds, History};
@@ -116,6 +116,12 @@ reach! {
     restarts: "RESTARTs",
     /// Subscriptions restored by exit points.
     restored: "subscriptions restored by exit points",
+    /// Subscriptions sent to standbys in parts of slots.
+    stood_by: "subscriptions sent to standbys",
+    /// Operations that followed to standbys.
+    followed_by_standby: "operations that followed to standbys",
+    /// Subscriptions that new owners of a lost one's slots held already, in all they told exit points.
+    compared: "subscriptions held where an owner was lost",
     /// Connections lost.
     losses: "connections lost",
     /// Publications sent twice.
@@ -135,6 +141,19 @@ impl Reach {
                 self.copied += subscriptions.len() as u64;
             }
             LaneFrame::Matcher(MatcherFrame::Follow { .. }) => self.followed += 1,
+            LaneFrame::Matcher(MatcherFrame::Standby(StandbyFrame::Parts { slots, .. })) => {
+                let parts = slots.iter();
+                self.stood_by += parts
+                    .map(|part| part.subscriptions.len() as u64)
+                    .sum::<u64>();
+            }
+            LaneFrame::Matcher(MatcherFrame::Standby(StandbyFrame::Follow { .. })) => {
+                self.followed_by_standby += 1;
+            }
+            LaneFrame::ExitPoint(ExitPointFrame::Compare { slots, .. }) => {
+                let held = slots.iter().map(|(_, digest)| u64::from(digest.count));
+                self.compared += held.sum::<u64>();
+            }
             LaneFrame::Matcher(MatcherFrame::Flip { .. })
             | LaneFrame::ExitPoint(ExitPointFrame::Flip { .. }) => self.flips += 1,
             LaneFrame::Matcher(MatcherFrame::Restart { .. }) => self.restarts += 1,

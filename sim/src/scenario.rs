@@ -39,6 +39,8 @@ pub struct Scenario {
     pub layers: Vec<Layer>,
     /// Hosts; with more than one, exit points have backups.
     pub hosts: u64,
+    /// How many further matchers hold each slot: none but where that is asked for.
+    pub matcher_replicas: u32,
     /// How often of a thousand a scaling names several layers.
     pub rows_per_mille: u64,
     /// How often of a thousand a scaling shares slots unevenly.
@@ -90,6 +92,8 @@ pub struct Options {
     pub focus: Option<Layer>,
     /// How many hosts there are, instead of what the seed draws.
     pub hosts: Option<u64>,
+    /// How many further matchers hold each slot.
+    pub matcher_replicas: u32,
     /// How many instances die.
     pub deaths: Option<u32>,
     /// Who may die, if not everybody may.
@@ -172,6 +176,7 @@ impl Scenario {
             scalings: small(rng, 1, 4),
             layers: layers(rng),
             hosts: *rng.pick(&[1, 1, 2, 3]),
+            matcher_replicas: 0,
             rows_per_mille: *rng.pick(&[0, 0, 400]),
             weights_per_mille: *rng.pick(&[0, 300]),
             aborts_per_mille: if rng.per_mille(300) { 400 } else { 0 },

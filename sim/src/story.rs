@@ -9,6 +9,7 @@ use gomera_coordinator::Path;
 use gomera_model::control::{Control, Report};
 use gomera_model::lane::{
     AccessPointFrame, ConnectionPointFrame, DeliveryItem, ExitPointFrame, LaneFrame, MatcherFrame,
+    StandbyFrame,
 };
 use gomera_model::operation::{Change, SubscriptionOperation};
 use gomera_model::silbo::Deliver;
@@ -445,30 +446,19 @@ impl Story {
 
     /// What a frame means for the operation.
     fn marker(&self, frame: &LaneFrame, verb: &str) -> Option<String> {
-        let LaneFrame::Matcher(frame) = frame else {
-            return None;
-        };
         let what = match frame {
-            MatcherFrame::Close(_) => "the CLOSE".to_owned(),
-            MatcherFrame::End(_) => "the END".to_owned(),
-            MatcherFrame::Flip { epoch, first } => format!("the FLIP into {epoch} at {first}"),
-            MatcherFrame::Restart { epoch, first } => {
-                format!("the RESTART in {epoch} from {first} on")
+            LaneFrame::Matcher(frame) => words_of_marker(frame)?,
+            LaneFrame::ExitPoint(ExitPointFrame::Compare { slots, .. }) => {
+                let held: u32 = slots.iter().map(|(_, digest)| digest.count).sum();
+                let count = slots.len();
+                format!(
+                    "the word that it holds {held} subscriptions in {count} slot{} of the lost one",
+                    plural(count)
+                )
             }
-            MatcherFrame::RestoreEnd(_) => "all that it had of the lost one's slots".to_owned(),
-            MatcherFrame::Chunk { subscriptions, .. }
-            | MatcherFrame::Restore { subscriptions, .. } => {
-                let count = subscriptions.len();
-                format!("a chunk of {count} subscription{}", plural(count))
+            LaneFrame::AccessPoint(_) | LaneFrame::ExitPoint(_) | LaneFrame::ConnectionPoint(_) => {
+                return None;
             }
-            MatcherFrame::Follow { taken, .. } => {
-                format!("operation {} that followed the copy,", taken.number)
-            }
-            MatcherFrame::NothingMore(_) => "the end of the lane".to_owned(),
-            MatcherFrame::Open(_)
-            | MatcherFrame::Notifications(_)
-            | MatcherFrame::Operation(_)
-            | MatcherFrame::ChunkTaken(_) => return None,
         };
         Some(format!("{verb} {what}").trim().to_owned())
     }
@@ -480,9 +470,10 @@ impl Story {
         };
         match frame {
             LaneFrame::Matcher(MatcherFrame::Operation(operation)) => ours(operation),
-            LaneFrame::Matcher(MatcherFrame::Follow { taken, .. }) => {
-                Some(format!("follow: {}", ours(taken)?))
-            }
+            LaneFrame::Matcher(
+                MatcherFrame::Follow { taken, .. }
+                | MatcherFrame::Standby(StandbyFrame::Follow { taken, .. }),
+            ) => Some(format!("follow: {}", ours(taken)?)),
             LaneFrame::ExitPoint(ExitPointFrame::Registration(operation)) => {
                 Some(format!("taken: {}", ours(operation)?))
             }
@@ -545,6 +536,56 @@ impl fmt::Display for Line {
         let (millis, rest) = (micros / 1000, micros % 1000);
         write!(f, "{millis:>6}.{rest:03} ms  {}", self.text)
     }
+}
+
+/// What a frame to a matcher means for the operation.
+fn words_of_marker(frame: &MatcherFrame) -> Option<String> {
+    Some(match frame {
+        MatcherFrame::Close(_) => "the CLOSE".to_owned(),
+        MatcherFrame::End(_) => "the END".to_owned(),
+        MatcherFrame::Flip { epoch, first } => format!("the FLIP into {epoch} at {first}"),
+        MatcherFrame::Restart { epoch, first } => {
+            format!("the RESTART in {epoch} from {first} on")
+        }
+        MatcherFrame::Differing { slots, .. } => {
+            let count = slots.len();
+            format!(
+                "the word that {count} slot{} of the lost one differ",
+                plural(count)
+            )
+        }
+        MatcherFrame::RestoreEnd(_) => {
+            "the word that this is all in the lost one's slots".to_owned()
+        }
+        MatcherFrame::Chunk { subscriptions, .. } | MatcherFrame::Restore { subscriptions, .. } => {
+            let count = subscriptions.len();
+            format!("a chunk of {count} subscription{}", plural(count))
+        }
+        MatcherFrame::Follow { taken, .. } => {
+            format!("operation {} that followed the copy,", taken.number)
+        }
+        MatcherFrame::Standby(StandbyFrame::Parts { slots, .. }) => {
+            let of = slots.iter().map(|part| part.subscriptions.len());
+            let (count, all) = (slots.len(), of.sum::<usize>());
+            format!(
+                "{all} subscription{} in parts of {count} slot{} that it stands by for,",
+                plural(all),
+                plural(count)
+            )
+        }
+        MatcherFrame::Standby(StandbyFrame::Follow { taken, .. }) => {
+            format!(
+                "operation {} that its standby has to have too,",
+                taken.number
+            )
+        }
+        MatcherFrame::NothingMore(_) => "the end of the lane".to_owned(),
+        MatcherFrame::Standby(StandbyFrame::Taken)
+        | MatcherFrame::Open(_)
+        | MatcherFrame::Notifications(_)
+        | MatcherFrame::Operation(_)
+        | MatcherFrame::ChunkTaken(_) => return None,
+    })
 }
 
 /// Whether a frame tells how far its sender is: then only the first that reaches the notification is part of its way.

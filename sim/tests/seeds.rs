@@ -131,7 +131,17 @@ fn check_deaths(scaled: Layer) {
 }
 
 fn check_death(seed: u64, scaled: Layer, mortal: Mortal, hosts: u64) -> Reach {
+    check_death_with(0, (seed, scaled), mortal, hosts)
+}
+
+fn check_death_with(
+    matcher_replicas: u32,
+    (seed, scaled): (u64, Layer),
+    mortal: Mortal,
+    hosts: u64,
+) -> Reach {
     let options = Options {
+        matcher_replicas,
         focus: Some(scaled),
         hosts: Some(hosts),
         deaths: Some(2),
@@ -140,7 +150,9 @@ fn check_death(seed: u64, scaled: Layer, mortal: Mortal, hosts: u64) -> Reach {
         ..Options::default()
     };
     let verdict = run(seed, &options);
-    let repeat = format!("seed {seed}, {hosts} hosts, {scaled:?} scaled, {mortal:?} mortal");
+    let repeat = format!(
+        "seed {seed}, {hosts} hosts, {scaled:?} scaled, {mortal:?} mortal, {matcher_replicas} replicas"
+    );
     assert!(
         verdict.breaches.is_empty(),
         "{repeat}: {:#?}",
@@ -167,6 +179,26 @@ fn somebody_dies_while_access_points_are_scaled() {
 #[test]
 fn somebody_dies_while_exit_points_are_scaled() {
     check_deaths(Layer::ExitPoints);
+}
+
+/// The same where another matcher stands by for each slot.
+#[test]
+fn a_matcher_dies_for_which_another_one_stands_by() {
+    let mut total = Reach::default();
+    for (hosts, seeds) in [(2, 1..=25), (3, 26..=35)] {
+        for scaled in Layer::ALL {
+            for mortal in [Mortal::Layer(Layer::Matchers), Mortal::Hosts] {
+                for seed in seeds.clone() {
+                    total += &check_death_with(1, (seed, scaled), mortal, hosts);
+                }
+            }
+        }
+    }
+    assert!(total.deaths > 50, "{total}");
+    assert!(total.hosts_lost > 50, "{total}");
+    assert!(total.stood_by > 1_000, "{total}");
+    assert!(total.followed_by_standby > 1_000, "{total}");
+    assert!(total.compared > 100, "{total}");
 }
 
 /// Seeds in which a fault was found, two hosts, two deaths each.

@@ -60,8 +60,14 @@ pub struct InstanceLoad {
     pub queue_age_seconds: f64,
     /// Slots that it owns.
     pub slots: Option<usize>,
-    /// Subscriptions that it holds.
+    /// Subscriptions that it holds in slots of its own.
     pub subscriptions: u64,
+    /// Subscriptions that it holds for another matcher.
+    #[serde(default)]
+    pub standby_subscriptions: u64,
+    /// Own slots that another matcher has been sent whole.
+    #[serde(default)]
+    pub slots_stood_by: u64,
     /// Bytes of what it holds: index, or lists and queues.
     pub bytes: u64,
 }
@@ -119,6 +125,10 @@ fn one(measured: &Measured, slots: Option<usize>) -> InstanceLoad {
         Counts::Matcher(stats) => stats.notifications,
         Counts::ExitPoint(stats) => stats.released,
     };
+    let (standby_subscriptions, slots_stood_by) = match &measured.counts {
+        Counts::Matcher(stats) => (stats.standby_subscriptions, stats.slots_stood_by),
+        Counts::ConnectionPoint(_) | Counts::AccessPoint(_) | Counts::ExitPoint(_) => (0, 0),
+    };
     InstanceLoad {
         layer: instance.layer,
         id: instance.id,
@@ -133,6 +143,8 @@ fn one(measured: &Measured, slots: Option<usize>) -> InstanceLoad {
         queue_age_seconds: measured.waiting_age.as_secs_f64(),
         slots,
         subscriptions: load.subscriptions,
+        standby_subscriptions,
+        slots_stood_by,
         bytes: load.bytes,
     }
 }

@@ -9,7 +9,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use gomera_coordinator::OperationRecord;
-use gomera_model::{Epoch, HostId, Incarnation, Instance, InstanceId, Layer, Topology};
+use gomera_model::{Epoch, HostId, Incarnation, Instance, InstanceId, Layer, SLOTS, Topology};
 use serde::{Deserialize, Serialize};
 
 use super::Problem;
@@ -32,6 +32,12 @@ pub struct TopologyReport {
     /// What is missing for that.
     #[serde(default)]
     pub missing: Option<String>,
+    /// Subscription slots for which another matcher stands by; absent where none is wanted.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub standbys: Option<usize>,
+    /// Why not for all of them.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub standbys_why: Option<String>,
     /// Whether every instance runs.
     pub ready: bool,
     /// Whether the coordinator's store can be read and written.
@@ -93,6 +99,9 @@ pub struct InstanceReport {
     /// Slots that it owns: of subscriptions at a matcher, of sessions at an exit point.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub slots: Option<usize>,
+    /// Slots of others that it stands by for, at a matcher where that is wanted.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub stands_by_for: Option<usize>,
 }
 
 pub(super) fn show(State(broker): State<Broker>) -> Ready<Result<Json<TopologyReport>, Problem>> {
@@ -145,12 +154,15 @@ fn report(broker: &Broker, view: &View, topology: &Topology) -> TopologyReport {
     };
     let survived = view.survived();
     let under_way = view.under_way.and_then(|id| broker.operation(id));
+    let standbys = (topology.matcher_replicas > 0).then(|| standbys(topology));
     TopologyReport {
         epoch: topology.epoch,
         survives: survived.survives.name().to_owned(),
         survives_why: survived.why,
         whole: view.is_whole(),
         missing: view.missing.as_ref().map(ToString::to_string),
+        standbys,
+        standbys_why: standbys.and_then(lack_of_standbys),
         ready: view.is_ready,
         available: view.is_available,
         store: store.to_owned(),
@@ -158,6 +170,20 @@ fn report(broker: &Broker, view: &View, topology: &Topology) -> TopologyReport {
         layers: Layer::ALL.map(|layer| (layer, instances(layer))).into(),
         operation: under_way,
     }
+}
+
+/// How many slots have a standby.
+fn standbys(topology: &Topology) -> usize {
+    topology.standby_of.iter().flatten().count()
+}
+
+/// Why not every slot has one.
+fn lack_of_standbys(standbys: usize) -> Option<String> {
+    let missing = SLOTS - standbys;
+    let why = format!(
+        "{missing} subscription slots have no standby: matchers on two hosts are needed, and an operation on them"
+    );
+    (missing > 0).then_some(why)
 }
 
 /// Those that there are, and those that should be.
@@ -205,6 +231,8 @@ fn instance(topology: &Topology, instance: &Instance) -> InstanceReport {
         incarnation: instance.incarnation,
         host: instance.host,
         slots: slots(topology, instance),
+        stands_by_for: (topology.matcher_replicas > 0 && instance.layer == Layer::Matchers)
+            .then(|| topology.stood_by_for(instance.incarnation).count()),
     }
 }
 

@@ -53,15 +53,28 @@ impl Measured {
     pub fn load(&self) -> Load {
         match &self.counts {
             Counts::ConnectionPoint(_) | Counts::AccessPoint(_) => Load::default(),
-            Counts::Matcher(stats) => Load {
-                subscriptions: stats.subscriptions,
-                bytes: stats.index_bytes,
-            },
+            Counts::Matcher(stats) => own_part(stats),
             Counts::ExitPoint(stats) => Load {
                 subscriptions: 0,
                 bytes: stats.filter_bytes + stats.queued_bytes,
             },
         }
+    }
+}
+
+/// What is not held for another matcher: its part of the bytes is that of the subscriptions.
+fn own_part(stats: &MatcherStats) -> Load {
+    let subscriptions = stats
+        .subscriptions
+        .saturating_sub(stats.standby_subscriptions);
+    let bytes = u128::from(stats.index_bytes) * u128::from(subscriptions);
+    let bytes = bytes / u128::from(stats.subscriptions.max(1));
+    Load {
+        subscriptions,
+        bytes: match stats.standby_subscriptions {
+            0 => stats.index_bytes,
+            _ => u64::try_from(bytes).unwrap_or(u64::MAX),
+        },
     }
 }
 

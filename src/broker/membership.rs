@@ -47,6 +47,8 @@ pub struct ClusterConfig {
     pub suspect_after: Duration,
     /// The first layout waits for so many hosts.
     pub hosts_min: usize,
+    /// With the first layout: how many further matchers shall hold each slot, none or one.
+    pub matcher_replicas: u32,
 }
 
 impl ClusterConfig {

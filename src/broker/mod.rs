@@ -510,6 +510,10 @@ fn settings(config: &Config) -> Settings {
         .cluster
         .as_ref()
         .map_or(1, |cluster| cluster.hosts_min);
+    layout.matcher_replicas = config
+        .cluster
+        .as_ref()
+        .map_or(0, |cluster| cluster.matcher_replicas);
     Settings {
         layout,
         copy_rate: config.copy_rate.subscriptions_per_second(),

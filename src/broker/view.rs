@@ -178,6 +178,8 @@ mod tests {
             instances: instances.collect(),
             retired: vec![],
             cut: Epoch(0),
+            matcher_replicas: 0,
+            standby_of: Vec::new(),
             matcher_of: vec![Incarnation(3); SLOTS],
             exit_points_of: vec![points; SLOTS],
         };

@@ -88,6 +88,10 @@ struct ClusterArguments {
     /// Hosts that the first layout waits for, to be spread over them.
     #[arg(long, value_name = "N", default_value_t = 1)]
     hosts: usize,
+    /// Matchers that stand by for each slot, on another host than its owner: 0 or 1. It counts when the first layout is
+    /// written, for the life of the cluster.
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "zookeeper", value_parser = clap::value_parser!(u32).range(..=1))]
+    matcher_replicas: u32,
 }
 
 /// What a host can run.
@@ -269,6 +273,7 @@ fn cluster(arguments: &Arguments, admin: SocketAddr) -> Option<ClusterConfig> {
         cores: given.cores,
         suspect_after: suspect_after.unwrap_or(SUSPECT_AFTER),
         hosts_min: given.hosts,
+        matcher_replicas: given.matcher_replicas,
     })
 }
 

@@ -5,6 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Args;
+use gomera_model::{Layer, SLOTS};
 use serde::Serialize;
 
 use super::admin::{AdminAddress, AdminClient, AdminFailure};
@@ -77,6 +78,7 @@ fn describe_all(status: &Status) -> String {
     if let Some(missing) = &topology.missing {
         let _ = writeln!(text, "not everything is whole: {missing}");
     }
+    text += &describe_standbys(status);
     if !topology.available {
         let _ = writeln!(
             text,
@@ -97,6 +99,27 @@ fn describe_all(status: &Status) -> String {
     text += &describe_overload(&load.overload);
     if let Some(operation) = &topology.operation {
         let _ = write!(text, "\n{}", describe(operation));
+    }
+    text
+}
+
+/// How much of the subscriptions another matcher has too; nothing where that is not wanted.
+fn describe_standbys(Status { topology, load }: &Status) -> String {
+    let Some(standbys) = topology.standbys else {
+        return String::new();
+    };
+    let matchers = load.instances.iter();
+    let matchers = matchers.filter(|instance| instance.layer == Layer::Matchers);
+    let (mut sent, mut own) = (0, 0);
+    for matcher in matchers {
+        sent += matcher.slots_stood_by;
+        own += matcher.slots.unwrap_or(0);
+    }
+    let mut text = format!(
+        "standbys: for {standbys} of {SLOTS} subscription slots; of the {own} whose matcher runs on this host, {sent} are sent whole\n"
+    );
+    if let Some(why) = &topology.standbys_why {
+        let _ = writeln!(text, "  {why}");
     }
     text
 }

@@ -120,6 +120,9 @@ fn of_matcher(page: &mut Page, labels: &Labels, stats: &MatcherStats) {
     page.put("copied_bytes", labels, stats.bytes_copied);
     page.put("refused_frames", labels, stats.refused_frames);
     page.put("subscriptions", labels, stats.subscriptions);
+    page.put("subscriptions_restored", labels, stats.restored);
+    page.put("standby_subscriptions", labels, stats.standby_subscriptions);
+    page.put("slots_stood_by", labels, stats.slots_stood_by);
     page.put("index_bytes", labels, stats.index_bytes);
     page.put("slots", labels, stats.slots);
 }

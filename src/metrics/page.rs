@@ -68,8 +68,11 @@ gauge    sessions_behind             Sessions that have lost something they have
 counter  sessions_disconnected_slow  Sessions closed because they were too slow.
 counter  sessions_expired            Sessions that ended because nobody came back.
 gauge    slots                       Own slots.
+gauge    slots_stood_by              Own slots that another matcher has been sent whole.
+gauge    standby_subscriptions       Subscriptions in the index that are held for another matcher.
 gauge    subscriptions               Subscriptions in the index.
 counter  subscriptions_copied        Subscriptions sent to another matcher.
+counter  subscriptions_restored      Subscriptions that exit points sent where an owner was lost.
 gauge    survives                    Whether the placement survives the death of any one of these.
 counter  too_late                    Frames for clients that were gone.
 summary  turn_seconds                Time that the latest turns took.

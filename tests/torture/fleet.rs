@@ -48,7 +48,8 @@ pub(crate) struct Fleet {
 
 impl Fleet {
     /// None yet.
-    pub(crate) fn new(network: Network) -> Self {
+    pub(crate) fn new(network: Network, standby: bool) -> Self {
+        let replicas = usize::from(standby).to_string();
         let counts = [
             "--connection-points",
             "2",
@@ -58,6 +59,8 @@ impl Fleet {
             "2",
             "--exit-points",
             "2",
+            "--matcher-replicas",
+            &replicas,
         ];
         Self {
             sites: Vec::new(),
@@ -310,7 +313,21 @@ impl Fleet {
         let started: BTreeSet<_> = self.sites.iter().map(Site::host).collect();
         let is_quiet = topology["available"] == true && topology["operation"].is_null();
         // One that should be there and is not is none of those that were started.
-        there == started && topology["ready"] == true && is_quiet
+        there == started && topology["ready"] == true && is_quiet && self.is_stood_by(topology)
+    }
+
+    /// Whether every standby that there shall be has been sent all it is to have.
+    fn is_stood_by(&self, topology: &Value) -> bool {
+        let Some(wanted) = topology["standbys"].as_u64() else {
+            return true;
+        };
+        let sent = |site: &Site| {
+            let (_, load) = admin::show(site.admin(), "/v1/load").ok()?;
+            let instances = load["instances"].as_array()?;
+            let sent = instances.iter().map(|one| one["slots_stood_by"].as_u64());
+            sent.sum::<Option<u64>>()
+        };
+        self.awake().map(sent).sum::<Option<u64>>() == Some(wanted)
     }
 
     fn awake(&self) -> impl Iterator<Item = &Site> {

@@ -15,6 +15,8 @@ pub(crate) struct Options {
     pub(crate) layout: Layout,
     /// Subscriptions that match nothing, besides those that are checked.
     pub(crate) ballast: usize,
+    /// Another matcher stands by for each slot.
+    pub(crate) standby: bool,
     /// Only hosts are killed, at rest, and the takeovers are measured.
     pub(crate) takeovers: bool,
     /// Ends at the first violation.
@@ -36,7 +38,7 @@ pub(crate) enum Layout {
 
 const USAGE: &str = "\
 scripts/torture [--seed N] [--faults N] [--minutes N] [--short] [--layout hosts|instances] [--ballast N]
-                [--takeovers] [--role ROLE] [--only FAULT,…] [--keep]
+                [--standby] [--takeovers] [--role ROLE] [--only FAULT,…] [--keep]
 
   --seed N       what chance decides comes from it; another one each time if not given
   --faults N     ends after so many faults (30)
@@ -44,6 +46,7 @@ scripts/torture [--seed N] [--faults N] [--minutes N] [--short] [--layout hosts|
   --short        for a build server: few faults, three minutes
   --layout WHAT  three hosts with all layers, or a host for each instance (hosts)
   --ballast N    subscriptions that match nothing besides (2000)
+  --standby      another matcher stands by for each slot (gomera serve --matcher-replicas 1)
   --takeovers    kills hosts at rest, and measures how long deliveries take to go on
   --role ROLE    takeovers of hosts with this role only, as in `gomera serve --roles`
   --only FAULTS  these faults only, with commas between them
@@ -57,6 +60,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Options, 
         time: Duration::from_secs(300),
         layout: Layout::Hosts,
         ballast: 2_000,
+        standby: false,
         takeovers: false,
         keep: false,
         only: Vec::new(),
@@ -85,6 +89,7 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Options, 
             "--ballast" => {
                 options.ballast = usize::try_from(number(&value()?)?).unwrap_or(usize::MAX)
             }
+            "--standby" => options.standby = true,
             "--takeovers" => options.takeovers = true,
             "--role" => options.role = Some(value()?),
             "--keep" => options.keep = true,

@@ -68,7 +68,7 @@ impl Torture {
         let address = network.address(Place::Store);
         let name = format!("torture-{}", options.seed);
         let store = Ensemble::start_at(&name, 3, &address.to_string());
-        let mut fleet = Fleet::new(network);
+        let mut fleet = Fleet::new(network, options.standby);
         let at = (store.servers(), "/cluster-1");
         fleet.start(options.layout, (&at.0, at.1), &home.join("1"));
         let mut torture = Self {

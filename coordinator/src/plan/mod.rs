@@ -14,6 +14,7 @@ mod pairs;
 mod placement;
 mod recovery;
 mod slots;
+mod standbys;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -27,6 +28,7 @@ use gomera_model::{
 use crate::host::{HostEntry, Layout};
 use crate::limits::RETIRED_MAX;
 use placement::Placement;
+use standbys::standbys;
 
 pub(crate) use recovery::recover;
 
@@ -112,11 +114,12 @@ fn matchers(ground: Ground<'_>, wish: Wish<'_>, team: Team) -> Option<Change> {
     if moves.is_empty() && team.is_unchanged() {
         return None;
     }
-    let next = Topology {
+    let mut next = Topology {
         instances: with_and_without(&topology.instances, &team.joining, &team.leaving),
         matcher_of,
         ..following(ground)
     };
+    next.standby_of = standbys(&next, &topology.standby_of);
     Some(team.change(wish.layer, [next].into(), moves))
 }
 
@@ -261,10 +264,14 @@ pub(crate) fn anew(layout: &Layout, ground: Ground<'_>) -> Option<Topology> {
     } = ground;
     let gone = before.instances.iter().map(|instance| instance.incarnation);
     let gone: Vec<_> = gone.chain(ended.iter().copied()).collect();
+    let layout = Layout {
+        matcher_replicas: before.matcher_replicas,
+        ..layout.clone()
+    };
     Some(Topology {
         epoch: before.epoch.next(),
         retired: retire(&before.retired, &gone),
-        ..lay_out(layout, hosts, (draining, last))?
+        ..lay_out(&layout, hosts, (draining, last))?
     })
 }
 
@@ -290,14 +297,18 @@ fn lay_out(
         .filter(|instance| instance.layer == Layer::ExitPoints)
         .collect();
     let exit_points_of = pairs::paired(&alone, &primaries, &exit_points);
-    Some(Topology {
+    let mut topology = Topology {
         epoch: Epoch(1),
         matcher_of: slots::spread(&incarnations(&instances, Layer::Matchers)),
         exit_points_of,
         instances,
         retired: Vec::new(),
         cut: Epoch(0),
-    })
+        matcher_replicas: layout.matcher_replicas,
+        standby_of: Vec::new(),
+    };
+    topology.standby_of = standbys(&topology, &[]);
+    Some(topology)
 }
 
 /// What changes hands between two tables, ordered by (from, to).

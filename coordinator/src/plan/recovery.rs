@@ -1,11 +1,12 @@
-//! Who takes the place of the dead. What they owned goes to one follower each, so that nothing else moves.
+//! Who takes the place of the dead. What they owned goes to one follower each, so that nothing else moves; a slot for which
+//! a matcher stood by goes to that one.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use gomera_model::{Incarnation, Instance, Layer, Topology};
+use gomera_model::{Incarnation, Instance, Layer, SlotId, Topology};
 
-use super::{Change, Ground, NoHost, Placement, pairs, slots, with_and_without};
+use super::{Change, Ground, NoHost, Placement, pairs, slots, standbys, with_and_without};
 
 /// Plans the epoch without the dead. Where no host may run a follower, who is left of the layer shares what they owned;
 /// where nobody is left, there is no plan. Some of the dead may have left the topology before: what they had to finish
@@ -30,6 +31,7 @@ pub(crate) fn recover(ground: Ground<'_>, dead: &[Instance]) -> Result<Change, N
         next.cut = next.epoch;
     }
     next.matcher_of = matchers_without(topology, &next, &followers);
+    next.standby_of = standbys(&next, &topology.standby_of);
     let follower = |of| {
         followers.get(&of).map_or_else(
             || anybody(&next, Layer::ExitPoints),
@@ -77,25 +79,33 @@ fn followers(
     Ok(followers)
 }
 
+/// The owners after the dead: their standbys, else their followers. What neither has is shared evenly by who is left; nobody
+/// gives anything away, because nobody copies it.
 fn matchers_without(
     topology: &Topology,
     next: &Topology,
     followers: &BTreeMap<Incarnation, Instance>,
 ) -> Vec<Incarnation> {
-    let owners: Vec<_> = (topology.matcher_of.iter())
-        .map(|owner| {
-            followers
-                .get(owner)
-                .map_or(*owner, |follower| follower.incarnation)
-        })
-        .collect();
-    if owners.iter().all(|owner| next.instance(*owner).is_some()) {
-        return owners;
-    }
+    let is_there = |who: &Incarnation| next.instance(*who).is_some();
+    let heir = |slot| {
+        let owner = topology.matcher(slot);
+        let follower = || followers.get(&owner).map(|follower| follower.incarnation);
+        let standby = || topology.standby(slot).filter(is_there);
+        let owner = Some(owner).filter(is_there);
+        owner.or_else(standby).or_else(follower)
+    };
+    let heirs: Vec<_> = SlotId::all().map(heir).collect();
+    let orphans = heirs.iter().filter(|heir| heir.is_none());
+    let orphans: Vec<_> = orphans.map(|_| Incarnation::default()).collect();
     let shares: Vec<_> = (next.incarnations(Layer::Matchers))
         .map(|matcher| (matcher, 1))
         .collect();
-    slots::rebalance(&owners, &shares)
+    let mut shared = slots::rebalance(&orphans, &shares).into_iter();
+    let owner = |heir: Option<Incarnation>| heir.or_else(|| shared.next());
+    let owners = heirs.into_iter().map(owner);
+    owners
+        .map(|owner| owner.expect("one for each that nobody else has"))
+        .collect()
 }
 
 /// The epochs in which the survivors go on and new backups are named, filled and swapped in.

@@ -12,8 +12,9 @@ pub(super) fn spread(owners: &[Incarnation]) -> Vec<Incarnation> {
     (0..SLOTS).map(owner).collect()
 }
 
-/// The table in which the members own the slots by their weights, with the fewest moves from the present one. A member
-/// gives away its highest slots; takers are filled one after the other in ascending order, so that runs stay long.
+/// The table in which the members own the slots by their weights, with the fewest moves from the present one: of all slots,
+/// or of some. A member gives away its highest slots; takers are filled one after the other in ascending order, so that
+/// runs stay long.
 pub(super) fn rebalance(
     owners: &[Incarnation],
     members: &[(Incarnation, u32)],
@@ -44,7 +45,7 @@ fn shares(owners: &[Incarnation], members: &[(Incarnation, u32)]) -> BTreeMap<In
     assert!(!members.is_empty(), "somebody must own the slots");
     let weights: u64 = members.iter().map(|(_, weight)| u64::from(*weight)).sum();
     let share = |weight: u32| {
-        let share = SLOTS as u64 * u64::from(weight) / weights.max(1);
+        let share = owners.len() as u64 * u64::from(weight) / weights.max(1);
         usize::try_from(share).expect("a part of all slots")
     };
     let mut shares: BTreeMap<_, _> = (members.iter())
@@ -57,9 +58,9 @@ fn shares(owners: &[Incarnation], members: &[(Incarnation, u32)]) -> BTreeMap<In
         }
     }
     let mut by_surplus: Vec<_> = owned.into_iter().collect();
-    // SLOTS keeps the difference positive: the smallest first is who has the most above its share.
-    by_surplus.sort_by_key(|(member, count)| (SLOTS + shares[member] - count, *member));
-    let odd = SLOTS - shares.values().sum::<usize>();
+    // All slots keep the difference positive: the smallest first is who has the most above its share.
+    by_surplus.sort_by_key(|(member, count)| (owners.len() + shares[member] - count, *member));
+    let odd = owners.len() - shares.values().sum::<usize>();
     for (member, _) in by_surplus.iter().cycle().take(odd) {
         *shares.get_mut(member).expect("of the same members") += 1;
     }

@@ -51,7 +51,11 @@ impl Site {
     }
 
     fn first(&self, count: u32) -> Topology {
-        first(&Layout::of_each(count), &self.hosts).unwrap()
+        let layout = Layout {
+            matcher_replicas: 1,
+            ..Layout::of_each(count)
+        };
+        first(&layout, &self.hosts).unwrap()
     }
 
     fn change(&self, topology: &Topology, layer: Layer, count: u32) -> Option<Change> {
@@ -136,6 +140,60 @@ fn check_pairs(topology: &Topology) {
     }
 }
 
+/// Who may stand by for a matcher: whoever is apart from it.
+fn able(topology: &Topology, owner: Incarnation) -> Vec<Incarnation> {
+    let members: Vec<_> = topology.layer(Layer::Matchers).collect();
+    let is_zoned = zones(members.iter().map(|member| &*member.zone)).len() > 1;
+    let owner = topology.instance(owner).unwrap();
+    let is_apart = |member: &&&Instance| match is_zoned {
+        true => member.zone != owner.zone,
+        false => member.host != owner.host,
+    };
+    let able = members.iter().filter(is_apart);
+    able.map(|member| member.incarnation).collect()
+}
+
+/// Every slot has a standby apart from its owner, as far as can be, and what one owner has is shared evenly.
+fn check_standbys(topology: &Topology) {
+    assert_eq!(topology.check(), Ok(()));
+    assert_eq!(topology.matcher_replicas, 1);
+    let owners: BTreeSet<_> = topology.matcher_of.iter().copied().collect();
+    for owner in owners {
+        let able = able(topology, owner);
+        let own: Vec<_> = topology.slots_of(owner).collect();
+        let mut counts: BTreeMap<_, usize> = able.iter().map(|one| (*one, 0)).collect();
+        for slot in &own {
+            let standby = topology.standby(*slot);
+            assert_eq!(standby.is_some(), !able.is_empty());
+            if let Some(standby) = standby {
+                *counts.get_mut(&standby).expect("apart from the owner") += 1;
+            }
+        }
+        let most = counts.values().max().copied().unwrap_or(0);
+        let least = counts.values().min().copied().unwrap_or(0);
+        assert!(most - least <= 1, "{counts:?}");
+    }
+}
+
+/// Nobody else stands by for a slot that could stay with whom it has: as many as the shares allow stay.
+fn check_kept(before: &Topology, after: &Topology) {
+    let owners: BTreeSet<_> = after.matcher_of.iter().copied().collect();
+    for owner in owners {
+        let able = able(after, owner);
+        let own: Vec<_> = after.slots_of(owner).collect();
+        let share = own.len() / able.len().max(1);
+        for standby in able {
+            let had = own
+                .iter()
+                .filter(|slot| before.standby(**slot) == Some(standby));
+            let kept = had
+                .clone()
+                .filter(|slot| after.standby(**slot) == Some(standby));
+            assert!(kept.count() >= had.count().min(share));
+        }
+    }
+}
+
 /// On the way no pair is on one host that was not so before.
 fn check_way(before: &Topology, change: &Change) {
     let is_apart = |topology: &Topology, points: &ExitPoints| {
@@ -147,8 +205,10 @@ fn check_way(before: &Topology, change: &Change) {
         let mut points = topology.exit_points_of.iter();
         points.all(|points| is_apart(topology, points))
     };
+    check_kept(before, change.outcome());
     for step in &change.steps {
         assert_eq!(step.check(), Ok(()));
+        check_standbys(step);
         assert!(!all_apart(before) || !all_apart(change.outcome()) || all_apart(step));
     }
 }
@@ -203,6 +263,7 @@ fn check(site: &Site, topology: &Topology) {
         })
         .for_each(|layer| check_spread(site, topology, layer));
     check_pairs(topology);
+    check_standbys(topology);
 }
 
 fn count(topology: &Topology, layer: Layer) -> u32 {
@@ -381,4 +442,87 @@ fn who_follows_the_dead_is_on_a_host_that_is_emptied_rather_than_nowhere() {
     assert_eq!(followers(&site), BTreeSet::from([HostId(2)]));
     site.come(0, 4);
     assert_eq!(followers(&site), BTreeSet::from([HostId(3)]));
+}
+
+/// What is planned when all that runs on a host is lost.
+fn lose(site: &mut Site, topology: &Topology, host: HostId) -> Topology {
+    site.hosts.remove(&host);
+    let dead: Vec<_> = (topology.instances.iter())
+        .filter(|instance| instance.host == host)
+        .cloned()
+        .collect();
+    let ground = Ground {
+        topology,
+        hosts: &site.hosts,
+        draining: &site.draining,
+        last: topology.instances.last().unwrap().incarnation,
+        ended: &[],
+    };
+    let change = recover(ground, &dead).unwrap();
+    check_kept(topology, change.outcome());
+    change.steps.iter().for_each(check_standbys);
+    change.outcome().clone()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn who_stands_by_takes_over_and_nobody_gives_anything_away(
+        hosts in prop::collection::vec(any_host(), 2..6),
+        begin in 1..7_u32,
+        which in any::<usize>(),
+        weights in prop::collection::vec(1..5_u32, 6),
+    ) {
+        let mut site = Site::of(&hosts);
+        let wish = Wish {
+            layer: Layer::Matchers,
+            count: begin,
+            shares: Shares::Weighted(&weights[..usize::try_from(begin).unwrap()]),
+        };
+        let first = site.first(begin);
+        let weighted = site.wish(&first, wish);
+        let topology = weighted.map_or(first, |change| change.outcome().clone());
+        let ids: Vec<_> = site.hosts.keys().copied().collect();
+        let lost = ids[which % ids.len()];
+        let after = lose(&mut site, &topology, lost);
+        check_standbys(&after);
+        for slot in SlotId::all() {
+            let owner = topology.matcher(slot);
+            let standby = topology.standby(slot);
+            if topology.instance(owner).unwrap().host != lost {
+                prop_assert_eq!(after.matcher(slot), owner);
+            } else if let Some(standby) = standby {
+                prop_assert_eq!(after.matcher(slot), standby);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_one_matcher_had_goes_to_many() {
+    let mut site = Site::of(&[(0, 4), (0, 4), (0, 4), (0, 4)]);
+    let topology = site.first(4);
+    let heirs: BTreeMap<_, _> = {
+        let after = lose(&mut site, &topology, HostId(1));
+        let mut heirs: BTreeMap<Incarnation, usize> = BTreeMap::new();
+        for slot in SlotId::all() {
+            if after.matcher(slot) != topology.matcher(slot) {
+                *heirs.entry(after.matcher(slot)).or_default() += 1;
+            }
+        }
+        heirs
+    };
+    let shares: Vec<_> = heirs.into_values().collect();
+    assert_eq!(shares, [342, 341, 341]);
+}
+
+#[test]
+fn without_the_wish_nobody_stands_by() {
+    let site = Site::of(&[(0, 4), (0, 4)]);
+    let topology = first(&Layout::of_each(2), &site.hosts).unwrap();
+    assert_eq!(topology.standby_of, []);
+    let change = site.change(&topology, Layer::Matchers, 3).unwrap();
+    assert_eq!(change.outcome().standby_of, []);
+    assert_eq!(change.outcome().matcher_replicas, 0);
 }

@@ -171,6 +171,15 @@ impl Index {
         out.extend(handles.map(|handle| self.entries.get(handle).id()));
     }
 
+    /// The ids in a slot, each with the operation that set its filter, in the order of [`Self::slot`].
+    pub fn slot_operations(
+        &self,
+        slot: SlotId,
+    ) -> impl Iterator<Item = (SubscriptionId, OperationNumber)> {
+        let entries = self.entries.slot(slot).map(|at| self.entries.get(at));
+        entries.map(|entry| (entry.id(), entry.operation))
+    }
+
     /// How many subscriptions a slot has.
     #[must_use]
     pub fn slot_len(&self, slot: SlotId) -> usize {

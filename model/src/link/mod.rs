@@ -32,7 +32,7 @@ pub const ALPN: &[u8] = b"silbo-operator/1";
 pub const PORT: u16 = 7456;
 
 /// How contents are packed by this build. Raise it with every change of what travels between hosts.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// Position of a parcel in one life of a link, from 1.
 #[derive(

@@ -220,7 +220,9 @@ impl AccessPoint {
 
     /// Whether a subscription operation comes from somebody who knows a further epoch, or behind such a one.
     fn is_ahead(&self, from: Incarnation, frame: &AccessPointFrame) -> bool {
-        let AccessPointFrame::Request { epoch, .. } = frame else {
+        let (AccessPointFrame::Request { epoch, .. } | AccessPointFrame::Unsubscribe { epoch, .. }) =
+            frame
+        else {
             return false;
         };
         *epoch > self.epoch() || self.ahead.iter().any(|(of, _)| *of == from)
@@ -286,7 +288,7 @@ impl AccessPoint {
                     self.request(now, client, request, effects);
                 }
             }
-            AccessPointFrame::Unsubscribe(operations) => {
+            AccessPointFrame::Unsubscribe { operations, .. } => {
                 for operation in operations {
                     self.route(now, operation, effects);
                 }

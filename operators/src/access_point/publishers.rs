@@ -154,7 +154,7 @@ impl Publishers {
             AccessPointFrame::Publish { .. }
             | AccessPointFrame::Refuse { .. }
             | AccessPointFrame::Request { .. }
-            | AccessPointFrame::Unsubscribe(_)
+            | AccessPointFrame::Unsubscribe { .. }
             | AccessPointFrame::SessionEnded(_)
             | AccessPointFrame::TakenUp(_)
             | AccessPointFrame::Released { .. }

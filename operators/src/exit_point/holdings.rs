@@ -26,6 +26,8 @@ impl ExitPoint {
         holdings.passing("ends of sessions that wait", self.byes.len());
         holdings.passing("sessions that wait for the backup", self.unconfirmed.len());
         holdings.passing("registrations that came early", self.early.len());
+        let early = self.early_questions.len();
+        holdings.passing("questions of new owners", early);
         holdings.passing("deliveries of a turn", self.deliveries.len());
         holdings.staying("epochs kept", self.epochs.iter().count(), 1);
         let (deliveries, bytes) = self.sessions.largest();

@@ -82,9 +82,12 @@ impl Join {
         !self.segments.is_empty() && (self.cut == Epoch(0) || self.past_cut.contains(&matcher))
     }
 
-    /// A matcher was lost: what is not released counts no more.
+    /// A matcher was lost: what is not released counts no more. What is released and not told is not told under the new
+    /// epoch: some of it may come again.
     pub(super) fn cut(&mut self, epoch: Epoch) {
         self.cut = epoch;
+        self.told = self.released;
+        self.matched.clear();
         self.past_cut.clear();
         self.marks.clear();
         self.pending.clear();
@@ -303,6 +306,8 @@ mod tests {
             instances,
             retired: Vec::new(),
             cut: Epoch(0),
+            matcher_replicas: 0,
+            standby_of: Vec::new(),
             matcher_of: alloc::vec![matchers[0]; SLOTS],
             exit_points_of: alloc::vec![exit_points; SLOTS],
         })

@@ -3,20 +3,19 @@
 //!
 //! | lost | here |
 //! |---|---|
-//! | a matcher | partials go; at RESTART(k) of an access point also what windows have from `k` on; the new owner of its slots is sent the subscriptions that it had |
+//! | a matcher | partials go; at RESTART(k) of an access point also what windows have from `k` on; the new owner of its slots asks what it has to have (`restore.rs`) |
 //! | an access point | what is not released of it goes; a backup drops what its primary had not released |
 //! | a connection point | its clients are away |
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
-use gomera_model::lane::{BackupFrame, LaneFrame, MatcherFrame};
-use gomera_model::operation::{StoredSubscription, SubscriptionOperation};
-use gomera_model::{Cursor, Epoch, Incarnation, Layer, Seq, SlotId, Time, Topology};
+use gomera_model::lane::BackupFrame;
+use gomera_model::operation::SubscriptionOperation;
+use gomera_model::{Cursor, Epoch, Incarnation, Layer, Seq, Time, Topology};
 
 use super::{ExitPoint, to_exit_point};
 use crate::effect::Effects;
-use crate::limits::RESTORE_SUBSCRIPTIONS;
 use crate::rules::Rule;
 
 impl ExitPoint {
@@ -135,42 +134,6 @@ impl ExitPoint {
         let wanted = self.removing.get(&taken.subscription);
         if wanted.is_some_and(|wanted| wanted.number <= taken.number) {
             self.removing.remove(&taken.subscription);
-        }
-    }
-
-    /// Sends the new owners of slots whose owner was lost what the sessions that this exit point delivers have there.
-    pub(super) fn restore(&mut self, present: &Topology, next: &Topology, effects: &mut Effects) {
-        let mut restored: BTreeMap<Incarnation, Vec<StoredSubscription>> = BTreeMap::new();
-        for slot in SlotId::all().filter(|slot| next.is_retired(present.matcher(*slot))) {
-            restored.entry(next.matcher(slot)).or_default();
-        }
-        if restored.is_empty() {
-            return;
-        }
-        for id in self.sessions.ids() {
-            let Some(session) = self.sessions.get(id) else {
-                continue;
-            };
-            if next.primary(id) != self.own {
-                continue;
-            }
-            for stored in session.stored(id) {
-                let slot = stored.id.slot();
-                if next.is_retired(present.matcher(slot)) {
-                    restored.entry(next.matcher(slot)).or_default().push(stored);
-                }
-            }
-        }
-        for (owner, subscriptions) in restored {
-            for part in subscriptions.chunks(RESTORE_SUBSCRIPTIONS) {
-                let frame = MatcherFrame::Restore {
-                    epoch: next.epoch,
-                    subscriptions: part.to_vec(),
-                };
-                effects.send(owner, LaneFrame::Matcher(frame));
-            }
-            let end = MatcherFrame::RestoreEnd(next.epoch);
-            effects.send(owner, LaneFrame::Matcher(end));
         }
     }
 

@@ -21,6 +21,7 @@ mod list;
 mod loss;
 mod operation;
 mod pair;
+mod restore;
 mod roles;
 mod session;
 mod sessions;
@@ -51,6 +52,7 @@ use attachment::{Connection, Waiting};
 use fill::Fill;
 use join::{Join, Pending};
 use operation::Closing;
+use restore::Question;
 use roles::Roles;
 use session::{Session, Verdict};
 use sessions::Sessions;
@@ -94,6 +96,8 @@ pub struct ExitPoint {
     deliveries: BTreeMap<Incarnation, Vec<Delivery>>,
     /// What primaries said of lost access points in a topology that is not here yet.
     early_marks: Vec<(Incarnation, Epoch, Vec<Cursor>)>,
+    /// What new owners of slots asked under a topology that is not here yet.
+    early_questions: Vec<Question>,
     /// When the next sweep is due, if one is asked for.
     sweeps: Option<Time>,
     stats: ExitPointStats,
@@ -123,6 +127,7 @@ impl ExitPoint {
             removing: BTreeMap::new(),
             deliveries: BTreeMap::new(),
             early_marks: Vec::new(),
+            early_questions: Vec::new(),
             sweeps: None,
             stats: ExitPointStats::default(),
         }
@@ -169,6 +174,9 @@ impl ExitPoint {
                 generation,
                 cursors,
             } => self.acknowledge(now, from, (session, generation), &cursors),
+            ExitPointFrame::Compare { epoch, slots } => {
+                self.compare((from, epoch, slots), effects);
+            }
             ExitPointFrame::Backup(frame) => self.exit_point_says(now, from, frame, effects),
         }
     }
@@ -301,6 +309,7 @@ impl ExitPoint {
             | ExitPointFrame::Detach { .. }
             | ExitPointFrame::EndSession { .. }
             | ExitPointFrame::Acknowledge { .. }
+            | ExitPointFrame::Compare { .. }
             | ExitPointFrame::Backup(_) => {
                 unreachable!("these do not wait for a place in a matcher's lane")
             }
@@ -518,7 +527,10 @@ impl ExitPoint {
                 .insert(operation.subscription, operation.clone());
         }
         let access_point = routing::of_session(self.epochs.newest(), session);
-        let frame = AccessPointFrame::Unsubscribe(operations);
+        let frame = AccessPointFrame::Unsubscribe {
+            epoch: self.epochs.newest_epoch(),
+            operations,
+        };
         effects.send(access_point, LaneFrame::AccessPoint(frame));
     }
 

@@ -43,13 +43,13 @@ impl ExitPoint {
                 self.forget_lost(&present, next);
                 self.begin_closing(&present, next);
                 self.change_parts(now, (&present, next), effects);
-                self.restore(&present, next, effects);
                 self.remove_again(&present, next, effects);
                 self.leave_connection_points(now, next);
             }
             None => self.roles.begin(next),
         }
         self.take_early_marks();
+        self.take_early_questions(effects);
         for (matcher, frames) in core::mem::take(&mut self.stalled) {
             for frame in frames {
                 self.matcher_says(now, matcher, frame, effects);

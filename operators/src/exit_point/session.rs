@@ -367,7 +367,12 @@ impl Session {
 
     /// The subscriptions that are there.
     pub(super) fn subscriptions(&self) -> Vec<Hit> {
-        self.list.live().collect()
+        self.live().collect()
+    }
+
+    /// The same, one after the other.
+    pub(super) fn live(&self) -> impl Iterator<Item = Hit> {
+        self.list.live()
     }
 
     /// The subscriptions that are there, as their matchers hold them.

@@ -4,7 +4,6 @@
 //! later one. Mostly there is one; where somebody dies during an operation, the next epoch comes before the last one is
 //! through.
 
-use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -27,14 +26,12 @@ pub(super) struct Closing {
     is_ours: bool,
     /// Slots that are new here.
     gained: SlotSet,
-    /// Slots that go from here.
+    /// Slots that go from here, ascending.
     lost: Vec<SlotId>,
     /// Operations on gained slots, in order.
     waiting: Vec<SubscriptionOperation>,
     /// Who waits to hear that they are taken up; nobody with the strategy `live`.
     listeners: Vec<Incarnation>,
-    /// Exit points that have not sent all they have of gained slots whose owner was lost.
-    pub(super) restoring: BTreeSet<Incarnation>,
 }
 
 /// What has to go, a little at a time.
@@ -45,6 +42,13 @@ pub(super) struct Dropping {
     slots: Vec<SlotId>,
     /// What is left of the slot that was begun last.
     subscriptions: Vec<SubscriptionId>,
+}
+
+impl Closing {
+    /// Whether a slot goes from here when it ends.
+    pub(super) fn gives_away(&self, slot: SlotId) -> bool {
+        self.lost.binary_search(&slot).is_ok()
+    }
 }
 
 impl Dropping {
@@ -58,7 +62,8 @@ impl Dropping {
         self.drained.is_some() || !self.slots.is_empty() || !self.subscriptions.is_empty()
     }
 
-    fn spare(&mut self, slots: &SlotSet) {
+    /// These slots need not go any more.
+    pub(super) fn spare(&mut self, slots: &SlotSet) {
         self.slots.retain(|slot| !slots.contains(*slot));
         self.subscriptions.retain(|id| !slots.contains(id.slot()));
     }
@@ -73,23 +78,19 @@ impl Matcher {
         }
         let own: SlotSet = next.slots_of(self.incarnation).collect();
         self.own.insert(next.epoch, own);
-        if let Some(before) = before {
-            self.begin_change(&before, next);
+        if let Some(before) = &before {
+            self.begin_change(before, next);
             for point in before.incarnations(Layer::AccessPoints) {
                 if next.instance(point).is_none() {
                     self.lanes.remove(&point);
                 }
             }
         }
-        let is_listed = |point: &Incarnation| next.instance(*point).is_some();
-        for change in &mut self.changes {
-            change.restoring.retain(is_listed);
-        }
-        for (from, frame) in core::mem::take(&mut self.early_restores) {
-            self.restoring(now, from, frame, effects);
-        }
+        self.change_standbys(before.as_deref(), next);
+        self.ask_exit_points(effects);
         self.resume_lanes(now, effects);
         self.finish_changes(now, effects);
+        self.take_early_parts(effects);
     }
 
     /// An access point stamps another epoch: what waited for it goes on.
@@ -150,7 +151,7 @@ impl Matcher {
     /// operations on gained slots are taken up, lost slots dropped.
     pub(super) fn finish_changes(&mut self, now: Time, effects: &mut Effects) {
         while let Some(change) = self.changes.front()
-            && change.restoring.is_empty()
+            && !self.waits_for_copies(change.epoch)
             && (!change.is_ours || self.is_passed(change.epoch))
         {
             let Some(change) = self.changes.pop_front() else {
@@ -159,7 +160,10 @@ impl Matcher {
             self.epochs.forget_before(change.epoch);
             self.own.retain(|kept, _| *kept >= change.epoch);
             self.dropping.drained = Some(change.epoch);
-            self.dropping.add(change.lost);
+            let standing = &self.standing;
+            let lost = change.lost.into_iter();
+            let lost = lost.filter(|slot| !standing.stands_by_for(*slot));
+            self.dropping.add(lost.collect());
             for operation in change.waiting {
                 self.take(operation, effects);
             }
@@ -168,6 +172,9 @@ impl Matcher {
                 effects.send(access_point, LaneFrame::AccessPoint(frame));
             }
             self.drop_some(now, effects);
+            if self.changes.is_empty() {
+                self.take_early_parts(effects);
+            }
         }
     }
 
@@ -215,14 +222,13 @@ impl Matcher {
             lost,
             waiting: Vec::new(),
             listeners: Vec::new(),
-            restoring: BTreeSet::new(),
         };
         if waits {
             change.listeners = next.incarnations(Layer::AccessPoints).collect();
         }
-        if uncopied.iter().next().is_some() {
-            change.restoring = next.incarnations(Layer::ExitPoints).collect();
-            self.forget(&uncopied);
+        if !uncopied.is_empty() {
+            self.keep(&uncopied);
+            self.restore(next.epoch, &uncopied);
         }
         self.changes.push_back(change);
     }
@@ -232,19 +238,22 @@ impl Matcher {
         if moving.is_committed_by(next) {
             return Some(moving);
         }
-        self.dropping
-            .add(taken_over(&moving.plan, self.incarnation));
+        self.drop_taken_over(&moving);
         None
     }
 
-    /// What is left here of these slots is older than what their owner, who was lost, had.
-    fn forget(&mut self, slots: &SlotSet) {
+    /// What was copied for a plan goes, but for what this matcher stands by for.
+    pub(super) fn drop_taken_over(&mut self, moving: &Moving) {
+        let mut slots = taken_over(&moving.plan, self.incarnation);
+        slots.retain(|slot| !self.standing.stands_by_for(*slot));
+        self.dropping.add(slots);
+    }
+
+    /// What is left here of these slots need not go any more.
+    fn keep(&mut self, slots: &SlotSet) {
         self.dropping.spare(slots);
         for change in &mut self.changes {
             change.lost.retain(|slot| !slots.contains(*slot));
-        }
-        for slot in slots.iter() {
-            self.drop_slot(slot);
         }
     }
 
@@ -263,7 +272,8 @@ impl Matcher {
         }
     }
 
-    fn drop_slot(&mut self, slot: SlotId) {
+    /// Drops a slot at once.
+    pub(super) fn drop_slot(&mut self, slot: SlotId) {
         let mut subscriptions = Vec::new();
         self.index.slot(slot, &mut subscriptions);
         for subscription in subscriptions {

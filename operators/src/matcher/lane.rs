@@ -76,8 +76,10 @@ impl Matcher {
             | MatcherFrame::ChunkTaken(_)
             | MatcherFrame::Follow { .. }
             | MatcherFrame::End(_)
+            | MatcherFrame::Differing { .. }
             | MatcherFrame::Restore { .. }
-            | MatcherFrame::RestoreEnd(_) => false,
+            | MatcherFrame::RestoreEnd(_)
+            | MatcherFrame::Standby(_) => false,
         };
         let lane = self.lanes.get_mut(&from).expect("just looked at");
         if waits || !lane.stalled.is_empty() {
@@ -150,8 +152,10 @@ impl Matcher {
             | MatcherFrame::ChunkTaken(_)
             | MatcherFrame::Follow { .. }
             | MatcherFrame::End(_)
+            | MatcherFrame::Differing { .. }
             | MatcherFrame::Restore { .. }
-            | MatcherFrame::RestoreEnd(_) => {
+            | MatcherFrame::RestoreEnd(_)
+            | MatcherFrame::Standby(_) => {
                 unreachable!("these do not wait for a place in a lane")
             }
         }

@@ -12,8 +12,8 @@
 //! ```
 //!
 //! A further topology may come at any time: then there are several changes in flight, and they end in their order.
-//! Where the owner of gained slots was lost, nothing of the new epoch is looked at before the exit points have restored
-//! what their sessions have there.
+//! Where the owner of gained slots was lost, nothing of the new epoch is looked at before the exit points have compared
+//! what is here with what their sessions have there.
 
 mod closing;
 mod holdings;
@@ -22,6 +22,7 @@ mod operation;
 mod pace;
 mod restore;
 mod snapshot;
+mod standby;
 mod stats;
 
 use alloc::collections::{BTreeMap, VecDeque};
@@ -42,6 +43,8 @@ use crate::rules::{Rule, Rules};
 use closing::{Closing, Dropping};
 use lane::Lane;
 use operation::Moving;
+use restore::Restoring;
+use standby::Standing;
 
 pub use pace::CopyRate;
 pub use stats::MatcherStats;
@@ -64,8 +67,10 @@ pub struct Matcher {
     /// What is in force and that not every access point stamps, oldest first.
     changes: VecDeque<Closing>,
     dropping: Dropping,
-    /// What came for a topology that is not here yet.
-    early_restores: Vec<(Incarnation, MatcherFrame)>,
+    /// Slots whose owner was lost.
+    restoring: Option<Restoring>,
+    /// What is held twice.
+    standing: Standing,
     copy_rate: CopyRate,
     /// Reused between batches.
     hits: Hits,
@@ -87,7 +92,8 @@ impl Matcher {
             next_plan: None,
             changes: VecDeque::new(),
             dropping: Dropping::default(),
-            early_restores: Vec::new(),
+            restoring: None,
+            standing: Standing::default(),
             copy_rate: CopyRate::default(),
             hits: Hits::default(),
             stats: MatcherStats::default(),
@@ -130,9 +136,13 @@ impl Matcher {
             | MatcherFrame::NothingMore(_)
             | MatcherFrame::Flip { .. }
             | MatcherFrame::Restart { .. } => self.in_lane(now, from, frame, effects),
-            MatcherFrame::Restore { .. } | MatcherFrame::RestoreEnd(_) => {
-                self.restoring(now, from, frame, effects);
-            }
+            MatcherFrame::Differing { epoch, slots } => self.differing((from, epoch), &slots),
+            MatcherFrame::Restore {
+                epoch,
+                subscriptions,
+            } => self.restored((from, epoch), &subscriptions),
+            MatcherFrame::RestoreEnd(epoch) => self.compared(now, (from, epoch), effects),
+            MatcherFrame::Standby(frame) => self.standby_says(from, frame, effects),
             MatcherFrame::Chunk {
                 operation,
                 subscriptions,
@@ -157,6 +167,7 @@ impl Matcher {
     /// No further input is waiting: the next chunk may go, the next few subscriptions may be dropped.
     pub fn turn_ended(&mut self, now: Time, effects: &mut Effects) {
         self.send_chunks(now, effects);
+        self.send_to_standbys(now, effects);
         self.drop_some(now, effects);
     }
 
@@ -174,6 +185,7 @@ impl Matcher {
     pub fn stats(&self) -> MatcherStats {
         MatcherStats {
             subscriptions: self.index.len() as u64,
+            standby_subscriptions: self.standing.subscriptions(&self.index) as u64,
             index_bytes: self.index.bytes() as u64,
             slots: self
                 .epochs
@@ -181,6 +193,7 @@ impl Matcher {
                 .last()
                 .and_then(|newest| self.own.get(&newest.epoch))
                 .map_or(0, |own| own.len() as u64),
+            slots_stood_by: self.standing.slots_sent() as u64,
             ..self.stats.clone()
         }
     }
@@ -247,6 +260,7 @@ impl Matcher {
         self.install(&operation);
         self.stats.operations += 1;
         self.pass_to_new_owner(&operation, effects);
+        self.pass_to_standby(&operation, effects);
         for point in self.listeners(operation.session()) {
             let frame = ExitPointFrame::Registration(operation.clone().into());
             effects.send(point, LaneFrame::ExitPoint(frame));

@@ -36,10 +36,12 @@ impl Matcher {
             .moving
             .take_if(|moving| moving.plan.operation != plan.operation)
         {
-            self.dropping
-                .add(taken_over(&moving.plan, self.incarnation));
+            self.drop_taken_over(&moving);
         }
         if self.moving.is_none() {
+            if self.changes.is_empty() {
+                self.drop_stale(&plan);
+            }
             if !self.changes.is_empty() || self.dropping.is_under_way() {
                 self.next_plan = Some(plan);
                 return;
@@ -95,10 +97,17 @@ impl Matcher {
         if self.moving(operation).is_some()
             && let Some(moving) = self.moving.take()
         {
-            self.dropping
-                .add(taken_over(&moving.plan, self.incarnation));
+            self.drop_taken_over(&moving);
             self.drop_some(now, effects);
         }
+    }
+
+    /// What this matcher has of slots that it stands by for, and is about to own, from before their owners began to send
+    /// them, would be taken for part of the copy.
+    fn drop_stale(&mut self, plan: &Plan) {
+        let mut stale = taken_over(plan, self.incarnation);
+        stale.retain(|slot| self.standing.is_stale(*slot) && self.index.slot_len(*slot) > 0);
+        self.dropping.add(stale);
     }
 
     /// The operation under way, if it is this one.

@@ -21,12 +21,18 @@ pub struct MatcherStats {
     pub subscriptions_copied: u64,
     /// Bytes of their filters.
     pub bytes_copied: u64,
+    /// Subscriptions that exit points sent for slots whose owner was lost.
+    pub restored: u64,
     /// Frames that a correct peer does not send.
     pub refused_frames: u64,
     /// Now: subscriptions in the index.
     pub subscriptions: u64,
+    /// Now: those of them that are held for another matcher.
+    pub standby_subscriptions: u64,
     /// Now: bytes of the index.
     pub index_bytes: u64,
     /// Now: own slots.
     pub slots: u64,
+    /// Now: own slots that another matcher has been sent whole.
+    pub slots_stood_by: u64,
 }

@@ -414,6 +414,8 @@ fn topology(epoch: u64, placement: &Placement) -> Topology {
         instances: instances.collect(),
         retired: Vec::new(),
         cut: Epoch(0),
+        matcher_replicas: 0,
+        standby_of: Vec::new(),
         matcher_of,
         exit_points_of: placement
             .slots

@@ -67,6 +67,8 @@ pub(crate) fn topology(epoch: u64, shape: Shape<'_>) -> Arc<Topology> {
         instances,
         retired: Vec::new(),
         cut: Epoch(0),
+        matcher_replicas: 0,
+        standby_of: Vec::new(),
         matcher_of: vec![MATCHER; SLOTS],
         exit_points_of: vec![exit_points; SLOTS],
     })

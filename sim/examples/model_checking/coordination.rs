@@ -82,6 +82,7 @@ impl Coordination {
         let layout = Layout {
             hosts_min: 1,
             counts: BTreeMap::from(scaling.start()),
+            matcher_replicas: 0,
         };
         let mut new = Self {
             coordinator: Coordinator::new(Settings {

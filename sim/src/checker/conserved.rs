@@ -1,5 +1,5 @@
 //! State is conserved: in the end the instances hold exactly what the clients were told, each thing at its owner,
-//! or at both of its pair, all under one epoch.
+//! and who stands by for it, or at both of its pair, all under one epoch.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,7 +46,10 @@ pub(super) fn check(history: &History, census: &Census, breaches: &mut Vec<Breac
         }
     }
     let expected = expected(history);
-    let matcher_of = |id: SubscriptionId| vec![topology.matcher(id.slot())];
+    let matcher_of = |id: SubscriptionId| {
+        let owner = [topology.matcher(id.slot())].into_iter();
+        owner.chain(topology.standby(id.slot())).collect()
+    };
     let mut found = compare(("matcher", &matcher_of), &expected, &census.in_matchers);
     let exit_points_of = |id: SubscriptionId| {
         let points = topology.exit_points(id.session.slot());

@@ -425,6 +425,8 @@ fn topology() -> Topology {
         ],
         retired: Vec::new(),
         cut: Epoch(0),
+        matcher_replicas: 0,
+        standby_of: Vec::new(),
         matcher_of: vec![MATCHER; SLOTS],
         exit_points_of: vec![exit_points; SLOTS],
     }

@@ -242,6 +242,7 @@ fn settings(scenario: &Scenario, spares: u64) -> Settings {
         layout: Layout {
             hosts_min: usize::try_from(scenario.hosts + spares).expect("a small number"),
             counts,
+            matcher_replicas: scenario.matcher_replicas,
         },
         copy_rate: None,
     }

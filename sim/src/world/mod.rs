@@ -131,6 +131,7 @@ impl World {
         let mut scenario = Scenario::draw(&mut rng);
         scenario.layers = options.focus.map_or(scenario.layers, |layer| vec![layer]);
         scenario.hosts = options.hosts.unwrap_or(scenario.hosts);
+        scenario.matcher_replicas = options.matcher_replicas;
         scenario.deaths = options.deaths.unwrap_or(scenario.deaths);
         if options.is_calm {
             scenario.faults = Faults::none();

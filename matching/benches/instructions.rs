@@ -51,11 +51,13 @@ fn run(workload: &Workload, times: usize) {
         .map(|node| node.sql(&workload.attributes));
     let filters = texts.map(|text| Filter::parse(Dialect::Sql, &text).unwrap().canonical());
     let filters = filters.collect::<Vec<_>>();
-    let stored = (0..).zip(&filters).map(|(number, filter)| StoredSubscription {
-        id: id(number),
-        operation: OperationNumber(1),
-        filter: filter.clone(),
-    });
+    let stored = (0..)
+        .zip(&filters)
+        .map(|(number, filter)| StoredSubscription {
+            id: id(number),
+            operation: OperationNumber(1),
+            filter: filter.clone(),
+        });
     let stored = stored.collect::<Vec<_>>();
     let traffic = encode(workload, &workload.traffic[..500]);
     let checked = encode(workload, &workload.checked);

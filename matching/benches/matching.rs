@@ -273,11 +273,13 @@ fn changing(index: &mut Index, filters: &[CanonicalFilter], workload: &Workload,
 /// Fills other indexes from canonical forms: one by one, and as many at once as a matcher is sent in a chunk.
 fn load(canonical: &[CanonicalFilter]) {
     const AT_ONCE: usize = 256;
-    let stored = (0..).zip(canonical).map(|(number, filter)| StoredSubscription {
-        id: id(number),
-        operation: OperationNumber(1),
-        filter: filter.clone(),
-    });
+    let stored = (0..)
+        .zip(canonical)
+        .map(|(number, filter)| StoredSubscription {
+            id: id(number),
+            operation: OperationNumber(1),
+            filter: filter.clone(),
+        });
     let stored = stored.collect::<Vec<_>>();
     let report = |how: &str, time: Duration| {
         let each = micros(time, canonical.len());

@@ -420,7 +420,10 @@ mod tests {
                 assert_eq!(symbols.find(Spelt::of(&text)), Some(symbol));
                 for (other, other_text) in &known {
                     assert_eq!(*other == symbol, *other_text == text);
-                    assert_eq!(symbols.is_text(*other, Spelt::of(&text)), *other_text == text);
+                    assert_eq!(
+                        symbols.is_text(*other, Spelt::of(&text)),
+                        *other_text == text
+                    );
                 }
                 known.push((symbol, text));
             }

@@ -235,12 +235,7 @@ impl Vocabulary {
     }
 
     /// The next piece, if it can go the shortest way; whether it has.
-    fn take_raw(
-        &mut self,
-        pieces: &mut Pieces<'_>,
-        depth: usize,
-        acquired: &mut Acquired,
-    ) -> bool {
+    fn take_raw(&mut self, pieces: &mut Pieces<'_>, depth: usize, acquired: &mut Acquired) -> bool {
         let Some(raw) = pieces.raw(depth) else {
             return false;
         };
@@ -256,7 +251,8 @@ impl Vocabulary {
     #[inline(always)]
     fn acquire_raw(&mut self, raw: &pieces::Raw<'_>, acquired: &mut Acquired) -> bool {
         let is_small = |value: i64| value.unsigned_abs() <= DENSE;
-        let is_equality = |comparison| matches!(comparison, Comparison::Equal | Comparison::NotEqual);
+        let is_equality =
+            |comparison| matches!(comparison, Comparison::Equal | Comparison::NotEqual);
         match raw.test {
             RawTest::Int(comparison, value) if is_small(value) => {
                 self.acquire_raw_test(raw.name, acquired, |_, out, name| {
@@ -393,9 +389,7 @@ impl Vocabulary {
         };
         let (name, unlike) = name;
         let plain = compact::Plain { name, unlike, test };
-        acquired
-            .all
-            .push(|lists| self.test(plain, false, lists));
+        acquired.all.push(|lists| self.test(plain, false, lists));
     }
 
     /// A list of whole numbers that have a cell of their own each.

@@ -253,9 +253,7 @@ impl<'b> Pieces<'b> {
                     _ => return None,
                 }
             }
-            tag::BETWEEN if *packed < 16 => {
-                RawTest::Between(reader.raw_int()?, reader.raw_int()?)
-            }
+            tag::BETWEEN if *packed < 16 => RawTest::Between(reader.raw_int()?, reader.raw_int()?),
             _ => return None,
         };
         let rest = reader.rest;
@@ -446,10 +444,7 @@ impl<'b> Members<'b> {
     }
 
     /// The members, if all are whole numbers whose magnitude lies below this power of two.
-    pub fn ints(
-        &self,
-        magnitude_max: u64,
-    ) -> Option<impl Iterator<Item = i64> + Clone + use<'b>> {
+    pub fn ints(&self, magnitude_max: u64) -> Option<impl Iterator<Item = i64> + Clone + use<'b>> {
         assert!(magnitude_max.is_power_of_two(), "bits are compared");
         if self.types != 1 << tag::INT || self.magnitude >= magnitude_max {
             return None;

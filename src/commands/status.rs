@@ -5,13 +5,15 @@ use std::thread;
 use std::time::Duration;
 
 use clap::Args;
-use gomera_model::{Layer, SLOTS};
+use gomera_model::{InstanceId, Layer, SLOTS};
 use serde::Serialize;
 
 use super::admin::{AdminAddress, AdminClient, AdminFailure};
 use super::operations::describe;
 use super::{Common, Console, Exit};
-use crate::admin::{HostReport, InstanceLoad, LoadReport, OverloadReport, TopologyReport};
+use crate::admin::{
+    HostReport, InstanceLoad, InstanceReport, LoadReport, OverloadReport, TopologyReport,
+};
 
 /// What `status` takes.
 #[derive(Clone, Debug, Args)]
@@ -93,13 +95,29 @@ fn describe_all(status: &Status) -> String {
         "\n{:<20} {:>5} {:>12} {:>8} {:>9} {:>9} {:>6} {:>10}",
         "instance", "slots", "notifications", "cpu", "turn p50", "turn p99", "queue", "held"
     );
-    for instance in &load.instances {
-        text += &line(instance);
-    }
+    text += &describe_instances(status);
     text += &describe_overload(&load.overload);
     if let Some(operation) = &topology.operation {
         let _ = write!(text, "\n{}", describe(operation));
     }
+    text
+}
+
+/// Every instance in a line: what runs on this host as measured, what runs elsewhere by its place. Last come those that
+/// run here and are in no topology yet, or no more.
+fn describe_instances(Status { topology, load }: &Status) -> String {
+    let mut unlisted: Vec<&InstanceLoad> = load.instances.iter().collect();
+    let mut text = String::new();
+    for (&layer, instances) in &topology.layers {
+        for instance in instances {
+            let is_it = |load: &&InstanceLoad| load.incarnation == instance.incarnation;
+            match unlisted.iter().position(is_it) {
+                Some(here) => text += &line(unlisted.remove(here)),
+                None => text += &line_elsewhere(layer, instance, &topology.hosts),
+            }
+        }
+    }
+    text.extend(unlisted.into_iter().map(line));
     text
 }
 
@@ -149,9 +167,28 @@ pub(super) fn describe_host(host: &HostReport) -> String {
     )
 }
 
+fn name_of(layer: Layer, id: InstanceId) -> String {
+    format!("{} {id}", super::words(&format!("{layer:?}")))
+}
+
+fn count_of(slots: Option<usize>) -> String {
+    slots.map_or("–".to_owned(), |slots| slots.to_string())
+}
+
+/// An instance of which this host measures nothing.
+fn line_elsewhere(layer: Layer, instance: &InstanceReport, hosts: &[HostReport]) -> String {
+    let host = hosts.iter().find(|host| host.id == instance.host);
+    let called = host.map_or("", |host| &host.name);
+    let place = match called {
+        "" => format!("on host {}", instance.host),
+        _ => format!("on host {} {called}", instance.host),
+    };
+    let (name, slots) = (name_of(layer, instance.id), count_of(instance.slots));
+    format!("{name:<20} {slots:>5} {place}\n")
+}
+
 fn line(load: &InstanceLoad) -> String {
-    let name = format!("{} {}", super::words(&format!("{:?}", load.layer)), load.id);
-    let slots = load.slots.map_or("–".to_owned(), |slots| slots.to_string());
+    let (name, slots) = (name_of(load.layer, load.id), count_of(load.slots));
     let cpu = load
         .cpu_seconds
         .map_or("–".to_owned(), |seconds| format!("{seconds:.1} s"));

@@ -7,10 +7,10 @@ use alloc::vec::Vec;
 use crate::arena::Arena;
 use crate::facets::FacetId;
 use crate::frame::Frame;
-use crate::group::{Group, Intervals, Signature};
+use crate::group::{Group, Intervals, Place, Signature};
 use crate::limits::{COLUMN_WORTH, GROUP_MAX, SMALL_BUCKET_MAX};
 use crate::loose::Loose;
-pub(crate) use crate::posting::{Posting, Target, Targets, Whereabouts};
+pub(crate) use crate::posting::{Posting, Target, Targets};
 use crate::rows::Rows;
 use crate::scan::{Scanner, fetch};
 
@@ -36,7 +36,7 @@ pub(crate) struct Buckets {
 struct Large {
     /// Those whose facets have few postings.
     loose: Loose,
-    /// By facets; those of the same facets by target.
+    /// By facets; those of the same facets by the places of their postings.
     groups: Vec<Group>,
     len: usize,
     /// What the groups hold beside themselves.
@@ -85,7 +85,7 @@ impl Buckets {
     pub(crate) fn remove(
         &mut self,
         bucket: Bucket,
-        posting: Whereabouts,
+        posting: Posting,
         rows: &Rows,
     ) -> Option<Bucket> {
         match bucket {
@@ -181,7 +181,7 @@ impl Buckets {
         }
     }
 
-    fn remove_small(&mut self, len: u8, offset: u32, wanted: Whereabouts) -> Option<Bucket> {
+    fn remove_small(&mut self, len: u8, offset: u32, wanted: Posting) -> Option<Bucket> {
         let before = usize::from(len);
         let postings = self.small.get_mut(offset, before);
         let at = postings
@@ -244,7 +244,7 @@ impl Buckets {
     }
 
     /// Whether something is left.
-    fn remove_large(&mut self, large: u32, posting: Whereabouts, rows: &Rows) -> bool {
+    fn remove_large(&mut self, large: u32, posting: Posting, rows: &Rows) -> bool {
         let bucket = &mut self.large[large as usize / LARGE_CHUNK][large as usize % LARGE_CHUNK];
         self.large_bytes -= bucket.bytes();
         bucket.remove(posting, rows);
@@ -265,13 +265,13 @@ impl Large {
         let wide = Intervals::wide(&posting, rows);
         if let Some(intervals) = &wide {
             let handle = rows.handle_of(posting.target);
-            if let Some(at) = self.find(intervals.signature(), handle) {
+            if let Some(at) = self.find(intervals.signature(), intervals.place_of(handle)) {
                 return self.push(at, intervals, handle);
             }
         }
         let target = posting.target.0;
         let narrow = Intervals::of(&posting);
-        let Some(at) = self.find(narrow.signature(), target) else {
+        let Some(at) = self.find(narrow.signature(), narrow.place_of(target)) else {
             return self.add_loose(posting);
         };
         self.push(at, &narrow, target);
@@ -285,7 +285,7 @@ impl Large {
         let Some(gathered) = self.loose.gather(posting.facet) else {
             return;
         };
-        let mut group = Group::new(Signature::narrow(posting.facet), 0);
+        let mut group = Group::new(Signature::narrow(posting.facet), Place::FIRST);
         for posting in gathered {
             group.push(&Intervals::of(&posting), posting.target.0);
         }
@@ -294,7 +294,8 @@ impl Large {
 
     /// Moves what asks for so many facets out of the group that has just grown, if that is most of it.
     fn widen(&mut self, narrow: &Intervals, target: u32, signature: &Signature, rows: &Rows) {
-        let at = self.find(narrow.signature(), target).expect(PUT);
+        let place = narrow.place_of(target);
+        let at = self.find(narrow.signature(), place).expect(PUT);
         if !self.groups[at].is_worth_widening(signature, rows) {
             return;
         }
@@ -303,19 +304,16 @@ impl Large {
         self.put(wide);
     }
 
-    fn remove(&mut self, wanted: Whereabouts, rows: &Rows) {
+    fn remove(&mut self, wanted: Posting, rows: &Rows) {
         self.len -= 1;
-        let posting = Posting {
-            facet: wanted.facet,
-            target: wanted.target,
-            ..Posting::default()
-        };
-        if let Some(intervals) = Intervals::wide(&posting, rows)
-            && self.take(intervals.signature(), rows.handle_of(wanted.target))
-        {
-            return;
+        if let Some(wide) = Intervals::wide(&wanted, rows) {
+            let place = wide.place_of(rows.handle_of(wanted.target));
+            if self.take(wide.signature(), place) {
+                return;
+            }
         }
-        if self.take(&Signature::narrow(wanted.facet), wanted.target.0) {
+        let narrow = Intervals::of(&wanted);
+        if self.take(narrow.signature(), narrow.place_of(wanted.target.0)) {
             return;
         }
         let is_loose = self.loose.remove(&wanted);
@@ -325,12 +323,12 @@ impl Large {
         );
     }
 
-    /// Takes a target out of the group where it should lie; whether it was there.
-    fn take(&mut self, signature: &Signature, target: u32) -> bool {
-        let Some(at) = self.find(signature, target) else {
+    /// Takes a posting out of the group where it should lie; whether it was there.
+    fn take(&mut self, signature: &Signature, posting: Place) -> bool {
+        let Some(at) = self.find(signature, posting) else {
             return false;
         };
-        let Some(place) = self.groups[at].find(target) else {
+        let Some(place) = self.groups[at].find(posting.target()) else {
             return false;
         };
         self.change(at, |group| group.take(place));
@@ -338,9 +336,9 @@ impl Large {
         true
     }
 
-    /// The group of these facets in which a target lies if it is there.
-    fn find(&self, signature: &Signature, target: u32) -> Option<usize> {
-        let comes_before = |group: &Group| (group.signature(), group.low()) <= (signature, target);
+    /// The group of these facets in which a posting lies if it is there.
+    fn find(&self, signature: &Signature, posting: Place) -> Option<usize> {
+        let comes_before = |group: &Group| (group.signature(), group.low()) <= (signature, posting);
         let at = self.groups.partition_point(comes_before).checked_sub(1)?;
         (self.groups[at].signature() == signature).then_some(at)
     }
@@ -348,8 +346,9 @@ impl Large {
     fn push(&mut self, at: usize, intervals: &Intervals, target: u32) {
         let mut at = at;
         if self.groups[at].len() == GROUP_MAX {
-            let upper = self.change(at, |group| group.split(target));
-            at += usize::from(upper.low() <= target);
+            let place = intervals.place_of(target);
+            let upper = self.change(at, |group| group.split(place));
+            at += usize::from(upper.low() <= place);
             self.put(upper);
         }
         self.change(at, |group| group.push(intervals, target));

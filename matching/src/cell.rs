@@ -202,6 +202,12 @@ impl Interval {
         to: TOP,
     };
 
+    /// No value.
+    pub(crate) const NONE: Self = Self {
+        from: u32::MAX,
+        to: 0,
+    };
+
     /// One value.
     pub(crate) const fn only(value: u32) -> Self {
         Self {
@@ -242,6 +248,23 @@ impl Interval {
         Self {
             from: self.from.max(other.from),
             to: self.to.min(other.to),
+        }
+    }
+
+    /// The smallest interval with all that lies in one of both.
+    pub(crate) fn reaching_over(self, other: Self) -> Self {
+        Self {
+            from: self.from.min(other.from),
+            to: self.to.max(other.to),
+        }
+    }
+
+    /// 0 without a lower bound, 2 with a lower bound alone, 1 with both.
+    pub(crate) fn openness(self) -> u8 {
+        match self {
+            Self { from: BOTTOM, .. } => 0,
+            Self { to: TOP, .. } => 2,
+            Self { .. } => 1,
         }
     }
 

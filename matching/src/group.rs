@@ -4,11 +4,13 @@
 //! and for nothing but intervals, they become a *wide* group, with a column for each facet: what it keeps of them are
 //! the handles of the subscriptions, and their rows are not read.
 //!
-//! A group ends at [`GROUP_MAX`] postings; the next one of the same facets has the greater targets. So whatever is done
-//! to one posting, finding it included, costs no more than looking at so many targets side by side.
+//! A group ends at [`GROUP_MAX`] postings; the next one of the same facets has the greater [`Place`]s. So whatever is done
+//! to one posting, finding it included, costs no more than looking at so many targets side by side, and a notification
+//! passes over the groups whose first bounds leave its value out.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::cmp::Ordering;
 
 use crate::cell::{Cell, Interval};
 use crate::facets::FacetId;
@@ -32,12 +34,23 @@ pub(crate) struct Intervals {
     intervals: [Interval; COLUMNS_MAX],
 }
 
+/// Where a posting belongs among those that ask for the same facets. Those without a lower bound come first, those without
+/// an upper one last; between them, and within each, the lower bound decides, then the upper one, then the target. So the
+/// bounds of a group lie close to each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    interval: Interval,
+    target: u32,
+}
+
 /// Postings that ask for the same facets.
 #[derive(Clone, Debug)]
 pub(crate) struct Group {
     signature: Signature,
-    /// No target lies below.
-    low: u32,
+    /// None comes before.
+    low: Place,
+    /// No first interval reaches beyond.
+    hull: Interval,
     len: u32,
     /// Postings that it has memory for.
     room: u32,
@@ -59,6 +72,43 @@ impl Signature {
 
     fn columns(&self) -> usize {
         self.len as usize
+    }
+}
+
+impl Place {
+    /// The first of all.
+    pub(crate) const FIRST: Self = Self {
+        interval: Interval {
+            to: 0,
+            ..Interval::ALL
+        },
+        target: 0,
+    };
+
+    pub(crate) fn new(interval: Interval, target: u32) -> Self {
+        Self { interval, target }
+    }
+
+    pub(crate) fn target(&self) -> u32 {
+        self.target
+    }
+
+    fn key(&self) -> (u8, u32, u32, u32) {
+        let Self { interval, target } = *self;
+        let Interval { from, to } = interval;
+        (interval.openness(), from, to, target)
+    }
+}
+
+impl Ord for Place {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.key().cmp(&other.key())
+    }
+}
+
+impl PartialOrd for Place {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -87,6 +137,11 @@ impl Intervals {
         &self.signature
     }
 
+    /// Where a target that is asked so belongs.
+    pub(crate) fn place_of(&self, target: u32) -> Place {
+        Place::new(self.intervals[0], target)
+    }
+
     fn push(&mut self, facet: FacetId, interval: Interval) -> bool {
         let at = self.signature.columns();
         if at == COLUMNS_MAX {
@@ -100,10 +155,11 @@ impl Intervals {
 }
 
 impl Group {
-    pub(crate) fn new(signature: Signature, low: u32) -> Self {
+    pub(crate) fn new(signature: Signature, low: Place) -> Self {
         Self {
             signature,
             low,
+            hull: Interval::NONE,
             len: 0,
             room: 0,
             words: Box::default(),
@@ -123,6 +179,7 @@ impl Group {
             self.words[(2 * at + 1) * room + len] = interval.to;
         }
         self.words[2 * columns * room + len] = target;
+        self.hull = self.hull.reaching_over(intervals.intervals[0]);
         self.len += 1;
     }
 
@@ -169,7 +226,7 @@ impl Group {
 
     /// Moves the postings that ask for these facets to a group of their own.
     pub(crate) fn widen(&mut self, signature: &Signature, rows: &Rows) -> Self {
-        let mut wide = Self::new(*signature, 0);
+        let mut wide = Self::new(*signature, Place::FIRST);
         let mut narrow = Self::new(self.signature, self.low);
         for place in 0..self.len() {
             let posting = self.posting(place);
@@ -184,25 +241,25 @@ impl Group {
         wide
     }
 
-    /// Makes room for a target: a group for the upper half of the targets, or for this one alone where it comes behind
-    /// all of them, as it does where subscriptions are numbered in the order in which they come.
-    pub(crate) fn split(&mut self, target: u32) -> Self {
-        let highest = self.targets().iter().max().copied().unwrap_or(0);
-        if target > highest {
-            return Self::new(self.signature, target);
+    /// Makes room for a posting: a group for the upper half, or for this one alone where it comes behind all of them, as
+    /// it does where alike subscriptions are numbered in the order in which they come.
+    pub(crate) fn split(&mut self, posting: Place) -> Self {
+        let mut places: Vec<_> = (0..self.len()).map(|at| self.place_at(at)).collect();
+        let highest = places.iter().max().copied().unwrap_or(Place::FIRST);
+        if posting > highest {
+            return Self::new(self.signature, posting);
         }
-        let mut targets = self.targets().to_vec();
-        let middle = targets.len() / 2;
-        let (_, &mut low, _) = targets.select_nth_unstable(middle);
+        let middle = places.len() / 2;
+        let (_, &mut low, _) = places.select_nth_unstable(middle);
         let mut lower = Self::new(self.signature, self.low);
         let mut upper = Self::new(self.signature, low);
-        for place in 0..self.len() {
-            let half = if self.targets()[place] < low {
+        for at in 0..self.len() {
+            let half = if self.place_at(at) < low {
                 &mut lower
             } else {
                 &mut upper
             };
-            half.append(self, place);
+            half.append(self, at);
         }
         *self = lower;
         upper
@@ -216,7 +273,7 @@ impl Group {
     }
 
     /// Takes the place of a group before it that is gone.
-    pub(crate) fn reach_down_to(&mut self, low: u32) {
+    pub(crate) fn reach_down_to(&mut self, low: Place) {
         self.low = low;
     }
 
@@ -224,8 +281,8 @@ impl Group {
         &self.signature
     }
 
-    /// The least target that belongs here.
-    pub(crate) fn low(&self) -> u32 {
+    /// The first place that belongs here.
+    pub(crate) fn low(&self) -> Place {
         self.low
     }
 
@@ -239,9 +296,13 @@ impl Group {
     }
 
     /// Collects the targets of the postings that hold.
+    #[inline]
     pub(crate) fn scan(&self, frame: &Frame, scanner: Scanner, targets: &mut Targets) {
         if self.facet().has_bits() {
             return self.scan_bits(frame, targets);
+        }
+        if !self.hull.holds(frame.cell(self.facet())) {
+            return;
         }
         match self.signature.len {
             1 => self.scan_columns::<1>(frame, scanner, targets),
@@ -328,15 +389,21 @@ impl Group {
         self.push(&intervals, other.targets()[place]);
     }
 
+    fn place_at(&self, at: usize) -> Place {
+        let interval = Interval {
+            from: self.column(0)[at],
+            to: self.column(1)[at],
+        };
+        Place::new(interval, self.targets()[at])
+    }
+
     /// A posting of a narrow group.
-    fn posting(&self, place: usize) -> Posting {
+    fn posting(&self, at: usize) -> Posting {
+        let Place { interval, target } = self.place_at(at);
         Posting {
             facet: self.facet(),
-            interval: Interval {
-                from: self.column(0)[place],
-                to: self.column(1)[place],
-            },
-            target: Target(self.targets()[place]),
+            interval,
+            target: Target(target),
         }
     }
 }

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use crate::facets::FacetId;
 use crate::frame::Frame;
 use crate::limits::{COLUMN_FROM, LOOSE_BLOCK};
-use crate::posting::{Posting, Targets, Whereabouts};
+use crate::posting::{Posting, Targets};
 
 /// Blocks of postings: as many as a power of two.
 #[derive(Clone, Debug, Default)]
@@ -47,7 +47,7 @@ impl Loose {
     }
 
     /// Takes a posting out; whether it was here.
-    pub(crate) fn remove(&mut self, wanted: &Whereabouts) -> bool {
+    pub(crate) fn remove(&mut self, wanted: &Posting) -> bool {
         if self.blocks.is_empty() {
             return false;
         }

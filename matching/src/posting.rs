@@ -31,13 +31,6 @@ pub(crate) struct Targets {
     either: Vec<u32>,
 }
 
-/// Where a posting lies: what is known of it from outside.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Whereabouts {
-    pub(crate) facet: FacetId,
-    pub(crate) target: Target,
-}
-
 impl Target {
     const DIRECT: u32 = 1 << 31;
 

@@ -293,3 +293,44 @@ fn large_buckets_of_alike_and_unlike_rows_shrink_and_grow() {
     pair.check(&batch(), &SlotSet::full());
     assert!(pair.index.is_empty());
 }
+
+#[test]
+fn thousands_of_ranges_without_any_equality_come_and_go() {
+    const COUNT: usize = 15_000;
+    // Open to either side, between two bounds, given in parts, empty, with a second range, of the same value over and over.
+    let text = |number: usize| {
+        let low = number * 7919 % 100_000;
+        match number % 8 {
+            0 => format!("x BETWEEN {low} AND {}", low + 300),
+            1 => format!("x >= {low} AND x < {} AND x <= 99999", low + 50),
+            2 => format!("x > {}", 99_000 + low % 1000),
+            3 => format!("x < {}", low % 1000),
+            4 => format!("x BETWEEN {low} AND {} AND y < {}", low + 900, number % 60),
+            5 => format!("x >= {low} AND x <= {}", low.saturating_sub(9)),
+            6 => "x BETWEEN 5000 AND 5100".into(),
+            _ => format!("x > {low}.5 AND x < {}.25", low + 200),
+        }
+    };
+    let mut pair = Pair::new(9, CpuLevel::Scalar);
+    for number in 0..COUNT {
+        pair.insert(id(number), 1, &parse(&text(number)));
+    }
+    let at = |x: i64| new().with("x", x).with("y", 30).build().unwrap();
+    let batch = [-1, 0, 500, 5050, 42_000, 99_500, 1 << 40].map(at);
+    pair.check(&batch, &SlotSet::full());
+    let mut random = Random::new(4);
+    for turn in 0..COUNT {
+        let number = random.below(COUNT);
+        if turn % 3 == 0 {
+            pair.insert(id(number), 2, &parse(&text(number + turn)));
+        } else {
+            pair.remove(id(number));
+        }
+    }
+    pair.check(&batch, &SlotSet::full());
+    for number in 0..COUNT {
+        pair.remove(id(number));
+    }
+    pair.check(&batch, &SlotSet::full());
+    assert!(pair.index.is_empty());
+}

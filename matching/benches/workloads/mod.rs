@@ -1,5 +1,6 @@
-//! The workloads W1 to W5 as seeded generators: the same subscriptions and notifications everywhere.
+//! The workloads W1 to W5, and one more, as seeded generators: the same subscriptions and notifications everywhere.
 
+mod area;
 mod boolean;
 mod device;
 mod everything;
@@ -26,6 +27,8 @@ pub(crate) enum Kind {
     Boolean,
     /// W5: a thousand attributes.
     Wide,
+    /// W6: boxes on a map.
+    Area,
 }
 
 /// Subscriptions, and two sets of notifications.
@@ -45,13 +48,14 @@ pub(crate) const CHECKED: usize = 64;
 pub(crate) const TRAFFIC: usize = 2000;
 
 impl Kind {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Sensors,
         Self::Device,
         Self::Everything,
         Self::Group,
         Self::Boolean,
         Self::Wide,
+        Self::Area,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -62,6 +66,7 @@ impl Kind {
             Self::Group => "W3b",
             Self::Boolean => "W4",
             Self::Wide => "W5",
+            Self::Area => "W6",
         }
     }
 
@@ -75,6 +80,7 @@ impl Kind {
             Self::Group => everything::generate(count, 100, &mut random),
             Self::Boolean => boolean::generate(count, &mut random),
             Self::Wide => wide::generate(count, &mut random),
+            Self::Area => area::generate(count, &mut random),
         }
     }
 }

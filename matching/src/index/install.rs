@@ -12,7 +12,7 @@ use gomera_model::operation::CanonicalFilter;
 
 use super::Index;
 use crate::access::{Key, Shape};
-use crate::bucket::{Posting, Target, Whereabouts};
+use crate::bucket::{Posting, Target};
 use crate::cell::Interval;
 use crate::choice::{Candidate, Choice, Chooser};
 use crate::conjunction::Acquired;
@@ -333,24 +333,13 @@ impl Index {
             keys,
             ..
         } = scratch;
-        let (facet, interval) = match choice.column.map(|at| row.tests[at]) {
-            Some(Test::Equal(facet, value)) => (facet, Interval::only(value)),
-            Some(Test::Inside(facet, interval)) => (facet, interval),
-            Some(test) => match test.bits() {
-                Some((facet, bits)) => (facet.with_bits(), Interval::of_bits(bits)),
-                None => (FacetId::ALWAYS, Interval::ALL),
-            },
-            None => (FacetId::ALWAYS, Interval::ALL),
-        };
+        let (facet, interval) = asked(choice.column.map(|at| row.tests[at]));
         let mut location = Location {
             target: Target::subscription(handle),
             shape: choice.shape,
             column: choice.column.map(|at| row.numbers[at]),
             keys: row.key_numbers(choice),
         };
-        if keys.is_empty() {
-            return;
-        }
         row.leave(choice);
         if !row.left.is_empty() {
             let offset = self.rows.insert(handle, &row.left, plan.values());
@@ -415,15 +404,14 @@ impl Index {
             keys,
             ..
         } = scratch;
-        for location in locations.iter() {
+        for (index, location) in locations.iter().enumerate() {
             keys_of(location.shape, location.keys, plan, keys);
-            let column = location.column.map(|column| plan.test(column));
-            let facet = column.and_then(|test| match test.bits() {
-                Some((facet, _)) => Some(facet.with_bits()),
-                None => test.facet(),
-            });
-            let posting = Whereabouts {
-                facet: facet.unwrap_or(FacetId::ALWAYS),
+            let column = location.column;
+            let column = column.map(|column| self.merged(plan, index, column));
+            let (facet, interval) = asked(column);
+            let posting = Posting {
+                facet,
+                interval,
                 target: location.target,
             };
             for &key in keys.iter() {
@@ -438,13 +426,43 @@ impl Index {
         whole
     }
 
-    fn withdraw(&mut self, key: Key, posting: Whereabouts) {
+    /// The test of this number with the other intervals of its facet in its row, as [`Row::fill`] merged them.
+    fn merged(&self, plan: &Plan, row: usize, number: u16) -> Test {
+        let test = plan.test(number);
+        let Test::Inside(facet, interval) = test else {
+            return test;
+        };
+        if self.vocabulary.facets.kind(facet).has_symbols() {
+            return test;
+        }
+        let others = plan.row(row).iter().map(|other| plan.test(*other));
+        let merged = others.fold(interval, |merged, other| match other {
+            Test::Inside(same, other) if same == facet => merged.and(other),
+            _ => merged,
+        });
+        Test::Inside(facet, merged)
+    }
+
+    fn withdraw(&mut self, key: Key, posting: Posting) {
         let (rows, buckets) = (&self.rows, &mut self.buckets);
         self.access.change(key, |bucket| {
             let bucket = bucket.expect("what is recorded of a subscription has a bucket");
             buckets.remove(bucket, posting, rows)
         });
         self.access.shapes_mut().release(key.shape);
+    }
+}
+
+/// What a bucket compares for a test that is its column.
+fn asked(column: Option<Test>) -> (FacetId, Interval) {
+    match column {
+        Some(Test::Equal(facet, value)) => (facet, Interval::only(value)),
+        Some(Test::Inside(facet, interval)) => (facet, interval),
+        Some(test) => match test.bits() {
+            Some((facet, bits)) => (facet.with_bits(), Interval::of_bits(bits)),
+            None => (FacetId::ALWAYS, Interval::ALL),
+        },
+        None => (FacetId::ALWAYS, Interval::ALL),
     }
 }
 

@@ -37,6 +37,9 @@ type Found = (SessionId, SubscriptionNumber, OperationNumber);
 /// How far ahead memory is asked for: as many lines as a core can wait for at once.
 const AHEAD: usize = 12;
 
+/// So many subscriptions are visited in the order of their entries, in which their sessions mostly are, too.
+const MANY: usize = 1024;
+
 impl Pass {
     pub(crate) fn new() -> Self {
         Self {
@@ -80,6 +83,9 @@ impl Pass {
     /// Appends the hits, sorted, each once.
     pub(crate) fn collect(&mut self, index: &Index, visible: &SlotSet, hits: &mut Hits) {
         self.found.clear();
+        if self.targets.handles.len() >= MANY {
+            self.targets.handles.sort();
+        }
         for (at, &handle) in self.targets.handles.iter().enumerate() {
             if let Some(&ahead) = self.targets.handles.get(at + AHEAD) {
                 index.entries.fetch(ahead);

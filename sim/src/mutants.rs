@@ -73,6 +73,9 @@ pub const MUTANTS: &[Mutant] = &[
     mutant("believe-the-copy", Rule::CompareTheCopy, 20)
         .dying(MATCHERS)
         .stood_by(),
+    mutant("take-any-fill", Rule::TakeWantedFills, 100)
+        .of(Layer::ExitPoints)
+        .dying(Mortal::Layer(Layer::ConnectionPoints)),
     mutant("remove-once", Rule::RemoveAgain, 100).dying(ACCESS_POINTS),
     mutant("answer-unconfirmed", Rule::ConfirmBeforeAnswer, 100).dying(Mortal::Hosts),
 ];

@@ -211,6 +211,7 @@ fn faults_of_recovery_that_were_mended() {
         (1, ExitPoints, Mortal::Layer(AccessPoints)),
         (20, ExitPoints, Mortal::Layer(ConnectionPoints)),
         (66, ExitPoints, Mortal::Layer(Matchers)),
+        (45, ExitPoints, Mortal::Layer(ConnectionPoints)),
         (246, Matchers, Mortal::Hosts),
     ];
     for (seed, scaled, mortal) in seeds {

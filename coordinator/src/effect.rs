@@ -27,6 +27,9 @@ pub enum Effect {
     Start(Instance),
     /// Stop an instance, if it runs: it is out of the topology and empty. No answer is awaited.
     Stop(Instance),
+    /// Stop an instance of which nothing is known but that it has reported, wherever it does so, if it runs. No answer is
+    /// awaited.
+    StopStranger(Incarnation),
     /// Hand this to an instance.
     Tell {
         /// The instance.

@@ -72,6 +72,11 @@ impl Reports {
         self.0.len()
     }
 
+    /// Those whose words are kept.
+    pub(crate) fn of(&self) -> impl Iterator<Item = Incarnation> {
+        self.0.keys().copied()
+    }
+
     /// Forgets everyone else.
     pub(crate) fn keep(&mut self, is_there: impl Fn(Incarnation) -> bool) {
         self.0.retain(|from, _| is_there(*from));

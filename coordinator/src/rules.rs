@@ -19,6 +19,8 @@ pub enum Rule {
     WriteBeforeTelling,
     /// Who was started in vain is stopped, and so is who has left.
     StopTheSuperfluous,
+    /// Who reports and is named by no document is stopped: the word to stop it was lost with the leader that gave it.
+    StopStrangers,
 }
 
 /// Which rules hold.

@@ -87,11 +87,14 @@ pub enum Rule {
     CompareTheCopy,
     /// Where an exit point has something else, what the matcher has of its sessions goes.
     DropStale,
+    /// An exit point takes of a fill only what the newest epoch that named it asks for: what comes of an earlier wish would
+    /// make a session whole that is not.
+    TakeWantedFills,
 }
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 40] = [
         Self::VisibilityFilter,
         Self::JoinUnderStamp,
         Self::ReleaseAfterEveryFlip,
@@ -131,6 +134,7 @@ impl Rule {
         Self::HoldUntilConfirmed,
         Self::CompareTheCopy,
         Self::DropStale,
+        Self::TakeWantedFills,
     ];
 }
 

@@ -32,6 +32,7 @@ impl Coordinator {
         let tells_topology = matches!(settled.phase, Phase::Draining(_));
         self.state = State::Settled(Box::new(settled));
         self.fail_with_hosts();
+        self.stop_strangers(effects);
         self.forget_strangers();
         self.start_missing(effects);
         if moved_on && !tells_topology {
@@ -438,6 +439,39 @@ impl Coordinator {
         for instance in ended.superfluous() {
             self.running.remove(&instance.incarnation);
             effects.push(Effect::Stop(instance.clone()));
+        }
+    }
+
+    /// Whether an instance that reports should not run any more: the documents name it no longer, and nobody stops it
+    /// because of what they say. Its operation is over, and the leader that gave the word to stop it led no longer. One with
+    /// a number that is not given yet belongs to a plan of somebody who leads by now.
+    pub(super) fn is_to_stop(&self, instance: Incarnation) -> bool {
+        let State::Settled(settled) = &self.state else {
+            return false;
+        };
+        let is_it = |one: &Instance| one.incarnation == instance;
+        let stopped = match &settled.phase {
+            Phase::Rest(Some(ended)) => ended.superfluous(),
+            Phase::Rest(None)
+            | Phase::Preparing(_)
+            | Phase::Copying(_)
+            | Phase::Closing(_)
+            | Phase::ClosingFirst(_)
+            | Phase::CopyingClosed(_)
+            | Phase::Draining(_) => &[],
+        };
+        instance <= settled.held.counters.incarnation
+            && !self.is_known(instance)
+            && !stopped.iter().any(is_it)
+            && !settled.phase.unstopped().iter().any(is_it)
+            && !self.rules.broken(Rule::StopStrangers)
+    }
+
+    /// Stops who reported while the documents were read, and is not named by them.
+    fn stop_strangers(&self, effects: &mut Effects) {
+        let strangers = self.reports.of().filter(|of| self.is_to_stop(*of));
+        for stranger in strangers {
+            effects.push(Effect::StopStranger(stranger));
         }
     }
 

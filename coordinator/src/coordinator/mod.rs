@@ -288,6 +288,9 @@ impl Coordinator {
         };
         if !heard {
             self.stats.reports_of_strangers += 1;
+            if self.is_to_stop(from) {
+                effects.push(Effect::StopStranger(from));
+            }
             return;
         }
         self.reports.take(from, report);

@@ -20,6 +20,7 @@ use super::sessions::Sessions;
 use super::{ExitPoint, to_exit_point};
 use crate::effect::{Effect, Effects};
 use crate::limits::{DELIVERY_OVERHEAD_BYTES, FILL_BYTES, FILL_PAUSE, FILL_PIECES};
+use crate::rules::Rule;
 
 /// What goes to one exit point.
 #[derive(Clone, Debug)]
@@ -157,7 +158,7 @@ impl ExitPoint {
         }
     }
 
-    /// A chunk has come.
+    /// A chunk has come. What an earlier epoch asked for, and none since, is left out: who is named again begins anew.
     pub(super) fn filled(
         &mut self,
         now: Time,
@@ -165,7 +166,12 @@ impl ExitPoint {
         pieces: Vec<(SessionId, FillPiece)>,
         effects: &mut Effects,
     ) {
+        let is_early = epoch > self.epochs.newest_epoch();
         for (id, piece) in pieces {
+            let is_wanted = is_early || self.roles.is_filled_by(id.slot(), (from, epoch));
+            if !is_wanted && !self.rules.broken(Rule::TakeWantedFills) {
+                continue;
+            }
             let session = self.sessions.get_or_shell(now, id, false);
             session.fill((now, epoch), piece);
         }

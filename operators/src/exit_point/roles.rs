@@ -62,7 +62,7 @@ pub(super) struct Change {
     pub(super) whole: SlotSet,
     /// Who is newly named for slots that are this one's to deliver.
     pub(super) to_fill: BTreeMap<Incarnation, SlotSet>,
-    /// Slots that are filled anew, by another primary: the one that had begun was lost.
+    /// Slots of which what was filled so far goes: the primary that had begun was lost, or this one is not named any more.
     pub(super) anew: SlotSet,
 }
 
@@ -166,6 +166,11 @@ impl Roles {
         self.whole.contains(slot)
     }
 
+    /// Whether this primary fills the slot here, because this epoch newly named this one for it.
+    pub(super) fn is_filled_by(&self, slot: SlotId, filler: (Incarnation, Epoch)) -> bool {
+        self.filling.get(&slot) == Some(&filler)
+    }
+
     /// Whether the slot is this one's to deliver, and nobody else's.
     pub(super) fn delivers(&self, newest: &Topology, slot: SlotId) -> bool {
         newest.exit_points(slot).primary == self.own
@@ -257,7 +262,10 @@ impl Roles {
             }
         }
         if !names(after, self.own) {
-            self.filling.remove(&slot);
+            // What was filled so far is of no use to whoever fills it when it is named again.
+            if self.filling.remove(&slot).is_some() {
+                change.anew.insert(slot);
+            }
             self.awaited.remove(&slot);
             self.yielded_early.remove(slot);
             self.bereaved.remove(slot);

@@ -148,6 +148,7 @@ impl Coordination {
                 self.coordinator.started_instance(NOW, incarnation, effects);
             }
             Effect::Stop(instance) => orders.push(Order::Stop(instance.incarnation)),
+            Effect::StopStranger(instance) => orders.push(Order::Stop(instance)),
             Effect::Tell { to, control } => orders.push(Order::Tell(to, control)),
             Effect::Answer { answer, .. } => {
                 assert!(matches!(answer, Answer::Accepted(_)), "{answer:?}");

@@ -37,7 +37,8 @@ impl World {
                 }) = self.cluster.leading(id)
                 {
                     let term = *term;
-                    for entry in hosts.values() {
+                    let gone = &self.dead.hosts;
+                    for entry in hosts.values().filter(|host| !gone.contains(&host.id)) {
                         coordinator.host(now, entry.clone(), effects);
                     }
                     self.say_to_all(id, &Word::Lead(term));
@@ -217,6 +218,10 @@ impl World {
         for dead in self.dead.missed() {
             self.put(Route::Rumour, Cargo::Failed(dead));
         }
+        // Which hosts are gone stands in the store for ever.
+        for gone in self.dead.hosts.clone() {
+            self.put(Route::Rumour, Cargo::HostGone(gone));
+        }
     }
 
     /// It leads no longer.
@@ -317,6 +322,12 @@ impl World {
                 true => self.stop_here(id, &instance),
                 false => self.say(id, instance.host, Word::Stop(term, instance)),
             },
+            Effect::StopStranger(who) => {
+                let running = self.instances.get(who);
+                if let Some(stranger) = running.map(|running| running.instance.clone()) {
+                    self.carry_effect((id, term), Effect::Stop(stranger));
+                }
+            }
             Effect::Tell { to, control } => self.tell((id, term), to, control),
             Effect::Answer { answer, .. } => self.answered(answer),
             Effect::WakeAt(at) => {

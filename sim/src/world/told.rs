@@ -40,6 +40,7 @@ impl World {
             Effect::Observe(_)
             | Effect::Start(_)
             | Effect::Stop(_)
+            | Effect::StopStranger(_)
             | Effect::Tell { .. }
             | Effect::Answer { .. }
             | Effect::WakeAt(_)

@@ -35,6 +35,7 @@ impl Working {
             },
             Effect::Start(instance) => self.start(now, instance),
             Effect::Stop(instance) => self.stop_instance(&instance),
+            Effect::StopStranger(instance) => self.stop_stranger(instance),
             Effect::Tell { to, control } => self.tell(to, control),
             Effect::Answer { request, answer } => leading.answered(request, answer),
             Effect::WakeAt(time) => leading.wake_at(time),
@@ -76,6 +77,17 @@ impl Working {
                 instance: incarnation,
             };
             cluster.send(instance.host, &stop);
+        }
+    }
+
+    /// Where it runs is known from its report.
+    fn stop_stranger(&mut self, instance: Incarnation) {
+        self.hands.stop(instance);
+        if let (Some(cluster), Some(leading)) = (&self.cluster, &self.leading)
+            && let Some(peer) = cluster.hosts.peer_of(instance)
+        {
+            let term = leading.term;
+            peer.send(&HostFrame::Stop { term, instance });
         }
     }
 

@@ -59,10 +59,15 @@ impl Working {
             HostFrame::Batch { .. } | HostFrame::Beat => {
                 unreachable!("neither comes to this thread")
             }
-            frame @ (HostFrame::Started(_)
-            | HostFrame::Failed(_)
-            | HostFrame::Report { .. }
-            | HostFrame::Load { .. }) => self.hear_of_instance(now, frame),
+            HostFrame::Report { from: who, report } => {
+                if let Some(cluster) = &self.cluster {
+                    cluster.hosts.learn_place(who, from);
+                }
+                self.hear_of_instance(now, HostFrame::Report { from: who, report });
+            }
+            frame @ (HostFrame::Started(_) | HostFrame::Failed(_) | HostFrame::Load { .. }) => {
+                self.hear_of_instance(now, frame);
+            }
         }
     }
 

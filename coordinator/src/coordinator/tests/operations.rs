@@ -167,6 +167,37 @@ fn reports_of_other_operations_epochs_and_instances_do_not_count() {
     assert_eq!(world.coordinator.stats().reports_of_strangers, 1);
 }
 
+/// The next operation's document says nothing of the one before it; and the leader that gave the word to stop who left
+/// led no longer when it came.
+#[test]
+fn who_reports_and_is_named_by_no_document_is_stopped() {
+    let mut world = World::running();
+    world.scale(1, matchers(2));
+    world.run();
+    world.scale(2, matchers(1));
+    world.run();
+    let left = *world.ended.last().expect("one has left");
+    world.lively = false;
+    world.scale(3, matchers(2));
+    world.run_inputs();
+    world.seen.clear();
+    world.running.insert(left);
+    world.ended.clear();
+    world.lead();
+    world.report(left.0, Report::Confirmed(OperationId(2)));
+    world.run_inputs();
+    assert!(world.ended.contains(&left), "{:?}", world.seen);
+    // A number that is not given yet is one of a plan that this leader does not know.
+    world.seen.clear();
+    world.report(99, Report::Confirmed(OperationId(4)));
+    world.run_inputs();
+    assert!(
+        !world.seen.contains(&"stop stranger".into()),
+        "{:?}",
+        world.seen
+    );
+}
+
 #[test]
 fn who_does_not_answer_is_told_again() {
     let mut world = World::running();

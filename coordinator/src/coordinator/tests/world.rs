@@ -281,6 +281,10 @@ impl World {
                 self.running.remove(&instance.incarnation);
                 self.ended.insert(instance.incarnation);
             }
+            Effect::StopStranger(instance) => {
+                self.running.remove(&instance);
+                self.ended.insert(instance);
+            }
             Effect::Tell { to, control } => {
                 if self.ended.contains(&to) {
                     return;
@@ -440,6 +444,7 @@ fn name(effect: &Effect) -> String {
         Effect::Write { puts, .. } => format!("write {}", puts.len()),
         Effect::Start(_) => "start".into(),
         Effect::Stop(_) => "stop".into(),
+        Effect::StopStranger(_) => "stop stranger".into(),
         Effect::Tell { control, .. } => format!("tell {}", kind(control)),
         Effect::Answer { answer, .. } => match answer {
             Answer::Accepted(_) => "answer accepted".into(),

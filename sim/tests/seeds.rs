@@ -207,6 +207,7 @@ fn faults_of_recovery_that_were_mended() {
         (75, Matchers, Mortal::Hosts),
         (47, ConnectionPoints, Mortal::Layer(ExitPoints)),
         (63, ConnectionPoints, Mortal::Layer(AccessPoints)),
+        (91, ConnectionPoints, Mortal::Layer(Matchers)),
         (1, ExitPoints, Mortal::Layer(Matchers)),
         (1, ExitPoints, Mortal::Layer(AccessPoints)),
         (20, ExitPoints, Mortal::Layer(ConnectionPoints)),

@@ -121,17 +121,22 @@ impl World {
         assert!(self.is_done(), "the operation ends");
     }
 
-    /// Whether everybody has reported what the coordinator waits for after a commit.
+    /// Whether everybody has reported what the coordinator waits for after a commit. Who is listed no more has to have
+    /// joined what was stamped before: until then access points wait for its word.
     pub(crate) fn is_done(&self) -> bool {
         let epoch = self.topology.epoch;
-        self.topology.instances.iter().all(|instance| {
-            let awaited: &[Reported] = match instance.layer {
+        self.operators.keys().all(|who| {
+            let is_listed = self.topology.instance(*who).is_some();
+            let awaited: &[Reported] = match layer(*who) {
                 Layer::ConnectionPoints => &[],
                 Layer::AccessPoints => &[Reported::Flipped(epoch)],
                 Layer::Matchers => &[Reported::Drained(epoch)],
-                Layer::ExitPoints => &[Reported::Joined(epoch), Reported::Filled(epoch)],
+                Layer::ExitPoints if is_listed => {
+                    &[Reported::Joined(epoch), Reported::Filled(epoch)]
+                }
+                Layer::ExitPoints => &[Reported::Joined(epoch)],
             };
-            let reports = self.reports.get(&instance.incarnation);
+            let reports = self.reports.get(who);
             awaited
                 .iter()
                 .all(|report| epoch == Epoch(1) || reports.is_some_and(|r| r.contains(report)))

@@ -153,12 +153,13 @@ impl World {
         }
     }
 
-    /// A client closes its connection.
+    /// A client closes its connection, and reads nothing of it any more; also where the other side has closed it by now.
     pub(super) fn close_from_client(&mut self, party: Party, generation: Generation) {
-        if let Some(id) = self.connections.find(party, generation)
-            && self.connections.is_open(id)
-        {
-            self.post.remove(Route::Down(id));
+        let Some(id) = self.connections.find(party, generation) else {
+            return;
+        };
+        self.post.remove(Route::Down(id));
+        if self.connections.is_open(id) {
             self.end_up(id);
         }
     }

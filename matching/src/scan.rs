@@ -122,18 +122,38 @@ mod x86 {
     use core::arch::x86_64::{
         __cpuid, __cpuid_count, __m256i, __m512i, _mm256_and_si256, _mm256_castsi256_ps,
         _mm256_cmpeq_epi32, _mm256_loadu_si256, _mm256_max_epu32, _mm256_min_epu32,
-        _mm256_movemask_ps, _mm256_set1_epi32, _mm512_mask_cmple_epu32_mask,
-        _mm512_maskz_compress_epi32, _mm512_maskz_loadu_epi32, _mm512_set1_epi32,
-        _mm512_storeu_si512, _xgetbv,
+        _mm256_movemask_ps, _mm256_permutevar8x32_epi32, _mm256_set1_epi32, _mm256_storeu_si256,
+        _mm512_mask_cmple_epu32_mask, _mm512_maskz_compress_epi32, _mm512_maskz_loadu_epi32,
+        _mm512_set1_epi32, _mm512_storeu_si512, _xgetbv,
     };
 
     use super::{Cell, Columns, Vec, select_scalar};
+
+    /// For each mask of eight lanes the lanes that it keeps, and behind them any.
+    static KEPT_FIRST: [[u32; 8]; 256] = kept_first();
+
+    const fn kept_first() -> [[u32; 8]; 256] {
+        let mut orders = [[0; 8]; 256];
+        let mut mask = 0;
+        while mask < 256 {
+            let (mut lane, mut kept) = (0, 0);
+            while lane < 8 {
+                if mask >> lane & 1 == 1 {
+                    orders[mask][kept] = lane;
+                    kept += 1;
+                }
+                lane += 1;
+            }
+            mask += 1;
+        }
+        orders
+    }
 
     /// Eight at a time.
     ///
     /// # Safety
     ///
-    /// The processor has AVX2, the columns have one length, and `out` has room for all targets.
+    /// The processor has AVX2, the columns have one length, and `out` has room for all targets and 8 more.
     #[target_feature(enable = "avx2")]
     pub(super) unsafe fn select_avx2<const WIDTH: usize>(
         columns: Columns<'_, WIDTH>,
@@ -142,6 +162,7 @@ mod x86 {
     ) {
         const LANES: usize = 8;
         let whole = columns.targets.len() / LANES * LANES;
+        let mut written = out.len();
         for start in (0..whole).step_by(LANES) {
             let mut mask = 0xff_u32;
             for (column, cell) in cells.iter().enumerate() {
@@ -164,11 +185,24 @@ mod x86 {
                     break;
                 }
             }
-            while mask != 0 {
-                out.push(columns.targets[start + mask.trailing_zeros() as usize]);
-                mask &= mask - 1;
+            if mask == 0 {
+                continue;
             }
+            // SAFETY: the targets reach as far as the bounds. Eight lanes are written from `written` on; at most as many
+            // were kept as were read before this step, and `out` has room for all of them and 8 more.
+            unsafe {
+                let targets = columns.targets.as_ptr().add(start).cast::<__m256i>();
+                let order = KEPT_FIRST[mask as usize].as_ptr().cast::<__m256i>();
+                let kept = _mm256_permutevar8x32_epi32(
+                    _mm256_loadu_si256(targets),
+                    _mm256_loadu_si256(order),
+                );
+                _mm256_storeu_si256(out.as_mut_ptr().add(written).cast::<__m256i>(), kept);
+            }
+            written += mask.count_ones() as usize;
         }
+        // SAFETY: everything up to `written` was written, and it lies within the capacity.
+        unsafe { out.set_len(written) };
         select_scalar(rest(columns, whole), cells, out);
     }
 

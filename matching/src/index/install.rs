@@ -436,11 +436,16 @@ impl Index {
             return test;
         }
         let others = plan.row(row).iter().map(|other| plan.test(*other));
-        let merged = others.fold(interval, |merged, other| match other {
-            Test::Inside(same, other) if same == facet => merged.and(other),
-            _ => merged,
+        let inside = others.filter_map(|other| match other {
+            Test::Inside(same, other) => (same == facet).then_some(other),
+            Test::Equal(..)
+            | Test::Outside(..)
+            | Test::Among(..)
+            | Test::Bits(..)
+            | Test::NotAmong(..)
+            | Test::Residual(..) => None,
         });
-        Test::Inside(facet, merged)
+        Test::Inside(facet, inside.fold(interval, Interval::and))
     }
 
     fn withdraw(&mut self, key: Key, posting: Posting) {

@@ -220,13 +220,15 @@ impl World {
 
     /// The store is back after a while; a demanding outage first wants to see that everything flowed without it.
     fn end_outage(&mut self) {
+        let is_somebody_missed = self.is_somebody_missed();
         let Some(outage) = &mut self.strikes.outage else {
             return;
         };
         // Who has not heard of the last topology hears it from whoever leads: a leader that ends, and no quorum to find
         // another one, are two failures at once.
         let is_led = self.cluster.leader().is_some() && self.cluster.topology().is_some();
-        outage.is_demanding &= is_led;
+        // Who has died is replaced by what is written: until then, what it had to do waits.
+        outage.is_demanding &= is_led && !is_somebody_missed;
         let outage = *outage;
         let (step, at) = outage.until;
         if self.reach.steps < step && self.now < at {

@@ -162,11 +162,6 @@ fn access_point_frames() -> impl Iterator<Item = AccessPointFrame> {
             text: "a > 1".into(),
         }),
     };
-    let handed = Handed {
-        last: PublisherSeq(9),
-        refused: vec![(PublisherSeq(8), refusal())],
-        matched: vec![300],
-    };
     [
         AccessPointFrame::OpenPublisher {
             publisher,
@@ -210,6 +205,20 @@ fn access_point_frames() -> impl Iterator<Item = AccessPointFrame> {
             seq: Seq(2),
             matched: vec![(Seq(1), 300)],
         },
+    ]
+    .into_iter()
+    .chain(handovers())
+}
+
+/// What access points say to each other of publishers that change hands.
+fn handovers() -> impl Iterator<Item = AccessPointFrame> {
+    let (publisher, generation) = (PUBLISHER, GENERATION);
+    let handed = Handed {
+        last: PublisherSeq(9),
+        refused: vec![(PublisherSeq(8), refusal())],
+        matched: vec![300],
+    };
+    [
         AccessPointFrame::HandOver {
             publisher,
             generation,

@@ -24,6 +24,8 @@ mod frame;
 mod group;
 mod hits;
 mod index;
+#[cfg(target_arch = "x86_64")]
+mod kept_first;
 mod leaf;
 mod level;
 mod limits;

@@ -128,26 +128,7 @@ mod x86 {
     };
 
     use super::{Cell, Columns, Vec, select_scalar};
-
-    /// For each mask of eight lanes the lanes that it keeps, and behind them any.
-    static KEPT_FIRST: [[u32; 8]; 256] = kept_first();
-
-    const fn kept_first() -> [[u32; 8]; 256] {
-        let mut orders = [[0; 8]; 256];
-        let mut mask = 0;
-        while mask < 256 {
-            let (mut lane, mut kept) = (0, 0);
-            while lane < 8 {
-                if mask >> lane & 1 == 1 {
-                    orders[mask][kept] = lane;
-                    kept += 1;
-                }
-                lane += 1;
-            }
-            mask += 1;
-        }
-        orders
-    }
+    use crate::kept_first::KEPT_FIRST;
 
     /// Eight at a time.
     ///

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use gomera_model::control::{Control, Copied, Plan, Report, Strategy as How};
+use gomera_model::control::{Control, Plan, Strategy as How};
 use gomera_model::lane::{
     AccessPointFrame, Attach, ConnectionPointFrame, Delivery, DeliveryItem, ExitPointFrame,
     FilterText, LaneFrame, Matched, MatcherFrame, Moved, Open, OverflowPolicy, Publication, Share,
@@ -31,9 +31,6 @@ use proptest::prelude::*;
 fn what_is_named_here_survives() {
     for control in controls() {
         survives(&control);
-    }
-    for report in reports() {
-        survives(&report);
     }
 }
 
@@ -518,32 +515,6 @@ fn controls() -> Vec<Control> {
         Control::Copy(operation),
         Control::Close(operation),
         Control::Abort(operation),
-    ]
-}
-
-fn reports() -> Vec<Report> {
-    let operation = OperationId(4);
-    let copied = Copied {
-        slots: 1,
-        subscriptions: u64::MAX,
-        bytes: 3,
-    };
-    let epoch = Epoch(5);
-    vec![
-        Report::Confirmed(operation),
-        Report::Copying { operation, copied },
-        Report::Copied { operation, copied },
-        Report::Ended(operation),
-        Report::Drained(epoch),
-        Report::Joined(epoch),
-        Report::Filled(epoch),
-        Report::Emptied(epoch),
-        Report::Flipped {
-            epoch,
-            held: 1,
-            held_ns_max: 2,
-        },
-        Report::Settled(epoch),
     ]
 }
 

@@ -235,3 +235,52 @@ fn describe_overload(overload: &OverloadReport) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_instance_is_shown_wherever_it_runs() {
+        let topology = json!({
+            "epoch": 3, "survives": "nothing", "ready": true, "available": true, "store": "zookeeper",
+            "hosts": [
+                {"id": 1, "name": "a", "zone": "", "listening": "", "uptime_seconds": 1.0},
+                {"id": 2, "name": "b", "zone": "", "listening": "", "uptime_seconds": 1.0},
+            ],
+            "layers": {"matchers": [
+                {"id": 0, "incarnation": 3, "host": 1, "slots": 2048},
+                {"id": 1, "incarnation": 7, "host": 2, "slots": 2048},
+            ]},
+            "operation": null,
+        });
+        let load = |id: u64, incarnation: u64| {
+            let spread = json!({"p50": 0.0, "p99": 0.0, "max": 0.0});
+            json!({
+                "layer": "matchers", "id": id, "incarnation": incarnation, "cpu_seconds": 1.5, "turns": 1,
+                "frames": 1, "notifications": 42, "turn_seconds": spread, "wait_seconds": spread,
+                "queue_length": 0, "queue_age_seconds": 0.0, "slots": 2048, "subscriptions": 0, "bytes": 0,
+            })
+        };
+        let overload = OverloadReport::default();
+        let load = json!({"instances": [load(0, 3), load(2, 9)], "overload": overload});
+        let status = Status {
+            topology: serde_json::from_value(topology).expect("it is one"),
+            load: serde_json::from_value(load).expect("it is one"),
+        };
+        let shown = describe_instances(&status);
+        let lines: Vec<_> = shown.lines().collect();
+        assert_eq!(lines.len(), 3, "{shown}");
+        assert!(
+            lines[0].starts_with("matchers 0") && lines[0].contains("42"),
+            "{shown}"
+        );
+        assert!(
+            lines[1].starts_with("matchers 1") && lines[1].ends_with("2048 on host 2 b"),
+            "{shown}"
+        );
+        assert!(lines[2].starts_with("matchers 2"), "{shown}");
+    }
+}

@@ -59,13 +59,15 @@ impl Working {
             HostFrame::Batch { .. } | HostFrame::Beat => {
                 unreachable!("neither comes to this thread")
             }
-            HostFrame::Report { from: who, report } => {
-                if let Some(cluster) = &self.cluster {
-                    cluster.hosts.learn_place(who, from);
+            frame @ (HostFrame::Started(_)
+            | HostFrame::Failed(_)
+            | HostFrame::Report { .. }
+            | HostFrame::Load { .. }) => {
+                if let (HostFrame::Report { from: who, .. }, Some(cluster)) =
+                    (&frame, &self.cluster)
+                {
+                    cluster.hosts.learn_place(*who, from);
                 }
-                self.hear_of_instance(now, HostFrame::Report { from: who, report });
-            }
-            frame @ (HostFrame::Started(_) | HostFrame::Failed(_) | HostFrame::Load { .. }) => {
                 self.hear_of_instance(now, frame);
             }
         }
